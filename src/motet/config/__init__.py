@@ -1,0 +1,34 @@
+"""The whole configuration as typed records, free of torch and polars.
+
+Read a file with :func:`motet.config.read.read_config`.
+"""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from motet.config.data import DataConfig
+from motet.config.model import ModelConfig
+from motet.config.record import Record
+from motet.config.tasks import Task
+from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
+
+
+class Config(Record):
+    """Everything that determines a run."""
+
+    name: str = Field("motet", min_length=1)
+    data: DataConfig
+    tasks: list[Task] = Field(min_length=1)
+    model: ModelConfig = ModelConfig()
+    training: TrainingConfig = TrainingConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    report: ReportConfig = ReportConfig()
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> Self:
+        names = [task.name for task in self.tasks]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"two tasks bear the name {twice[0]!r}; give each its own")
+        return self
