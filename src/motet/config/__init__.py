@@ -17,13 +17,13 @@ from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
 class Config(Record):
     """Everything that determines a run."""
 
-    name: str = Field("motet", min_length=1)
-    data: DataConfig
-    tasks: list[Task] = Field(min_length=1)
-    model: ModelConfig = ModelConfig()
-    training: TrainingConfig = TrainingConfig()
-    evaluation: EvaluationConfig = EvaluationConfig()
-    report: ReportConfig = ReportConfig()
+    name: str = Field("motet", min_length=1, description="Of the run, in its folder and its report.")
+    data: DataConfig = Field(description="Where the files are and what their columns mean.")
+    tasks: list[Task] = Field(min_length=1, description="What to predict, one entry a task.")
+    model: ModelConfig = Field(ModelConfig(), description="Backbone, experts, heads.")
+    training: TrainingConfig = Field(TrainingConfig(), description="How the model is trained.")
+    evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How the model is measured.")
+    report: ReportConfig = Field(ReportConfig(), description="What is trained and measured besides.")
 
     @model_validator(mode="after")
     def _names_differ(self) -> Self:

@@ -4,15 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from motet.config.record import Record
+from motet.config.record import AtLeastOne, Record, misfits
 
 
 class Language(Record):
-    """The language model at the heart. `language: none` leaves it out; a bare name stands for `{name: ...}`."""
+    """The language model at the heart. `language: none` leaves it out; a bare name is its `name`."""
 
-    name: str = "all-MiniLM-L6-v2"
-    tuning: Literal["frozen"] = "frozen"
-    max_tokens: int = Field(128, ge=8)
+    name: str = Field("all-MiniLM-L6-v2", description="A name on the hub, a folder, or an installed package.")
+    tuning: Literal["frozen"] = Field(
+        "frozen", description="frozen: its weights stay, its vectors are cached."
+    )
+    max_tokens: int = Field(128, ge=8, description="Longer texts are cut here.")
 
 
 def _language(raw: Any) -> Any:
@@ -24,20 +26,25 @@ def _language(raw: Any) -> Any:
 class Timeline(Record):
     """The encoder that reads a user's events in order."""
 
-    kind: Literal["transformer", "hstu"] = "transformer"
-    layers: int = Field(2, ge=1)
-    width: int = Field(128, ge=8)
-    heads: int = Field(2, ge=1)
+    kind: Literal["transformer", "hstu"] = Field(
+        "transformer", description="Causal transformer or HSTU blocks."
+    )
+    layers: int = Field(2, ge=1, description="How many blocks.")
+    width: int = Field(128, ge=8, description="Size of a state; a multiple of heads.")
+    heads: int = Field(2, ge=1, description="Attention heads of a block.")
     length: int = Field(100, ge=1, description="How many of the latest events are read.")
-    dropout: float = Field(0.2, ge=0, lt=1)
-    activation: Literal["swiglu", "gelu"] = "swiglu"
+    dropout: float = Field(0.2, ge=0, lt=1, description="Share of values hidden in training.")
+    activation: Literal["swiglu", "gelu"] = Field("swiglu", description="Of the feed-forward layer.")
     expansion: float = Field(2.0, gt=0, description="Width of the feed-forward layer, in widths.")
-    bias: Literal["none", "position", "time", "both"] = Field("both", description="Relative bias of the attention.")
+    bias: Literal["none", "position", "time", "both"] = Field(
+        "both", description="Relative bias of the attention."
+    )
 
     @model_validator(mode="after")
     def _divides(self) -> "Timeline":
         if self.width % self.heads:
-            raise ValueError(f"width {self.width} cannot be shared by {self.heads} heads; make it a multiple")
+            text = f"width {self.width} cannot be shared by {self.heads} heads; make it a multiple"
+            raise misfits([(("heads" if "heads" in self.model_fields_set else "width",), text)])
         return self
 
 
@@ -45,34 +52,44 @@ class Item(Record):
     """How an item becomes a vector."""
 
     id: bool = Field(True, description="Give each item with training events an embedding of its own.")
-    id_dropout: float = Field(0.1, ge=0, lt=1, description="Share of items whose id is hidden in a training step.")
+    id_dropout: float = Field(
+        0.1, ge=0, lt=1, description="Share of items whose id is hidden in a training step."
+    )
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout on the language model's vector.")
 
 
 class Scoring(Record):
     """How `next_item` compares a state with the items."""
 
-    similarity: Literal["cosine", "dot"] = "cosine"
+    similarity: Literal["cosine", "dot"] = Field("cosine", description="Cosine, or the plain dot product.")
     temperature: float = Field(0.07, gt=0, description="Of cosine scores, at the start; it is learned.")
-    label_smoothing: float = Field(0.0, ge=0, lt=1)
-    mask_seen: bool = Field(True, description="Where items do not repeat, leave seen ones out of the softmax.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of the target given to all items alike."
+    )
+    mask_seen: bool = Field(
+        True, description="Where items do not repeat, leave seen ones out of the softmax."
+    )
 
 
 class Sharing(Record):
     """How tasks share what lies between the backbone and the heads."""
 
-    kind: Literal["shared_bottom"] = "shared_bottom"
-    layers: list[int] = Field([256, 128], description="Widths of the shared layers.")
-    dropout: float = Field(0.1, ge=0, lt=1)
+    kind: Literal["shared_bottom"] = Field("shared_bottom", description="All tasks share the same layers.")
+    layers: list[AtLeastOne] = Field([256, 128], description="Widths of the shared layers.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of values hidden in training.")
 
 
 class ModelConfig(Record):
     """Backbone, experts, heads."""
 
-    language: Annotated[Language | None, BeforeValidator(_language)] = Language()
-    item: Item = Item()
-    timeline: Timeline = Timeline()
-    scoring: Scoring = Scoring()
-    sharing: Sharing = Sharing()
-    target_attention: bool = False
+    language: Annotated[Language | None, BeforeValidator(_language)] = Field(
+        Language(), description="The language model; `none` leaves it out."
+    )
+    item: Item = Field(Item(), description="How an item becomes a vector.")
+    timeline: Timeline = Field(Timeline(), description="How a user's events are read.")
+    scoring: Scoring = Field(Scoring(), description="How a state is compared with the items.")
+    sharing: Sharing = Field(Sharing(), description="What tasks share above the timeline.")
+    target_attention: bool = Field(
+        False, description="Row tasks also look from the candidate over the timeline."
+    )
     user_id: bool = Field(False, description="Give users an id embedding; new users then start without one.")

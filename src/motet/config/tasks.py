@@ -2,25 +2,30 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field
 
 from motet.config.data import Split
-from motet.config.record import Duration, Record, as_list
+from motet.config.expression import checked
+from motet.config.record import AtLeastOne, Duration, Record, Words, as_list
 
-Names = Annotated[list[str], BeforeValidator(as_list)]
+Names = Annotated[list[str], BeforeValidator(as_list), Field(min_length=1)]
+_EXPRESSION = Words('an expression over event columns such as "rating >= 4"')
+Label = Annotated[str, AfterValidator(checked), _EXPRESSION]
+Number = Annotated[str, AfterValidator(lambda text: checked(text, "number")), _EXPRESSION]
+Condition = Annotated[str, AfterValidator(lambda text: checked(text, "condition")), _EXPRESSION]
 
 
 class Window(Record):
     """A label read from later events: did `event` follow the row (of type `of`) on the same item in time?"""
 
-    of: str
-    event: str
-    within: Duration
+    of: str = Field(description="The event type whose rows have the label.")
+    event: str = Field(description="The event type that makes the label 1 when it follows.")
+    within: Duration = Field(description="How long it may take; rows whose time is not over yet are masked.")
 
 
 class _Task(Record):
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
-    weight: float = Field(1.0, ge=0)
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="A word of letters, digits and _.")
+    weight: float = Field(1.0, ge=0, description="Factor of the task's loss.")
     priority: int = Field(0, description="Tasks with a higher number matter more when two compete.")
     split: Split | None = Field(None, description="A split of its own for this task's evaluation.")
     history: Literal["frozen", "rolling"] | None = Field(None, description="Overrides evaluation.history.")
@@ -29,12 +34,14 @@ class _Task(Record):
 class NextItem(_Task):
     """Which items next, out of a whole catalogue."""
 
-    kind: Literal["next_item"]
-    positive: str | list[str] | None = Field(
+    kind: Literal["next_item"] = Field(description="The kind of task.")
+    positive: Condition | list[str] | None = Field(
         None, description="An expression over event columns, or a list of event types; null: every event."
     )
     items: str | None = Field(None, description="The kind of item to rank; null: all kinds.")
-    sampled: int | Literal["auto"] | None = Field("auto", description="Negatives of the sampled softmax; null: full.")
+    sampled: AtLeastOne | Literal["auto"] | None = Field(
+        "auto", description="Negatives of the sampled softmax; null: full."
+    )
 
 
 class _RowTask(_Task):
@@ -44,26 +51,30 @@ class _RowTask(_Task):
 class Binary(_RowTask):
     """Will they click, buy, like, follow, return: a probability."""
 
-    kind: Literal["binary"]
-    label: str | Window
-    loss: Literal["cross_entropy", "focal"] = "cross_entropy"
+    kind: Literal["binary"] = Field(description="The kind of task.")
+    label: Label | Window = Field(
+        description="What is true or false (or 1 or 0), or a window of later events."
+    )
+    loss: Literal["cross_entropy", "focal"] = Field("cross_entropy", description="focal: for rare labels.")
 
 
 class Regression(_RowTask):
     """Which rating, how long: a number."""
 
-    kind: Literal["regression"]
-    label: str
-    loss: Literal["squared", "absolute", "huber"] = "squared"
-    transform: Literal["none", "log1p"] = Field("none", description="Train and predict on log1p of the label.")
+    kind: Literal["regression"] = Field(description="The kind of task.")
+    label: Number = Field(description="The number to predict.")
+    loss: Literal["squared", "absolute", "huber"] = Field("squared", description="How an error counts.")
+    transform: Literal["none", "log1p"] = Field(
+        "none", description="Train and predict on log1p of the label."
+    )
 
 
 class Multiclass(_RowTask):
     """Which of several classes."""
 
-    kind: Literal["multiclass"]
-    label: str
-    max_classes: int = Field(1000, ge=2)
+    kind: Literal["multiclass"] = Field(description="The kind of task.")
+    label: Label = Field(description="The class, most often just the name of a column.")
+    max_classes: int = Field(1000, ge=2, description="More classes than this are taken for a mistake.")
 
 
 Task = Annotated[NextItem | Binary | Regression | Multiclass, Discriminator("kind")]
