@@ -1,0 +1,1 @@
+"""The machine below: log, randomness, devices, files that exist whole or not at all."""
