@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEADER = "# The versions that the tests ran with; pip install --constraint constraints.txt. Written by make constraints.\n"
+HEADER = "# The versions that the tests ran with, for pip --constraint. Written by make constraints.\n"
 
 
 def pins(frozen: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""What every test may rely on: no network, one thread, a home of its own, real data only where it lies ready."""
+"""What every test may rely on: no network, one thread, a home of its own, real data where it lies ready."""
 
 import os
 from collections.abc import Callable
@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
-# The same examples every time, so that a red run can be repeated; no deadline, as other work may share the machine.
+# The same examples every time, so that a red run can be repeated; no deadline, as machines are shared.
 settings.register_profile("motet", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("motet")
 
@@ -20,11 +20,11 @@ DATA = Path(os.environ.get("MOTET_DATA", REPOSITORY.parent / "shared" / "data"))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--slow", action="store_true", help="also run the tests that take longer than two seconds")
+    parser.addoption("--slow", action="store_true", help="also run tests of more than two seconds")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    no_data = pytest.mark.skip(reason=f"no data folder at $MOTET_DATA or {DATA.name} beside the repository")
+    no_data = pytest.mark.skip(reason="no data: neither $MOTET_DATA nor ../shared/data is a folder")
     slow = pytest.mark.skip(reason="slow; run with --slow")
     for item in items:
         if "slow" in item.keywords and not config.getoption("--slow"):
@@ -45,7 +45,7 @@ def data_folder() -> Callable[[str], Path]:
 
     def find(name: str) -> Path:
         if not (DATA / name).is_dir():
-            pytest.skip(f"no data set {name} at $MOTET_DATA or beside the repository")
+            pytest.skip(f"no data set {name} under $MOTET_DATA or ../shared/data")
         return DATA / name
 
     return find
