@@ -9,13 +9,13 @@ from motet.metrics.calibration import ece
 from motet.metrics.classes import auc, gauc, macro_f1
 from motet.metrics.numbers import rmse
 from motet.metrics.uncertainty import (
-    bootstrap,
     centred,
     draws_of_users,
     holm,
     interval,
     over_seeds,
     p_value,
+    resampled_values,
     value_of,
 )
 from motet.metrics.weighted import auc_of, ece_of, gauc_of, macro_f1_of, mean_of, rmse_of
@@ -88,9 +88,9 @@ def test_users_are_drawn_with_replacement_and_evenly():
 
 def test_the_standard_error_of_a_mean_is_that_of_the_formula():
     value_N = GENERATOR.normal(size=800)
-    values = bootstrap({"m": mean_of(value_N, np.arange(800), 800)}, 800, 3_000, np.random.default_rng(3))[
-        "m"
-    ]
+    values = resampled_values(
+        {"m": mean_of(value_N, np.arange(800), 800)}, 800, 3_000, np.random.default_rng(3)
+    )["m"]
     assert values.std() == pytest.approx(value_N.std() / np.sqrt(800), rel=0.05)
 
 
@@ -98,20 +98,20 @@ def test_rows_that_a_user_repeats_do_not_narrow_the_interval():
     value_U = GENERATOR.normal(size=60)
     once = mean_of(value_U, np.arange(60), 60)
     often = mean_of(np.repeat(value_U, 9), np.repeat(np.arange(60), 9), 60)
-    values = bootstrap({"once": once, "often": often}, 60, 200, np.random.default_rng(4))
+    values = resampled_values({"once": once, "often": often}, 60, 200, np.random.default_rng(4))
     np.testing.assert_allclose(values["once"], values["often"], atol=1e-12)
 
 
 def test_equal_models_never_differ_because_they_see_the_same_resamples():
     statistic = METRICS["auc"][0]
-    values = bootstrap({"a": statistic, "b": statistic}, USERS, 50, np.random.default_rng(5))
+    values = resampled_values({"a": statistic, "b": statistic}, USERS, 50, np.random.default_rng(5))
     assert (values["a"] == values["b"]).all()
     assert p_value(values["a"] - values["b"]) == 1.0
 
 
 def test_one_generator_state_gives_one_set_of_resamples():
     runs = [
-        bootstrap({"x": METRICS["mean"][0]}, USERS, 20, np.random.default_rng(seed))["x"].tolist()
+        resampled_values({"x": METRICS["mean"][0]}, USERS, 20, np.random.default_rng(seed))["x"].tolist()
         for seed in (7, 7, 8)
     ]
     assert runs[0] == runs[1] != runs[2]
@@ -121,7 +121,7 @@ def test_the_interval_of_the_calibration_error_holds_its_value():
     probability_N = np.random.default_rng(9).random(300)
     label_N = (np.random.default_rng(10).random(300) < probability_N).astype(float)
     statistic = ece_of(label_N, probability_N, np.arange(300), 300)
-    values_R = bootstrap({"ece": statistic}, 300, 300, np.random.default_rng(11))["ece"]
+    values_R = resampled_values({"ece": statistic}, 300, 300, np.random.default_rng(11))["ece"]
     value = value_of(statistic, 300)
     assert values_R.mean() > value * 1.15
     low, high = interval(centred(values_R, value))
@@ -139,7 +139,7 @@ def test_p_values_of_equal_models_are_spread_evenly():
     for _ in range(200):
         difference_N = generator.normal(size=60)
         statistic = mean_of(difference_N, np.arange(60), 60)
-        small += p_value(bootstrap({"d": statistic}, 60, 99, generator)["d"]) <= 0.1
+        small += p_value(resampled_values({"d": statistic}, 60, 99, generator)["d"]) <= 0.1
     assert 0.04 < small / 200 < 0.19
 
 
@@ -161,7 +161,9 @@ def test_seeds_that_disagree_widen_the_interval():
 
 
 def test_no_users_give_no_value():
-    values = bootstrap({"x": mean_of(np.zeros(0), np.zeros(0, np.int64), 0)}, 0, 3, np.random.default_rng(0))
+    values = resampled_values(
+        {"x": mean_of(np.zeros(0), np.zeros(0, np.int64), 0)}, 0, 3, np.random.default_rng(0)
+    )
     assert np.isnan(values["x"]).all()
     assert np.isnan(interval(values["x"])).all()
 
@@ -176,5 +178,5 @@ def test_a_thousand_resamples_of_a_hundred_thousand_rows_take_seconds():
         "ece": ece_of(label_N, score_N, user_N, 20_000),
     }
     start = time.process_time()
-    bootstrap(statistics, 20_000, 1_000, generator)
+    resampled_values(statistics, 20_000, 1_000, generator)
     assert time.process_time() - start < 10

@@ -6,13 +6,15 @@ one. Intervals are percentile intervals (Efron and Tibshirani 1993, chapter 13).
 :mod:`motet.metrics.arrays`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from motet.metrics.arrays import Array, Floats
 from motet.metrics.weighted import Statistic
 
+Name = TypeVar("Name", bound=Hashable)
 _BLOCK = 8  # Resamples at a time: the running sums of 100,000 rows then stay in the processor's cache.
 
 
@@ -33,21 +35,21 @@ def draws_of_users(num_users: int, resamples: int, generator: np.random.Generato
         yield counts.reshape(lines, num_users).astype(np.float64)
 
 
-def bootstrap(
-    statistics: Mapping[str, Statistic], num_users: int, resamples: int, generator: np.random.Generator
-) -> dict[str, Floats]:
+def resampled_values(
+    statistics: Mapping[Name, Statistic], num_users: int, resamples: int, generator: np.random.Generator
+) -> dict[Name, Floats]:
     """Values of each statistic on the same resamples of the users, name -> ``(R,)``.
 
     Without users every value is NaN; with no resamples the arrays are empty.
 
     >>> from motet.metrics.weighted import mean_of
     >>> same = mean_of(np.array([2.0, 2.0]), np.array([0, 1]), 2)
-    >>> bootstrap({"x": same}, 2, 3, np.random.default_rng(0))["x"].tolist()
+    >>> resampled_values({"x": same}, 2, 3, np.random.default_rng(0))["x"].tolist()
     [2.0, 2.0, 2.0]
     """
     if num_users == 0:
         return {name: np.full(resamples, np.nan) for name in statistics}
-    blocks: dict[str, list[Floats]] = {name: [np.zeros(0)] for name in statistics}
+    blocks: dict[Name, list[Floats]] = {name: [np.zeros(0)] for name in statistics}
     for counts_BU in draws_of_users(num_users, resamples, generator):
         for name, statistic in statistics.items():
             blocks[name].append(statistic(counts_BU))
