@@ -1,0 +1,71 @@
+"""The tensor records that travel from the loader through the model; the legend of shapes.
+
+====  =======================================================================================
+B     timelines in a batch
+L     events read in a timeline (padded on the right; the batch's own longest)
+S     states of a timeline, L + 1: state 0 has seen nothing but the user, state i has seen i events
+P     rows scored in a timeline (padded on the right)
+R     rows scored in the whole batch, flat: the real ones among B x P
+J     slots of categorical codes; code 0 is an empty slot
+V     numbers (NaN is missing)
+C     counters
+I     items of the catalogue, number 0 included (0 is "no item or an unknown one")
+D     width of a vector
+====  =======================================================================================
+"""
+
+from dataclasses import dataclass, field, fields, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some users' timelines and the rows to score on them.
+
+    A row sees the first ``state_BP`` events of its timeline and nothing else of it. ``ask_BP`` is the
+    state from which `next_item` predicts the row's item; it is -1 where there is none inside the window.
+    """
+
+    item_BL: Tensor  # int64, item of each event
+    code_BLJ: Tensor  # int64, categorical columns of the event: type, context, outcomes
+    number_BLV: Tensor  # float32
+    time_BL: Tensor  # float64, seconds; zeros when the log has no time
+    length_B: Tensor  # int64, real events
+    user_code_BJ: Tensor  # int64
+    user_number_BV: Tensor  # float32
+    row_BP: Tensor  # int64, place of the row in the log; -1 is padding
+    state_BP: Tensor  # int64
+    ask_BP: Tensor  # int64
+    row_item_BP: Tensor  # int64
+    row_code_BPJ: Tensor  # int64, what is known when the question is asked
+    row_number_BPV: Tensor  # float32
+    row_time_BP: Tensor  # float64, seconds
+    counter_BPC: Tensor  # float32, standardised
+    label: dict[str, Tensor] = field(default_factory=dict)  # task -> float32 (B, P), NaN is "no label"
+    positive: dict[str, Tensor] = field(default_factory=dict)  # next_item task -> bool (B, P)
+
+    def to(self, device: torch.device) -> Self:
+        """The same batch on another device."""
+        moved: dict[str, object] = {}
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, Tensor):
+                moved[each.name] = value.to(device)
+            else:
+                moved[each.name] = {name: tensor.to(device) for name, tensor in value.items()}
+        return replace(self, **moved)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The real rows of a batch, flat; what experts and heads of row tasks read."""
+
+    timeline_R: Tensor  # int64, which timeline of the batch
+    state_RD: Tensor
+    user_RD: Tensor
+    candidate_RD: Tensor
+    request_RD: Tensor
+    counter_RC: Tensor

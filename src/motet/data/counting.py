@@ -1,0 +1,124 @@
+"""Which counters a log gets, and their values for every row: what is declared in the configuration, applied to timelines.
+
+Counters of training rows are computed from training rows alone; those of validation and test rows from all that may be
+seen by then. Shapes: N rows, K kinds of key, M targets, F features.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from motet.config.data import Counters as CounterSettings
+from motet.config.record import milliseconds
+from motet.data.catalogue import Catalogue
+from motet.data.counters import CounterPlan, Counters, CounterScaler
+from motet.data.timelines import TEST, TRAIN, VALID, Timelines
+from motet.data.vocabulary import Encoding
+
+
+@dataclass(frozen=True)
+class CounterInput:
+    """What the counters read of a log."""
+
+    plan: CounterPlan
+    key_KN: np.ndarray  # int64, -1 is none
+    target_MN: np.ndarray  # float32, NaN is none
+
+
+def counter_input(
+    log: Timelines, catalogue: Catalogue, request: Encoding, settings: CounterSettings, counted: set[str]
+) -> CounterInput:
+    """Keys and targets: user, item, every counted column, and the user with each counted column.
+
+    Args:
+        log: The timelines.
+        catalogue: The items.
+        request: Encoding of the columns known when the question is asked.
+        settings: From the configuration.
+        counted: Names of columns declared with ``count: true``.
+    """
+    user_N = log.user_N.astype(np.int64)
+    item_N = np.where(log.item_N > 0, log.item_N, -1).astype(np.int64)
+    keys = {"user": user_N, "item": item_N}
+    columns = _code_columns(catalogue.encoding, catalogue.code_IJ, counted)
+    columns = {name: key_I[log.item_N] for name, key_I in columns.items()}
+    surfaces = _code_columns(request, log.request_code_NJ, counted)
+    keys |= columns | surfaces
+    if settings.crosses:
+        keys |= {f"user*{name}": _cross(user_N, key_N) for name, key_N in (columns | surfaces).items()}
+        keys |= {f"item*{name}": _cross(item_N, key_N) for name, key_N in surfaces.items()}
+    targets = {name: label_N for name, label_N in log.label.items() if np.isfinite(label_N).any()}
+    plan = CounterPlan(
+        tuple(keys), tuple(targets), tuple(milliseconds(each) for each in settings.half_lives), settings.smoothing
+    )
+    values = list(targets.values())
+    empty = np.zeros((0, len(log)), np.float32)
+    return CounterInput(plan, np.stack(list(keys.values())), np.stack(values) if values else empty)
+
+
+def count_rows(source: CounterInput, log: Timelines, part_N: np.ndarray, *, frozen: bool) -> np.ndarray:
+    """Counters of all rows, ``(N, F)`` float32, not yet standardised.
+
+    Args:
+        source: Keys and targets.
+        log: The timelines.
+        part_N: Part of each row; rows that are not used count nothing.
+        frozen: Rows of a part see what came before the part alone, instead of all that came before the row.
+    """
+    asof_N = log.time_N[log.moment_N]
+    out = np.zeros((len(log), len(Counters(source.plan).names())), np.float32)
+    out[part_N == TRAIN] = _run(source, log, part_N == TRAIN, asof_N)
+    for before, part in pairwise((TRAIN, VALID, TEST)):
+        rows_N = part_N == part
+        if not rows_N.any():
+            continue
+        if frozen:
+            counters = Counters(source.plan)
+            past_N = (part_N >= TRAIN) & (part_N <= before)
+            counters.update(*_pick(source, log, past_N))
+            out[rows_N] = counters.read(source.key_KN[:, rows_N], _after(asof_N[rows_N], log.time_N[past_N]))
+        else:
+            seen_N = (part_N >= TRAIN) & (part_N <= part)
+            out[rows_N] = _run(source, log, seen_N, asof_N)[part_N[seen_N] == part]
+    return out
+
+
+def standardise(feature_NF: np.ndarray, train_N: np.ndarray) -> tuple[np.ndarray, CounterScaler]:
+    """Features in units of the training rows' deviation, and the scaler that did it."""
+    scaler = CounterScaler.fit(feature_NF, train_N)
+    return scaler.apply(feature_NF), scaler
+
+
+def _run(source: CounterInput, log: Timelines, rows_N: np.ndarray, asof_N: np.ndarray) -> np.ndarray:
+    key_KN, time_N, target_MN = _pick(source, log, rows_N)
+    return Counters(source.plan).run(key_KN, time_N, asof_N[rows_N], target_MN)
+
+
+def _pick(source: CounterInput, log: Timelines, rows_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return source.key_KN[:, rows_N], log.time_N[rows_N], source.target_MN[:, rows_N]
+
+
+def _after(asof_N: np.ndarray, past_N: np.ndarray) -> np.ndarray:
+    """As-of times no earlier than the cut, so that everything before the cut is settled and seen."""
+    return np.maximum(asof_N, past_N.max(initial=0) + 1)
+
+
+def _code_columns(encoding: Encoding, code_NJ: np.ndarray, counted: set[str]) -> dict[str, np.ndarray]:
+    """One dense key a row for each counted categorical column; several values of a cell are one key together."""
+    out: dict[str, np.ndarray] = {}
+    begin = 0
+    for column in encoding.categories:
+        code = code_NJ[:, begin : begin + column.slots]
+        begin += column.slots
+        if column.name in counted:
+            known = code[:, 0] > column.offset  # the offset itself means "missing"
+            key = code[:, 0].astype(np.int64) if column.slots == 1 else np.unique(code, axis=0, return_inverse=True)[1]
+            out[column.name] = np.where(known, key.reshape(-1), -1).astype(np.int64)
+    return out
+
+
+def _cross(left_N: np.ndarray, right_N: np.ndarray) -> np.ndarray:
+    both = (left_N >= 0) & (right_N >= 0)
+    pair = left_N * (int(right_N.max(initial=0)) + 1) + right_N
+    return np.where(both, np.unique(pair, return_inverse=True)[1].reshape(-1), -1).astype(np.int64)

@@ -1,0 +1,208 @@
+"""Dataset: catalogue and timelines as arrays, with the fitted encodings that made them.
+
+`prepare` learns the encodings from the training rows; `reopen` reads files again with the encodings of a trained model.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from motet.config import Config
+from motet.config.data import Column
+from motet.config.tasks import Multiclass, NextItem, Regression, Task, is_row_task
+from motet.data.behaviour import repeat_share
+from motet.data.catalogue import Catalogue, build_catalogue, encode_items
+from motet.data.labels import label_columns
+from motet.data.order import materialise_order
+from motet.data.splits import split_rows
+from motet.data.table import Feature, Tables
+from motet.data.timelines import TEST, TRAIN, VALID, Timelines, asked_before, moment_starts
+from motet.data.vocabulary import Encoding, fit_encoding
+
+FEW_VALUES = 20  # a value column with at most so many different values is read as a category
+REPEATS_FROM = 0.01  # share of events on an item the user already had, from which items are said to come again
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """What was learned from the training rows; saved with a model."""
+
+    event: Encoding
+    request: Encoding
+    user: Encoding
+    classes: dict[str, tuple[str, ...]]  # multiclass task -> its classes
+    seen_once: bool
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything that training, evaluation and serving read."""
+
+    catalogue: Catalogue
+    log: Timelines
+    encodings: Encodings
+    statements: list[str]  # what was inferred, for the report
+
+
+def prepare(tables: Tables, config: Config) -> Dataset:
+    """Order, label, split and encode cleaned tables.
+
+    Args:
+        tables: From `motet.data.cleaning`.
+        config: The configuration.
+
+    Raises:
+        DataError: A split leaves nothing to train or to test on, or a label cannot be read.
+    """
+    events, parts = _ordered(tables, config)
+    train_N = np.logical_and.reduce([part == TRAIN for part in parts.values()])
+    train = events.filter(pl.Series(train_N))
+    catalogue = build_catalogue(tables, events["@item"].unique(), train["@item"].unique(), config.training.seed)
+    features = _event_features(tables, events)
+    once, said = _seen_once(train, config)
+    encodings = Encodings(
+        event=fit_encoding(events, features, train_N),
+        request=fit_encoding(events, tables.roles.context, train_N),
+        user=fit_encoding(_user_frame(tables, events), tables.roles.user),
+        classes={task.name: _classes(train[f"label:{task.name}"]) for task in config.tasks if isinstance(task, Multiclass)},
+        seen_once=once,
+    )
+    log = _timelines(tables, events, config.tasks, parts, catalogue, encodings)
+    return Dataset(catalogue, log, encodings, [said])
+
+
+def reopen(tables: Tables, config: Config, ids: pl.Series, items: Encoding, trained: np.ndarray, encodings: Encodings) -> Dataset:
+    """Read tables with the encodings of a trained model; nothing is learned."""
+    events, parts = _ordered(tables, config)
+    catalogue = encode_items(tables, ids, items, trained)
+    return Dataset(catalogue, _timelines(tables, events, config.tasks, parts, catalogue, encodings), encodings, [])
+
+
+def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
+    """Events in order with their label columns, and the part of every row for each task."""
+    events = materialise_order(tables.events.collect(engine="streaming"), config.training.seed)
+    events = label_columns(events, config.tasks, None)
+    parts: dict[str, np.ndarray] = {}
+    made: dict[Any, np.ndarray] = {}
+    for task in config.tasks:
+        split = task.split or config.data.split
+        if split not in made:
+            made[split] = split_rows(events, split, _eligible(events, config.tasks)).to_numpy()
+        parts[task.name] = made[split]
+    if any(_windowed(task) for task in config.tasks):
+        events = label_columns(events, config.tasks, cut_times(events, next(iter(parts.values()))))
+    return events, parts
+
+
+def _eligible(events: pl.DataFrame, tasks: Sequence[Task]) -> pl.Series | None:
+    """Rows that some task can be asked about: positives of next_item tasks, or labelled rows when there are none."""
+    positives = [events[f"positive:{task.name}"] for task in tasks if isinstance(task, NextItem)]
+    labels = [events[f"label:{task.name}"].is_not_null() for task in tasks if is_row_task(task)]
+    chosen = positives or labels
+    return pl.Series(np.logical_or.reduce([each.fill_null(False).to_numpy() for each in chosen]))
+
+
+def _windowed(task: Task) -> bool:
+    return not isinstance(getattr(task, "label", ""), str)
+
+
+def cut_times(events: pl.DataFrame, part_N: np.ndarray) -> np.ndarray:
+    """When the next part of the user's own timeline begins, ``(N,)`` int64 ms; the end of the log after the last part.
+
+    A label that looks ahead must not look past it.
+    """
+    time_N = events["@time"].fill_null(0).to_numpy()
+    out = np.full(len(time_N), time_N.max(initial=0) + 1, np.int64)
+    frame = pl.DataFrame({"user": events["@user"], "time": time_N, "part": part_N})
+    for part, later in ((TRAIN, (VALID, TEST)), (VALID, (TEST,))):
+        first = frame.filter(pl.col("part").is_in(later)).group_by("user").agg(pl.col("time").min())
+        ends = frame.join(first, on="user", how="left", maintain_order="left")["time_right"]
+        rows_N = (part_N == part) & ends.is_not_null().to_numpy()
+        out[rows_N] = ends.fill_null(0).to_numpy()[rows_N]
+    return out
+
+
+def _event_features(tables: Tables, events: pl.DataFrame) -> tuple[Feature, ...]:
+    extra: list[Feature] = []
+    if events["@type"].n_unique() > 1:
+        extra.append(Feature("@type", "categorical", Column(column="@type"), False))
+    if "@value" in events.columns and events["@value"].is_not_null().any():
+        few = events["@value"].n_unique() <= FEW_VALUES
+        extra.append(Feature("@value", "categorical" if few else "numeric", Column(column="@value"), False))
+    return (*extra, *tables.roles.context, *tables.roles.outcome)
+
+
+def _seen_once(train: pl.DataFrame, config: Config) -> tuple[bool, str]:
+    repeats = config.data.repeats
+    if repeats != "auto":
+        return not repeats, f"Items {'can' if repeats else 'do not'} come again (set in the configuration)."
+    share = repeat_share(train)
+    once = share < REPEATS_FROM
+    said = "do not come again: what a user already has is left out" if once else "can come again"
+    return once, f"Items {said} ({share:.1%} of training events are on an item that the user had before)."
+
+
+def _classes(label: pl.Series) -> tuple[str, ...]:
+    return tuple(sorted(label.drop_nulls().cast(pl.String).unique().to_list()))
+
+
+def _user_frame(tables: Tables, events: pl.DataFrame) -> pl.DataFrame:
+    users = events["@user"].unique(maintain_order=True).to_frame()
+    if tables.users is None:
+        return users
+    known = tables.users.with_columns(pl.col("@user").cast(users["@user"].dtype, strict=False))
+    return users.join(known, on="@user", how="left", maintain_order="left")
+
+
+def _timelines(
+    tables: Tables,
+    events: pl.DataFrame,
+    tasks: Sequence[Task],
+    parts: dict[str, np.ndarray],
+    catalogue: Catalogue,
+    encodings: Encodings,
+) -> Timelines:
+    users = _user_frame(tables, events)
+    lengths = events["@user"].rle().struct.field("len").to_numpy()
+    offset_U = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    user_N = np.repeat(np.arange(len(lengths)), lengths)
+    item_N = catalogue.numbers(events["@item"])
+    moment_N = moment_starts(user_N, events["@moment"].to_numpy())
+    positive = {t.name: events[f"positive:{t.name}"].fill_null(False).to_numpy() for t in tasks if isinstance(t, NextItem)}
+    positive = {name: mask & (item_N > 0) for name, mask in positive.items()}
+    any_positive = np.logical_or.reduce(list(positive.values())) if positive else np.ones(len(item_N), bool)
+    event_code, event_number = encodings.event.encode(events)
+    request_code, request_number = encodings.request.encode(events)
+    user_code, user_number = encodings.user.encode(users)
+    timed = bool(events["@time"].is_not_null().any())
+    return Timelines(
+        user_ids=users["@user"],
+        offset_U=offset_U,
+        item_N=item_N,
+        time_N=events["@time"].fill_null(0).to_numpy().astype(np.int64),
+        timed=timed,
+        moment_N=moment_N,
+        ask_N=asked_before(user_N, item_N, moment_N, any_positive),
+        event_code_NJ=event_code,
+        event_number_NV=event_number,
+        request_code_NJ=request_code,
+        request_number_NV=request_number,
+        user_code_UJ=user_code,
+        user_number_UV=user_number,
+        label={t.name: _label(events, t, encodings.classes) for t in tasks if is_row_task(t)},
+        positive=positive,
+        part=parts,
+        seen_once=encodings.seen_once,
+    )
+
+
+def _label(events: pl.DataFrame, task: Task, classes: dict[str, tuple[str, ...]]) -> np.ndarray:
+    column = events[f"label:{task.name}"]
+    if isinstance(task, Multiclass):
+        place = {name: float(index) for index, name in enumerate(classes[task.name])}
+        return column.cast(pl.String).replace_strict(place, default=None, return_dtype=pl.Float64).to_numpy().astype(np.float32)
+    label_N = column.cast(pl.Float64).to_numpy().astype(np.float32)
+    return np.log1p(np.maximum(label_N, 0)) if isinstance(task, Regression) and task.transform == "log1p" else label_N

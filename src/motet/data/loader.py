@@ -1,0 +1,92 @@
+"""The order in which windows are visited: shuffled in buckets of like length, or by length for evaluation."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from motet.batch import Batch
+from motet.data.collate import Collator
+from motet.data.dataset import Dataset
+from motet.data.requests import plan_requests
+from motet.system.randomness import generator
+
+BUCKET = 32  # batches among which windows are sorted by length
+
+
+def shuffled_windows(length_W: np.ndarray, batch_size: int, random: np.random.Generator) -> list[np.ndarray]:
+    """Batches of windows in random order, each of windows of about equal length.
+
+    Args:
+        length_W: Events in each window.
+        batch_size: Windows in a batch.
+        random: Decides the order.
+    """
+    order = random.permutation(len(length_W))
+    batches: list[np.ndarray] = []
+    for begin in range(0, len(order), batch_size * BUCKET):
+        bucket = order[begin : begin + batch_size * BUCKET]
+        bucket = bucket[np.argsort(length_W[bucket], kind="stable")]
+        batches += [bucket[at : at + batch_size] for at in range(0, len(bucket), batch_size)]
+    return [batches[at] for at in random.permutation(len(batches))]
+
+
+def sorted_windows(length_W: np.ndarray, rows_W: np.ndarray, budget: int = 16_384) -> list[np.ndarray]:
+    """Batches by length, each of at most `budget` padded places (events or rows, whichever are more)."""
+    order = np.lexsort((rows_W, length_W))
+    batches: list[np.ndarray] = []
+    begin = 0
+    widest = 0
+    for at, window in enumerate(order):
+        size = int(max(length_W[window] + 1, rows_W[window]))
+        if at > begin and max(widest, size) * (at - begin + 1) > budget:
+            batches.append(order[begin:at])
+            begin, widest = at, 0
+        widest = max(widest, size)
+    if begin < len(order):
+        batches.append(order[begin:])
+    return batches
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One visit of all training windows, in a fixed order."""
+
+    collate: Collator
+    batches: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def since(self, first: int) -> Iterator[Batch]:
+        """The batches from number `first` on."""
+        for windows in self.batches[first:]:
+            yield self.collate(windows)
+
+
+class Feed:
+    """Training epochs: windows are cut anew and shuffled anew in each, by generators derived from the seed.
+
+    Args:
+        dataset: What is trained on.
+        length: Most events in a window.
+        batch_size: Windows in a batch.
+        seed: Of cuts and order.
+        counter_NC: Standardised counters of every row, or None.
+    """
+
+    def __init__(
+        self, dataset: Dataset, length: int, batch_size: int, seed: int, counter_NC: np.ndarray | None
+    ) -> None:
+        self.log, self.item_time_I = dataset.log, dataset.catalogue.time_I
+        self.length, self.batch_size, self.seed, self.counter_NC = length, batch_size, seed, counter_NC
+
+    def epoch(self, number: int) -> Epoch:
+        """Epoch `number`, the same each time it is asked for."""
+        random = generator(self.seed, f"epoch {number}")
+        stride = max(1, self.length // 2)
+        train_N = self.log.train_N
+        shift = int(random.integers(stride))
+        plan = plan_requests(self.log, train_N, train_N, self.length, stride=stride, shift=shift)
+        batches = shuffled_windows(plan.length_W, self.batch_size, random)
+        return Epoch(Collator(self.log, plan, self.item_time_I, self.counter_NC), batches)

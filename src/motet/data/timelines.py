@@ -1,0 +1,80 @@
+"""The log as arrays: every user's events in time order, with labels, splits and what may be known when.
+
+Shapes: U users, N events (sorted by user, then time), J code slots, V numbers, C counters.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+TRAIN, VALID, TEST, UNUSED = 0, 1, 2, -1
+PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
+
+
+@dataclass(frozen=True)
+class Timelines:
+    """All timelines; one row an event."""
+
+    user_ids: pl.Series  # (U,), never saved with a model
+    offset_U: np.ndarray  # int64 (U + 1,), where each user's events begin
+    item_N: np.ndarray  # int32 item numbers
+    time_N: np.ndarray  # int64 ms; zeros when the log has no time
+    timed: bool
+    moment_N: np.ndarray  # int64, place of the first event of the row's moment: what lies before it is visible
+    ask_N: np.ndarray  # int64, place before which `next_item` asks for the row's item (see `asked_before`)
+    event_code_NJ: np.ndarray  # int32, all columns of an event that later states may see
+    event_number_NV: np.ndarray  # float32
+    request_code_NJ: np.ndarray  # int32, columns known when the question is asked
+    request_number_NV: np.ndarray  # float32
+    user_code_UJ: np.ndarray  # int32
+    user_number_UV: np.ndarray  # float32
+    label: dict[str, np.ndarray]  # row task -> float32 (N,), NaN is no label
+    positive: dict[str, np.ndarray]  # next_item task -> bool (N,)
+    part: dict[str, np.ndarray]  # task -> int8 (N,), the split that the task is evaluated on
+    seen_once: bool  # items do not come again
+
+    def __len__(self) -> int:
+        return len(self.item_N)
+
+    @property
+    def user_N(self) -> np.ndarray:
+        """User number of every event, ``(N,)`` int32."""
+        return np.repeat(np.arange(len(self.user_ids), dtype=np.int32), np.diff(self.offset_U))
+
+    @property
+    def train_N(self) -> np.ndarray:
+        """Rows that train: those that are training rows of every task's split."""
+        parts = {id(part): part for part in self.part.values()}
+        return np.logical_and.reduce([part == TRAIN for part in parts.values()])
+
+
+def moment_starts(user_N: np.ndarray, moment_N: np.ndarray) -> np.ndarray:
+    """Place of the first event of each row's moment, ``(N,)`` int64, from a moment number within the user.
+
+    >>> moment_starts(np.array([0, 0, 0, 1]), np.array([0, 1, 1, 0])).tolist()
+    [0, 1, 1, 3]
+    """
+    new = np.ones(len(user_N), bool)
+    new[1:] = (user_N[1:] != user_N[:-1]) | (moment_N[1:] != moment_N[:-1])
+    starts = np.flatnonzero(new)
+    return starts[np.cumsum(new) - 1].astype(np.int64)
+
+
+def asked_before(user_N: np.ndarray, item_N: np.ndarray, moment_N: np.ndarray, positive_N: np.ndarray) -> np.ndarray:
+    """Where `next_item` stands when it is asked for a row's item, ``(N,)`` int64.
+
+    A log may show an item (an impression) before it is clicked. A state that has seen the impression could just copy it.
+    So a positive row is asked for before the first event of the same item that follows the user's last positive moment.
+
+    Args:
+        user_N: User of each row.
+        item_N: Item of each row.
+        moment_N: Place of the first event of the row's moment (see `moment_starts`).
+        positive_N: Rows that `next_item` learns from.
+    """
+    if positive_N.all():
+        return moment_N
+    positives_before = np.concatenate([[0], np.cumsum(positive_N)])[moment_N]
+    rows = pl.DataFrame({"user": user_N, "item": item_N, "segment": positives_before, "moment": moment_N})
+    return rows.select(pl.col("moment").min().over("user", "item", "segment"))["moment"].to_numpy()

@@ -1,0 +1,177 @@
+"""What a model says about the rows of a view: ranks of the right items among the whole catalogue, and predictions.
+
+Shapes: Q queries, T targets, R rows, I items, K places of a list.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motet.batch import Batch
+from motet.data.collate import Collator
+from motet.data.dataset import Dataset
+from motet.data.loader import sorted_windows
+from motet.data.requests import Plan, histories
+from motet.evaluation.protocol import View
+from motet.metrics.ranking import rank_of_targets
+from motet.model import Motet
+from motet.tasks.next_item import NextItemHead
+
+BLOCK = 512  # queries ranked at a time
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Ranks of the right items of a `next_item` task."""
+
+    user_Q: np.ndarray
+    rank_T: np.ndarray  # 1 is best
+    query_T: np.ndarray
+    target_T: np.ndarray  # item numbers
+    top_QK: np.ndarray  # item numbers, best first
+    known_Q: np.ndarray  # how many events were visible
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Predictions of a row task on labelled rows."""
+
+    row_R: np.ndarray  # places in the log
+    user_R: np.ndarray
+    label_R: np.ndarray
+    prediction_R: np.ndarray  # (R,) or (R, classes)
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Queries of a `next_item` task in a view: one a row (rolling), or one a user with several right items (frozen)."""
+
+    plan: Plan
+    query_Q: np.ndarray  # places in the plan
+    target_T: np.ndarray
+    query_T: np.ndarray
+    user_Q: np.ndarray
+
+
+def questions(dataset: Dataset, view: View, task: str, part: int, length: int) -> Questions:
+    """The queries that a part of a view asks of a `next_item` task."""
+    log = dataset.log
+    plan = view.plan(log, part, log.positive[task], length)
+    place_Q = np.arange(len(plan.row_Q))
+    user_Q = log.user_N[plan.row_Q]
+    target = log.item_N[plan.row_Q].astype(np.int64)
+    if view.history == "rolling":
+        return Questions(plan, place_Q, target, place_Q, user_Q)
+    users, first, query_T = np.unique(user_Q, return_index=True, return_inverse=True)
+    return Questions(plan, first, target, query_T.reshape(-1), users)
+
+
+def rank(
+    asked: Questions, dataset: Dataset, task: str, score: Callable[[np.ndarray], np.ndarray], k: int, allowed_I: np.ndarray
+) -> Ranked:
+    """Rank the whole catalogue for every query.
+
+    Args:
+        asked: The queries.
+        dataset: Catalogue and log.
+        task: Name of the task.
+        score: Queries (their places, 0 to Q - 1) to scores ``(len, I)``.
+        k: Length of the lists that are kept.
+        allowed_I: Items that take part.
+    """
+    log = dataset.log
+    ranks = np.zeros(len(asked.target_T), np.int64)
+    tops: list[np.ndarray] = []
+    order = np.argsort(asked.query_T, kind="stable")
+    sorted_query = asked.query_T[order]
+    for begin in range(0, len(asked.query_Q), BLOCK):
+        query = np.arange(begin, min(begin + BLOCK, len(asked.query_Q)))
+        score_QI = np.where(allowed_I, score(query), -np.inf)
+        if log.seen_once:
+            offset, place = histories(asked.plan, asked.query_Q[query], log.positive[task])
+            score_QI[np.repeat(np.arange(len(query)), np.diff(offset)), log.item_N[place]] = -np.inf
+        mine = order[np.searchsorted(sorted_query, begin) : np.searchsorted(sorted_query, begin + len(query))]
+        ranks[mine] = rank_of_targets(score_QI, asked.target_T[mine], asked.query_T[mine] - begin)
+        tops.append(torch.topk(torch.from_numpy(score_QI), min(k, score_QI.shape[1] - 1)).indices.numpy())
+    known_Q = asked.plan.known_Q[asked.query_Q]
+    return Ranked(asked.user_Q, ranks, asked.query_T, asked.target_T, np.concatenate(tops), known_Q)
+
+
+class Scorer:
+    """A model that answers views; it holds the item vectors and is put into evaluation mode.
+
+    Args:
+        model: The model.
+        dataset: What it reads.
+        length: Most events in a window.
+    """
+
+    def __init__(self, model: Motet, dataset: Dataset, length: int) -> None:
+        self.model, self.dataset, self.length = model.eval(), dataset, length
+        with torch.no_grad():
+            self.item_ID: Tensor = model.items()
+
+    def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
+        """Ranks for a `next_item` task."""
+        asked = questions(self.dataset, view, task, part, self.length)
+        head = self.model.next_heads[task]
+        state_QD = self._states(asked, view)
+        with torch.no_grad():
+            key_ID = head.keys(self.item_ID)
+
+        @torch.no_grad()
+        def score(query: np.ndarray) -> np.ndarray:
+            scores: np.ndarray = (head.queries(state_QD[query]) @ key_ID.T).numpy()
+            return scores
+
+        return rank(asked, self.dataset, task, score, k, allowed_items(head))
+
+    def rows(self, view: View, part: int) -> dict[str, Scored]:
+        """Predictions of the view's row tasks."""
+        names = [name for name in view.tasks if name in self.model.row_heads]
+        if not names:
+            return {}
+        log = self.dataset.log
+        labelled_N = np.logical_or.reduce([~np.isnan(log.label[name]) for name in names])
+        plan = view.plan(log, part, labelled_N, self.length)
+        places: list[np.ndarray] = []
+        said: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for batch in self._batches(plan, view):
+            places.append(batch.row_BP[batch.row_BP >= 0].numpy())
+            for name, prediction in self.model.predict(batch, self.item_ID).items():
+                if name in said:
+                    said[name].append(prediction.float().numpy())
+        row_R = np.concatenate(places)
+        order = np.argsort(row_R)
+        out: dict[str, Scored] = {}
+        for name in names:
+            prediction = np.concatenate(said[name])[order]
+            label_R = log.label[name][row_R[order]]
+            has = ~np.isnan(label_R)
+            rows = row_R[order][has]
+            out[name] = Scored(rows, log.user_N[rows], label_R[has], prediction[has])
+        return out
+
+    def _states(self, asked: Questions, view: View) -> Tensor:
+        """State of each query ``(Q, D)``."""
+        plan = asked.plan
+        found = torch.zeros(len(plan.row_Q), self.item_ID.shape[1])
+        for batch in self._batches(plan, view):
+            has = batch.ask_BP >= 0
+            place_R = np.searchsorted(plan.row_Q, batch.row_BP[has].numpy())
+            found[torch.from_numpy(place_R)] = self.model.ask(batch, self.item_ID).float()
+        return found[torch.from_numpy(asked.query_Q)]
+
+    def _batches(self, plan: Plan, view: View) -> Iterator[Batch]:
+        collate = Collator(self.dataset.log, plan, self.dataset.catalogue.time_I, view.counter_NC)
+        for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
+            yield collate(windows)
+
+
+def allowed_items(head: NextItemHead) -> np.ndarray:
+    """Items that a head ranks, boolean ``(I,)``."""
+    allowed: np.ndarray = head.get_buffer("allowed_I").numpy()
+    return allowed

@@ -1,0 +1,92 @@
+"""ItemEncoder: an item's vector out of its text, its id, its categories, its numbers and ready-made vectors.
+
+Shapes: I items (number 0 is none), J code slots, V numbers, T width of the language model, D width.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from motet.features.columns import ColumnEncoder
+
+
+@dataclass(frozen=True)
+class ItemContent:
+    """What is known of each item; replaced as a whole when the catalogue changes."""
+
+    code_IJ: Tensor  # int64
+    number_IV: Tensor  # float32, NaN is missing
+    text_IT: Tensor | None  # frozen vectors of the language model; None without one
+    vectors: dict[str, Tensor]  # name -> (I, width), NaN rows are missing
+    id_row_I: Tensor  # int64, row of the id table; 0 for an item that training never met
+
+
+class ItemEncoder(nn.Module):
+    """Item vector = projected text + id embedding + features + projected ready-made vectors.
+
+    In training the ids of some items are hidden, the same for a whole step and so on the input and the output side alike
+    (`id_dropout`); an item that was never seen then works from its content alone.
+
+    Args:
+        content: What is known of the items.
+        codes: Size of the code range of the items' categories.
+        width: Width of an item vector.
+        ids: Rows of the id table (row 0 is zero); 0 leaves ids out.
+        id_dropout: Share of ids hidden in a training step.
+        dropout: On the language model's vector and on ready-made ones.
+    """
+
+    def __init__(
+        self, content: ItemContent, codes: int, width: int, ids: int, id_dropout: float, dropout: float
+    ) -> None:
+        super().__init__()
+        self.columns = ColumnEncoder(codes, content.number_IV.shape[1], width)
+        self.ids = nn.Embedding(ids, width, padding_idx=0) if ids > 1 else None
+        self.text = None if content.text_IT is None else nn.Linear(content.text_IT.shape[1], width)
+        self.projections = nn.ModuleDict({name: nn.Linear(v.shape[1], width) for name, v in content.vectors.items()})
+        self.dropout = nn.Dropout(dropout)
+        self.id_dropout = id_dropout
+        self.width = width
+        if self.ids is not None:
+            nn.init.normal_(self.ids.weight, std=0.05)
+            with torch.no_grad():
+                self.ids.weight[0] = 0
+        self.set_content(content)
+
+    def set_content(self, content: ItemContent) -> None:
+        """Put another catalogue in place; weights stay as they are."""
+        self.vector_names = list(content.vectors)
+        self.register_buffer("code_IJ", content.code_IJ, persistent=False)
+        self.register_buffer("number_IV", content.number_IV, persistent=False)
+        self.register_buffer("text_IT", content.text_IT, persistent=False)
+        self.register_buffer("id_row_I", content.id_row_I, persistent=False)
+        for name, vector in content.vectors.items():
+            self.register_buffer(f"vector_{name}", vector, persistent=False)
+
+    def forward(self, item_K: Tensor | None = None) -> Tensor:
+        """Vectors of some items ``(K, D)``, or of the whole catalogue ``(I, D)`` when none are named."""
+        out = self.columns(self._pick("code_IJ", item_K), self._pick("number_IV", item_K))
+        if self.text is not None:
+            out = out + self.text(self.dropout(self._pick("text_IT", item_K).float()))
+        for name in self.vector_names:
+            vector = self._pick(f"vector_{name}", item_K)
+            present = ~vector.isnan().any(-1, keepdim=True)
+            out = out + self.projections[name](self.dropout(vector.nan_to_num(0.0))) * present
+        if self.ids is not None:
+            out = out + self._id_vectors(item_K)
+        result: Tensor = out
+        return result
+
+    def _id_vectors(self, item_K: Tensor | None) -> Tensor:
+        assert self.ids is not None
+        row_K = self._pick("id_row_I", item_K)
+        if self.training and self.id_dropout > 0:
+            hidden = torch.rand(self.ids.num_embeddings, device=row_K.device) < self.id_dropout
+            row_K = row_K.masked_fill(hidden[row_K], 0)
+        vector: Tensor = self.ids(row_K)
+        return vector
+
+    def _pick(self, name: str, item_K: Tensor | None) -> Tensor:
+        table: Tensor = self.get_buffer(name)
+        return table if item_K is None else table[item_K]

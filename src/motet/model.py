@@ -1,0 +1,214 @@
+"""Motet, the model: encode -> timeline -> experts -> heads. START HERE to see what is computed.
+
+Shapes: the legend of `motet.batch`.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from motet.batch import Batch, Rows
+from motet.config import Config
+from motet.config.model import Timeline
+from motet.config.tasks import Task, is_row_task
+from motet.data.catalogue import Catalogue
+from motet.data.clock import CLOCK_NAMES
+from motet.data.dataset import Dataset
+from motet.errors import ConfigError
+from motet.features.columns import ColumnEncoder
+from motet.features.events import EventEncoder, UserEncoder
+from motet.features.items import ItemContent, ItemEncoder
+from motet.nn.experts import SharedBottom
+from motet.nn.hstu import HSTUBlock
+from motet.nn.relative import RelativeBias
+from motet.nn.target import TargetAttention
+from motet.nn.timeline import TimelineEncoder
+from motet.nn.transformer import TransformerBlock
+from motet.tasks.build import AnyRowHead, TaskFacts, build_head
+from motet.tasks.next_item import NextItemHead
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch after the backbone."""
+
+    item_ID: Tensor  # the whole catalogue
+    event_BLD: Tensor
+    user_BD: Tensor
+    state_BSD: Tensor
+
+
+class Motet(nn.Module):
+    """One backbone, one head a task.
+
+    Args:
+        items: Items to vectors.
+        events: Events to tokens.
+        users: Users to the first token of their timeline.
+        requests: What is known when the question is asked.
+        timeline: Tokens to states.
+        experts: What row tasks share between states and heads.
+        heads: Task name -> head.
+        target: Attention from a candidate over its timeline, or None.
+    """
+
+    def __init__(
+        self,
+        items: ItemEncoder,
+        events: EventEncoder,
+        users: UserEncoder,
+        requests: ColumnEncoder,
+        timeline: TimelineEncoder,
+        experts: SharedBottom | None,
+        heads: dict[str, nn.Module],
+        target: TargetAttention | None,
+    ) -> None:
+        super().__init__()
+        self.items, self.events, self.users, self.requests = items, events, users, requests
+        self.timeline, self.experts, self.target = timeline, experts, target
+        self.heads = nn.ModuleDict(heads)
+        self.leave_seen_out = False
+
+    @property
+    def next_heads(self) -> dict[str, NextItemHead]:
+        """Heads that rank a catalogue."""
+        return {name: head for name, head in self.heads.items() if isinstance(head, NextItemHead)}
+
+    @property
+    def row_heads(self) -> dict[str, AnyRowHead]:
+        """Heads that score rows."""
+        return {name: head for name, head in self.heads.items() if not isinstance(head, NextItemHead)}  # type: ignore[misc]
+
+    def encode(self, batch: Batch, item_ID: Tensor | None = None) -> Encoded:
+        """The backbone: items, events and users to states; state 0 has seen the user alone."""
+        item_ID = self.items() if item_ID is None else item_ID
+        event_BLD = self.events(batch, item_ID[batch.item_BL])
+        user_BD = self.users(batch)
+        token_BSD = torch.cat([user_BD[:, None], event_BLD], 1)
+        time_BS = torch.cat([batch.time_BL[:, :1], batch.time_BL], 1)
+        return Encoded(item_ID, event_BLD, user_BD, self.timeline(token_BSD, time_BS))
+
+    def rows(self, batch: Batch, encoded: Encoded, keep_BP: Tensor) -> Rows:
+        """What row tasks read about some of the rows."""
+        timeline_R, place_R = torch.nonzero(keep_BP, as_tuple=True)
+        candidate_BPD = encoded.item_ID[batch.row_item_BP]
+        request_BPD = self.requests(batch.row_code_BPJ, batch.row_number_BPV)
+        if self.target is not None:
+            request_BPD = request_BPD + self.target(candidate_BPD, encoded.event_BLD, batch.state_BP)
+        return Rows(
+            timeline_R=timeline_R,
+            state_RD=encoded.state_BSD[timeline_R, batch.state_BP[timeline_R, place_R]],
+            user_RD=encoded.user_BD[timeline_R],
+            candidate_RD=candidate_BPD[timeline_R, place_R],
+            request_RD=request_BPD[timeline_R, place_R],
+            counter_RC=batch.counter_BPC[timeline_R, place_R],
+        )
+
+    def shared(self, rows: Rows) -> dict[str, Tensor]:
+        """Task name -> what its head reads, ``(R, D)``."""
+        assert self.experts is not None
+        parts = [rows.state_RD, rows.candidate_RD, rows.state_RD * rows.candidate_RD, rows.user_RD, rows.request_RD]
+        out: dict[str, Tensor] = self.experts(torch.cat([*parts, rows.counter_RC], -1))
+        return out
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The loss of every task that has a labelled row in the batch, each about 1 for a constant guess."""
+        encoded = self.encode(batch)
+        losses = {name: self._next_loss(name, head, batch, encoded) for name, head in self.next_heads.items()}
+        labelled = [~batch.label[name].isnan() for name in self.row_heads]
+        if labelled:
+            keep_BP = torch.stack(labelled).any(0)
+            shared = self.shared(self.rows(batch, encoded, keep_BP))
+            for name, head in self.row_heads.items():
+                label_R = batch.label[name][keep_BP]
+                has = ~label_R.isnan()
+                losses[name] = head.loss(head(shared[name][has]), label_R[has]) if has.any() else shared[name].sum() * 0
+        return losses
+
+    def _next_loss(self, name: str, head: NextItemHead, batch: Batch, encoded: Encoded) -> Tensor:
+        timeline_R, place_R = torch.nonzero(batch.positive[name] & (batch.ask_BP >= 0), as_tuple=True)
+        ask_R = batch.ask_BP[timeline_R, place_R]
+        target_R = batch.row_item_BP[timeline_R, place_R]
+        seen_2N = None
+        if self.leave_seen_out:
+            seen_RL = torch.arange(batch.item_BL.shape[1], device=ask_R.device) < ask_R[:, None]
+            row_N, place_N = torch.nonzero(seen_RL, as_tuple=True)
+            seen_2N = torch.stack([row_N, batch.item_BL[timeline_R[row_N], place_N]])
+        return head.loss(encoded.state_BSD[timeline_R, ask_R], encoded.item_ID, target_R, seen_2N)
+
+    @torch.no_grad()
+    def predict(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:
+        """Predictions of all row tasks for all real rows, flat, in the order of ``row_BP[row_BP >= 0]``."""
+        encoded = self.encode(batch, item_ID)
+        shared = self.shared(self.rows(batch, encoded, batch.row_BP >= 0))
+        return {name: head.prediction(head(shared[name])) for name, head in self.row_heads.items()}
+
+    @torch.no_grad()
+    def ask(self, batch: Batch, item_ID: Tensor) -> Tensor:
+        """States from which `next_item` is asked, for all real rows with one in their window, flat ``(R, D)``."""
+        encoded = self.encode(batch, item_ID)
+        timeline_R, place_R = torch.nonzero(batch.ask_BP >= 0, as_tuple=True)
+        return encoded.state_BSD[timeline_R, batch.ask_BP[timeline_R, place_R]]
+
+
+def build_model(config: Config, dataset: Dataset, facts: dict[str, TaskFacts], content: ItemContent, counters: int) -> Motet:
+    """The one place where settings become a model.
+
+    Args:
+        config: The configuration.
+        dataset: Encodings and catalogue.
+        facts: Task name -> what training rows say about it.
+        content: What is known of the items.
+        counters: How many point-in-time counters a row has.
+    """
+    settings, encodings = config.model, dataset.encodings
+    width = settings.timeline.width
+    ids = int(content.id_row_I.max()) + 1 if settings.item.id else 0
+    row_tasks = [task.name for task in config.tasks if is_row_task(task)]
+    widths = [5 * width + counters, *settings.sharing.layers]
+    allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}
+    trained_I = torch.from_numpy(dataset.catalogue.trained_I)
+    model = Motet(
+        items=ItemEncoder(
+            content, dataset.catalogue.encoding.codes, width, ids, settings.item.id_dropout, settings.item.dropout
+        ),
+        events=EventEncoder(encodings.event.codes, len(encodings.event.numbers), width, timed=dataset.log.timed),
+        users=UserEncoder(encodings.user.codes, len(encodings.user.numbers), width),
+        requests=ColumnEncoder(encodings.request.codes, len(encodings.request.numbers) + len(CLOCK_NAMES), width),
+        timeline=_build_timeline(settings.timeline, timed=dataset.log.timed),
+        experts=SharedBottom(row_tasks, widths, settings.sharing.dropout) if row_tasks else None,
+        heads={
+            task.name: build_head(
+                task, facts[task.name], settings.scoring, width, widths[-1], allowed[task.name], trained_I
+            )
+            for task in config.tasks
+        },
+        target=TargetAttention(width) if settings.target_attention else None,
+    )
+    model.leave_seen_out = encodings.seen_once and settings.scoring.mask_seen
+    return model
+
+
+def _build_timeline(settings: Timeline, *, timed: bool) -> TimelineEncoder:
+    s = settings
+    blocks = [
+        TransformerBlock(s.width, s.heads, s.dropout, s.activation, s.expansion)
+        if s.kind == "transformer"
+        else HSTUBlock(s.width, s.heads, s.dropout)
+        for _ in range(s.layers)
+    ]
+    bias = RelativeBias(
+        s.heads, s.length, position=s.bias in ("position", "both"), time=timed and s.bias in ("time", "both")
+    )
+    return TimelineEncoder(blocks, bias, s.width, s.dropout)
+
+
+def _allowed(task: Task, catalogue: Catalogue) -> Tensor:
+    """Items that a task ranks: all, or those of its kind; number 0 never."""
+    wanted = getattr(task, "items", None)
+    if wanted is not None and wanted not in catalogue.kinds:
+        kinds = ", ".join(catalogue.kinds)
+        raise ConfigError(f"tasks: {task.name}: no item is of kind {wanted!r}. The catalogue has {kinds}.")
+    allowed_I = catalogue.kind_I >= 0 if wanted is None else catalogue.kind_I == catalogue.kinds.index(wanted)
+    return torch.from_numpy(allowed_I)

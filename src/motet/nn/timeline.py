@@ -1,0 +1,52 @@
+"""TimelineEncoder: reads a user's events in order; state i has seen the first i events and never a later one.
+
+Shapes: B timelines, S states (the user, then the events), D width, H heads.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from motet.nn.relative import RelativeBias
+
+
+class TimelineEncoder(nn.Module):
+    """A stack of causal blocks.
+
+    Timelines are padded on the right, so that a causal mask alone keeps padding out of every real state.
+
+    Args:
+        blocks: Transformer or HSTU blocks, each called as ``block(state_BSD, bias_BHSS)``.
+        bias: Relative bias that all blocks share.
+        width: Width of a token and of a state.
+        dropout: Share of token numbers dropped.
+    """
+
+    def __init__(self, blocks: Sequence[nn.Module], bias: RelativeBias, width: int, dropout: float) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(blocks)
+        self.bias = bias
+        self.norm = nn.LayerNorm(width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, token_BSD: Tensor, time_BS: Tensor | None) -> Tensor:
+        """Encode the tokens.
+
+        Args:
+            token_BSD: The user's token, then one token an event, ``(B, S, D)``.
+            time_BS: Times in seconds, ``(B, S)``; None when the log has none.
+
+        Returns:
+            States ``(B, S, D)``.
+        """
+        S = token_BSD.shape[1]
+        bias = self.bias(S, time_BS)
+        later_SS = torch.ones(S, S, dtype=torch.bool, device=token_BSD.device).triu(1)
+        out_of_sight = torch.zeros(S, S, device=token_BSD.device).masked_fill(later_SS, float("-inf"))
+        bias = out_of_sight if bias is None else bias + out_of_sight
+        state_BSD = self.dropout(token_BSD)
+        for block in self.blocks:
+            state_BSD = block(state_BSD, bias)
+        out: Tensor = self.norm(state_BSD)
+        return out

@@ -1,0 +1,46 @@
+"""Binary tasks: will they click, buy, like, follow, return.
+
+Shapes: R rows, D width.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class BinaryHead(nn.Module):
+    """A probability, trained with cross-entropy or focal loss (Lin et al. 2017, arXiv:1708.02002, gamma 2).
+
+    The loss is divided by the entropy of the base rate, so that 1 is what the base rate alone reaches.
+
+    Args:
+        width: Width of the shared state.
+        rate: Share of positives among training rows.
+        focal: Weigh rows by how wrong they are.
+    """
+
+    def __init__(self, width: int, rate: float, *, focal: bool = False) -> None:
+        super().__init__()
+        rate = min(max(rate, 1e-4), 1 - 1e-4)
+        self.linear = nn.Linear(width, 1)
+        nn.init.constant_(self.linear.bias, math.log(rate / (1 - rate)))
+        self.scale = -(rate * math.log(rate) + (1 - rate) * math.log(1 - rate))
+        self.focal = focal
+
+    def forward(self, shared_RD: Tensor) -> Tensor:
+        """Logits ``(R,)``."""
+        out: Tensor = self.linear(shared_RD).squeeze(-1)
+        return out
+
+    def loss(self, raw: Tensor, label_R: Tensor) -> Tensor:
+        """Mean loss over labelled rows, in units of the base rate's."""
+        loss_R = F.binary_cross_entropy_with_logits(raw, label_R, reduction="none")
+        if self.focal:
+            loss_R = loss_R * (1 - torch.exp(-loss_R)) ** 2
+        return loss_R.mean() / self.scale
+
+    def prediction(self, raw: Tensor) -> Tensor:
+        """Probabilities ``(R,)``."""
+        return torch.sigmoid(raw)

@@ -1,0 +1,67 @@
+"""The one place where a task's settings become a head."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motet.config.model import Scoring
+from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Task
+from motet.tasks.binary import BinaryHead
+from motet.tasks.multiclass import MulticlassHead
+from motet.tasks.next_item import NextItemHead
+from motet.tasks.regression import RegressionHead
+
+AnyRowHead = BinaryHead | RegressionHead | MulticlassHead
+
+
+@dataclass(frozen=True)
+class TaskFacts:
+    """What training rows say about a task; saved with the model, so that it can be built again without the log."""
+
+    mean: float = 0.0  # of the labels; the rate of a binary task
+    deviation: float = 1.0
+    shares: tuple[float, ...] = ()  # of the classes
+    classes: tuple[str, ...] = ()
+
+
+def task_facts(task: Task, label_N: np.ndarray, classes: tuple[str, ...] = ()) -> TaskFacts:
+    """Learn a row task's facts from the labels of its training rows (NaN: no label)."""
+    known = label_N[~np.isnan(label_N)]
+    if len(known) == 0:
+        return TaskFacts(classes=classes, shares=tuple(1 / len(classes) for _ in classes))
+    if isinstance(task, Multiclass):
+        counts = np.bincount(known.astype(np.int64), minlength=len(classes))
+        return TaskFacts(shares=tuple((counts / counts.sum()).tolist()), classes=classes)
+    return TaskFacts(mean=float(known.mean()), deviation=float(known.std()))
+
+
+def build_head(
+    task: Task, facts: TaskFacts, scoring: Scoring, width: int, shared: int, allowed_I: Tensor, trained_I: Tensor
+) -> nn.Module:
+    """The head of a task.
+
+    Args:
+        task: Its settings.
+        facts: What training rows say.
+        scoring: How `next_item` compares.
+        width: Width of states.
+        shared: Width of what experts give.
+        allowed_I: Items that the task ranks, bool.
+        trained_I: Items met in training, bool.
+    """
+    match task:
+        case NextItem():
+            return NextItemHead(
+                width, allowed_I, trained_I, scoring.similarity, scoring.temperature, scoring.label_smoothing
+            )
+        case Binary():
+            return BinaryHead(shared, facts.mean, focal=task.loss == "focal")
+        case Regression():
+            return RegressionHead(shared, facts.mean, facts.deviation, task.loss)
+        case Multiclass():
+            return MulticlassHead(shared, torch.tensor(facts.shares))
+        case _:
+            assert_never(task)

@@ -1,0 +1,93 @@
+"""next_item: which items next, out of a whole catalogue.
+
+A state becomes a query; items are compared with it by cosine (with a learned temperature) or by dot product; the loss is a
+softmax over all items that training has met. Retrieval at serving time uses the same query and the same item vectors.
+Shapes: R rows, I items, K trained items, D width, N pairs of a row and an item it has seen.
+"""
+
+import math
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class NextItemHead(nn.Module):
+    """Ranks a catalogue.
+
+    Args:
+        width: Width of states and of item vectors.
+        allowed_I: Items that this task ranks (its kind), bool; number 0 never is.
+        trained_I: Items met in training, bool; only they stand in the training softmax.
+        similarity: cosine or dot.
+        temperature: Of cosine scores, at the start.
+        label_smoothing: Share of the target's probability spread over all items.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        allowed_I: Tensor,
+        trained_I: Tensor,
+        similarity: Literal["cosine", "dot"],
+        temperature: float,
+        label_smoothing: float,
+    ) -> None:
+        super().__init__()
+        self.query = nn.Linear(width, width)
+        nn.init.eye_(self.query.weight)
+        nn.init.zeros_(self.query.bias)
+        self.cosine = similarity == "cosine"
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature) if self.cosine else 0.0))
+        self.log_scale.requires_grad_(self.cosine)
+        self.label_smoothing = label_smoothing
+        self.set_catalogue(allowed_I, trained_I)
+        self.scale = math.log(max(len(self.get_buffer("item_K")), 2))
+
+    def set_catalogue(self, allowed_I: Tensor, trained_I: Tensor) -> None:
+        """Say anew which items are ranked and which of them stand in the training softmax."""
+        item_K = torch.nonzero(allowed_I & trained_I).squeeze(-1)
+        column_I = torch.full((len(allowed_I),), -1, dtype=torch.int64, device=allowed_I.device)
+        column_I[item_K] = torch.arange(len(item_K), device=allowed_I.device)
+        self.register_buffer("allowed_I", allowed_I, persistent=False)
+        self.register_buffer("item_K", item_K, persistent=False)
+        self.register_buffer("column_I", column_I, persistent=False)
+
+    def queries(self, state_RD: Tensor) -> Tensor:
+        """Queries ``(R, D)``; their dot product with `keys` is the score."""
+        query = self.query(state_RD)
+        return F.normalize(query, dim=-1) * self.log_scale.exp() if self.cosine else query
+
+    def keys(self, item_ID: Tensor) -> Tensor:
+        """Keys ``(I, D)``."""
+        return F.normalize(item_ID, dim=-1) if self.cosine else item_ID
+
+    def loss(self, state_RD: Tensor, item_ID: Tensor, target_R: Tensor, seen_2N: Tensor | None) -> Tensor:
+        """Mean cross-entropy of the targets, in units of a uniform guess.
+
+        Args:
+            state_RD: States from which the items are asked for.
+            item_ID: Vectors of the whole catalogue.
+            target_R: Item numbers; rows whose item is not in the softmax are left out.
+            seen_2N: Row and item number of items to leave out of a row's softmax; None for none.
+        """
+        column_I: Tensor = self.get_buffer("column_I")
+        keep_R = column_I[target_R] >= 0
+        target = column_I[target_R][keep_R]
+        query = self.queries(state_RD[keep_R])
+        key = self.keys(item_ID[self.get_buffer("item_K")])
+        logits = query @ key.T
+        if seen_2N is not None:
+            logits = self._without_seen(logits, target, keep_R, seen_2N)
+        if len(target) == 0:
+            return logits.sum() * 0.0
+        return F.cross_entropy(logits, target, label_smoothing=self.label_smoothing) / self.scale
+
+    def _without_seen(self, logits: Tensor, target: Tensor, keep_R: Tensor, seen_2N: Tensor) -> Tensor:
+        place_R = torch.cumsum(keep_R, 0) - 1
+        row_N, column_N = seen_2N[0], self.get_buffer("column_I")[seen_2N[1]]
+        real = keep_R[row_N] & (column_N >= 0)
+        row_N, column_N = place_R[row_N[real]], column_N[real]
+        other = target[row_N] != column_N
+        return logits.index_put((row_N[other], column_N[other]), logits.new_tensor(-1e4))

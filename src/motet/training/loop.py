@@ -1,0 +1,167 @@
+"""The training loop: batches to losses, losses to one, one step, and the best epoch kept.
+
+It takes `validate`, `balance` and `log` as arguments and knows no task by name.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motet.batch import Batch
+from motet.config.training import TrainingConfig
+from motet.data.loader import Feed
+from motet.errors import DataError
+from motet.system.log import progress, warn
+from motet.system.randomness import derived_seed
+from motet.training.balance import Balance
+from motet.training.checkpoint import load_checkpoint, save_checkpoint
+from motet.training.monitor import Metrics, Monitor
+from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """What the loop calls: validation of the current weights, and a place for log records."""
+
+    validate: Callable[[], Metrics]
+    log: Callable[[dict[str, Any]], None]
+    name: str = "joint"
+
+
+class Loop:
+    """One training, from the first step to the best weights.
+
+    Args:
+        model: Its `forward` gives the loss of each task.
+        feed: Epochs of batches.
+        settings: Of the training.
+        balance: Losses to one number.
+        monitor: Which epoch is best.
+        calls: Validation and log.
+        checkpoint: Where to keep the state; None keeps none.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        feed: Feed,
+        settings: TrainingConfig,
+        balance: Balance,
+        monitor: Monitor,
+        calls: Callbacks,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.model, self.feed, self.settings = model, feed, settings
+        self.balance, self.monitor, self.calls, self.checkpoint = balance, monitor, calls, checkpoint
+        self.optimizer = build_optimizer([model, balance], settings.learning_rate, settings.weight_decay)
+        self.average = WeightAverage(model, settings.average)
+        self.best: dict[str, Tensor] = {}
+        self.step = 0  # over all epochs
+        self.history: list[dict[str, Any]] = []
+        self.seconds = 0.0
+        self.examples = 0
+        self.saved_at = time.monotonic()
+
+    def run(self) -> None:
+        """Train until the patience ends; the model then holds the weights of the best epoch."""
+        epoch, first = self._resume()
+        try:
+            while epoch < self.settings.epochs and epoch - max(self.monitor.best_epoch, 0) <= self.settings.patience:
+                self._train_epoch(epoch, first)
+                self._validate(epoch)
+                epoch, first = epoch + 1, 0
+                self._save(epoch, 0)
+        except KeyboardInterrupt:
+            if not self.best:
+                raise
+            warn(f"{self.calls.name}: stopped by the keyboard; the best epoch so far ({self.monitor.best_epoch + 1}) is kept")
+        self.model.load_state_dict(self.best, strict=False)
+
+    def _train_epoch(self, number: int, first: int) -> None:
+        epoch = self.feed.epoch(number)
+        total = len(epoch) * self.settings.epochs
+        self.model.train()
+        running: dict[str, float] = {}
+        with progress(len(epoch), f"{self.calls.name} epoch {number + 1}/{self.settings.epochs}") as bar:
+            bar.advance(first)
+            for place, batch in enumerate(epoch.since(first), first):
+                began = time.monotonic()
+                losses = self._one_step(batch, total, f"epoch {number + 1}, batch {place + 1}")
+                running = {name: 0.95 * running.get(name, value) + 0.05 * value for name, value in losses.items()}
+                self.seconds += time.monotonic() - began
+                self.examples += int((batch.row_BP >= 0).sum())
+                bar.advance(1, running)
+                if place + 1 < len(epoch) and self._save_is_due():
+                    self._save(number, place + 1)
+        self.calls.log({"event": "train", "epoch": number + 1, "loss": running, "weights": self.balance.current(),
+                        "seconds": self.seconds, "examples": self.examples})  # fmt: skip
+
+    def _one_step(self, batch: Batch, total: int, where: str) -> dict[str, float]:
+        torch.manual_seed(derived_seed(self.settings.seed, f"step {self.step}"))
+        factor = learning_rate_factor(self.step, self.settings.warmup, total, self.settings.decay)
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.settings.learning_rate * factor
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            losses = self.model(batch)
+            loss = self.balance(losses)
+        values = {name: float(each.detach()) for name, each in losses.items()}
+        if not torch.isfinite(loss):
+            raise DataError(self._bad_loss(where, values, batch))
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        self.optimizer.step()
+        self.average.update(self.model, self.step)
+        self.step += 1
+        return values
+
+    def _bad_loss(self, where: str, values: dict[str, float], batch: Batch) -> str:
+        rows = batch.row_BP[batch.row_BP >= 0]
+        said = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        return (
+            f"{self.calls.name}, {where}: the loss is not a number ({said}; rows {int(rows.min())} to {int(rows.max())} of the "
+            f"ordered log). Nothing of this step is kept. Try a lower  training.learning_rate  (now "
+            f"{self.settings.learning_rate:g}), or look for extreme numbers in the columns with  motet check."
+        )
+
+    def _validate(self, epoch: int) -> None:
+        self.model.eval()
+        self.average.swap(self.model)
+        metrics = self.calls.validate()
+        better = self.monitor.take(metrics, epoch)
+        if better:
+            self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        self.average.swap(self.model)
+        record = {"event": "valid", "epoch": epoch + 1, "metrics": metrics, "best": better, "seconds": self.seconds}
+        self.history.append(record)
+        self.calls.log(record)
+
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self.saved_at >= 60 * self.settings.checkpoint_minutes
+
+    def _save(self, epoch: int, first: int) -> None:
+        if self.checkpoint is None:
+            return
+        state = {
+            "epoch": epoch, "first": first, "step": self.step, "seconds": self.seconds, "examples": self.examples,
+            "history": self.history, "best": self.monitor.best, "best_epoch": self.monitor.best_epoch,
+        }  # fmt: skip
+        save_checkpoint(self.checkpoint, self._modules(), self.optimizer, self.average, self.best, state)
+        self.saved_at = time.monotonic()
+
+    def _resume(self) -> tuple[int, int]:
+        if self.checkpoint is None or not self.checkpoint.exists():
+            return 0, 0
+        self.best, state = load_checkpoint(self.checkpoint, self._modules(), self.optimizer, self.average)
+        self.step, self.seconds, self.examples = state["step"], state["seconds"], state["examples"]
+        self.history = state["history"]
+        self.monitor.best, self.monitor.best_epoch = state["best"], state["best_epoch"]
+        return state["epoch"], state["first"]
+
+    def _modules(self) -> dict[str, nn.Module]:
+        return {"model": self.model, "balance": self.balance}

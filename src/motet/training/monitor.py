@@ -1,0 +1,48 @@
+"""Which epoch was best: one named metric, or the mean relative gain of all tasks over the best epoch so far."""
+
+import math
+from dataclasses import dataclass, field
+
+Metrics = dict[str, dict[str, float]]  # task -> metric -> value
+
+MAIN_METRIC = {"next_item": "ndcg@10", "binary": "auc", "regression": "rmse", "multiclass": "accuracy"}
+LOWER_IS_BETTER = {"rmse", "mae", "log_loss", "ece", "loss"}
+
+
+@dataclass
+class Monitor:
+    """Compares epochs.
+
+    Args:
+        metrics: The (task, metric) pairs that count; each has the same say.
+        constant: (task, metric) -> what a constant prediction reaches; gains are measured from there.
+    """
+
+    metrics: list[tuple[str, str]]
+    constant: dict[tuple[str, str], float] = field(default_factory=dict)
+    best: Metrics | None = None
+    best_epoch: int = -1
+
+    def gain(self, now: Metrics) -> float:
+        """Mean over tasks of the relative gain over the best epoch so far; infinite for the first epoch."""
+        if self.best is None:
+            return math.inf
+        return sum(self._relative(pair, now) for pair in self.metrics) / len(self.metrics)
+
+    def take(self, now: Metrics, epoch: int) -> bool:
+        """Note an epoch; True when it is the best so far."""
+        better = self.gain(now) > 0
+        if better:
+            self.best, self.best_epoch = now, epoch
+        return better
+
+    def _relative(self, pair: tuple[str, str], now: Metrics) -> float:
+        assert self.best is not None
+        task, metric = pair
+        new, old = now[task][metric], self.best[task][metric]
+        if math.isnan(new) or math.isnan(old):
+            return 0.0
+        if metric in LOWER_IS_BETTER:
+            floor = self.constant.get(pair, 2 * old)
+            return (old - new) / max(abs(floor - old), 1e-6)
+        return (new - old) / max(old - self.constant.get(pair, 0.0), 1e-6)

@@ -1,0 +1,65 @@
+"""The optimiser, the course of its learning rate, and the moving average of the weights."""
+
+import math
+from collections.abc import Iterable
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+
+def build_optimizer(modules: Iterable[nn.Module], learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW (Loshchilov, Hutter 2019, arXiv:1711.05101); vectors, norms and embeddings are not decayed."""
+    decayed: list[Tensor] = []
+    free: list[Tensor] = []
+    for module in modules:
+        embeddings = {id(each.weight) for each in module.modules() if isinstance(each, nn.Embedding)}
+        for parameter in module.parameters():
+            if parameter.requires_grad:
+                plain = parameter.ndim < 2 or id(parameter) in embeddings
+                (free if plain else decayed).append(parameter)
+    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
+    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, betas=(0.9, 0.98))
+
+
+def learning_rate_factor(step: int, warmup: int, total: int, decay: Literal["none", "cosine", "linear"]) -> float:
+    """Share of the full learning rate at a step.
+
+    >>> [learning_rate_factor(s, 10, 110, "linear") for s in (0, 9, 60, 110)]
+    [0.1, 1.0, 0.5, 0.0]
+    """
+    if step < warmup:
+        return (step + 1) / warmup
+    done = min((step - warmup) / max(total - warmup, 1), 1.0)
+    match decay:
+        case "none":
+            return 1.0
+        case "linear":
+            return 1.0 - done
+        case "cosine":
+            return 0.5 * (1 + math.cos(math.pi * done))
+
+
+class WeightAverage:
+    """Exponential moving average of the weights (Polyak); what is validated and kept when it is on."""
+
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        self.decay = decay
+        self.shadow = {name: p.detach().clone() for name, p in model.named_parameters()} if decay else {}
+
+    @torch.no_grad()
+    def update(self, model: nn.Module, step: int) -> None:
+        """Move towards the model's weights; faster in the first steps."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        for name, parameter in model.named_parameters():
+            if name in self.shadow:
+                self.shadow[name].lerp_(parameter.detach(), 1 - decay)
+
+    @torch.no_grad()
+    def swap(self, model: nn.Module) -> None:
+        """Exchange the average with the model's weights; a second call exchanges them back."""
+        for name, parameter in model.named_parameters():
+            if name in self.shadow:
+                kept = parameter.detach().clone()
+                parameter.copy_(self.shadow[name])
+                self.shadow[name].copy_(kept)
