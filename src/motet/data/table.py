@@ -1,8 +1,9 @@
-"""The tables that every later step reads: canonical columns, which no column of a user can collide with, and features.
+"""The tables that every later step reads: canonical columns, which no other can collide with, and features.
 
-Canonical columns of events: `@user`, `@item` (Int64 when every file has integers there, else String), `@type`, `@time`
-(unix ms UTC), `@order` (Int64), `@request`, `@row` (place in the files, for accounts only), `@source` (which entry of
-`data.events`), `@value` (Float64). Items have `@item`, `@kind` and, where declared, `@time`; users have `@user`.
+Canonical columns of events: `@user`, `@item` (Int64 when every file has integers there, else String),
+`@type`, `@time` (unix ms UTC), `@order` (Int64), `@request`, `@row` (place in the files, for accounts
+only), `@source` (which entry of `data.events`), `@value` (Float64). Items have `@item`, `@kind` and, where
+declared, `@time`; users have `@user`.
 """
 
 from dataclasses import dataclass
@@ -43,7 +44,7 @@ class Feature:
 
 @dataclass(frozen=True)
 class Roles:
-    """Which columns of the tables are features of an item, of a user, of a request, and of what came of an event."""
+    """Which columns are features of an item, of a user, of a request, and of what came of an event."""
 
     item: tuple[Feature, ...] = ()
     user: tuple[Feature, ...] = ()

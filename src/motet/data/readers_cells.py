@@ -1,0 +1,145 @@
+"""Cells of the files become categories, numbers, texts, vectors and ids: one expression for each column."""
+
+import polars as pl
+
+from motet.config.data import Column
+from motet.data.readers_raw import Raw
+from motet.errors import DataError
+
+_BRACKETS = "[](){} \t"
+_QUOTES = "\"' \t"
+
+
+def is_list(dtype: pl.DataType) -> bool:
+    """Whether cells hold several values."""
+    return isinstance(dtype, pl.List | pl.Array)
+
+
+def parts(text: pl.Expr, separator: str) -> pl.Expr:
+    """Text split into its parts, `pl.List(pl.String)`: brackets, quotes, blanks and empty parts fall away.
+
+    >>> pl.select(parts(pl.lit("['a', 'b c']"), ",")).item().to_list()
+    ['a', 'b c']
+    """
+    bare = text.cast(pl.String).str.strip_chars(_BRACKETS)
+    each = pl.element().str.strip_chars(_QUOTES)
+    return bare.str.split(separator).list.eval(each.filter(each != ""))
+
+
+def as_categories(raw: Raw, column: Column) -> tuple[pl.Expr, bool]:
+    """Categories of a column: strings, or lists of strings (the second value says which)."""
+    name, dtype = column.column, raw.schema[column.column]
+    separator = column.separator or raw.lists.get(name)
+    if is_list(dtype):
+        return _strings(pl.col(name), dtype), True
+    if separator and dtype == pl.String:
+        return parts(pl.col(name), separator).alias(name), True
+    if dtype.is_float():
+        whole = pl.col(name).cast(pl.Int64, strict=False)
+        text = pl.when(whole.cast(pl.Float64) == pl.col(name)).then(whole.cast(pl.String))
+        return text.otherwise(pl.col(name).fill_nan(None).cast(pl.String)).alias(name), False
+    if dtype == pl.Boolean:
+        return pl.col(name).cast(pl.Int64).cast(pl.String), False
+    return pl.col(name).cast(pl.String).str.strip_chars(), False
+
+
+def _strings(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    listed = value.arr.to_list() if isinstance(dtype, pl.Array) else value
+    return listed.cast(pl.List(pl.String)).list.drop_nulls()
+
+
+def as_number(raw: Raw, name: str) -> pl.Expr:
+    """A column as Float64; what is no number becomes null.
+
+    Raises:
+        DataError: The column holds lists.
+    """
+    dtype = raw.schema[name]
+    if is_list(dtype):
+        raise DataError(
+            f"{raw.where}: column {name!r} holds lists, which are no single number. Write it under  vectors: "
+            f" (a ready-made vector) or  categorical:  in {raw.part}."
+        )
+    return number(pl.col(name), dtype)
+
+
+def number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """An expression of some type as Float64, NaN as null."""
+    if dtype.is_temporal():
+        return value.cast(pl.Datetime("ms")).dt.epoch("ms").cast(pl.Float64)
+    text = value.str.strip_chars() if dtype == pl.String else value
+    return text.cast(pl.Float64, strict=False).fill_nan(None)
+
+
+def as_text(raw: Raw, name: str) -> pl.Expr:
+    """A column as one string a row; lists are joined by commas, blanks at the ends fall away."""
+    dtype = raw.schema[name]
+    if is_list(dtype):
+        return _strings(pl.col(name), dtype).list.join(", ")
+    return pl.col(name).cast(pl.String).str.strip_chars()
+
+
+def as_vector(raw: Raw, column: Column) -> pl.Expr:
+    """A column of ready-made vectors as `pl.List(pl.Float32)`: native lists, or text such as `[0.1, 0.2]`.
+
+    Raises:
+        DataError: The cells cannot be read as lists of numbers.
+    """
+    name, dtype = column.column, raw.schema[column.column]
+    if is_list(dtype):
+        listed = pl.col(name).arr.to_list() if isinstance(dtype, pl.Array) else pl.col(name)
+        return listed.cast(pl.List(pl.Float32))
+    first = raw.frame.select(name).drop_nulls().head(1).collect(engine="streaming")
+    cell = str(first.item()) if first.height else ""
+    separator = column.separator or next((sign for sign in (",", ";", "|") if sign in cell), " ")
+    values = parts(pl.col(name), separator).list.eval(pl.element().cast(pl.Float32, strict=False))
+    if first.height and first.select(values.list.eval(pl.element().is_null()).list.any()).item():
+        raise DataError(
+            f"{raw.where}: column {name!r} is declared under  vectors:  but holds {cell[:60]!r}. A vector is"
+            " a list of numbers; write its  separator:  or move the column to  text: , categorical:  or "
+            " numeric:"
+        )
+    return values.alias(name)
+
+
+def as_id(raw: Raw, name: str) -> pl.Expr:
+    """An id column as it lies: integers, floats (what pandas makes of gaps) or stripped strings."""
+    dtype = raw.schema[name]
+    if dtype.is_integer():
+        return pl.col(name).cast(pl.Int64)
+    if dtype.is_float():
+        return pl.col(name).fill_nan(None)
+    return pl.col(name).cast(pl.String).str.strip_chars()
+
+
+def unify_ids(frames: list[pl.LazyFrame], column: str) -> list[pl.LazyFrame]:
+    """Give an id column one type in all frames: Int64 when every file has integers there, else String.
+
+    Strings count as integers when they are written as such: `007` is not, for it would come back as `7`.
+    """
+    whole = all(_has_integers(frame, column) for frame in frames)
+    return [frame.with_columns(_as_whole(frame, column, whole)) for frame in frames]
+
+
+def _has_integers(frame: pl.LazyFrame, column: str) -> bool:
+    dtype, value = frame.collect_schema()[column], pl.col(column)
+    if dtype == pl.Int64:
+        return True
+    whole = value.cast(pl.Int64, strict=False)
+    same = whole.cast(pl.Float64) == value if dtype.is_float() else whole.cast(pl.String) == value
+    strange = value.is_not_null() & ~same.fill_null(False)
+    return not frame.select(strange.any()).collect(engine="streaming").item()
+
+
+def _as_whole(frame: pl.LazyFrame, column: str, whole: bool) -> pl.Expr:
+    dtype, value = frame.collect_schema()[column], pl.col(column)
+    if whole:
+        return value.cast(pl.Int64)
+    if dtype.is_float():
+        integer = value.cast(pl.Int64, strict=False)
+        return (
+            pl.when(integer.cast(pl.Float64) == value)
+            .then(integer.cast(pl.String))
+            .otherwise(value.cast(pl.String))
+        )
+    return value.cast(pl.String)

@@ -1,0 +1,130 @@
+"""Items and users: the declared feature columns of one or more sources become one table.
+
+A column may have several roles. Categories and text share a list column (text joins its parts); otherwise
+the first role of categorical, numeric, vectors, text keeps the column's name and a later one is stored as
+`name@kind`.
+"""
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from motet.config.data import Column, ItemsSource, UsersSource
+from motet.data.readers_cells import as_categories, as_id, as_number, as_text, as_vector
+from motet.data.readers_raw import Raw
+from motet.data.readers_times import time_in_ms
+from motet.data.table import ITEM, KIND, TIME, USER, Feature, FeatureKind
+from motet.errors import DataError
+
+Shaped = tuple[pl.LazyFrame, tuple[Feature, ...]]
+
+
+def shape_items(raw: Raw, source: ItemsSource) -> Shaped:
+    """One catalogue file as `@item`, `@kind`, `@time` (where declared) and features."""
+    found = _Found(raw)
+    columns = [as_id(raw, raw.need(source.id, "id")).alias(ITEM), _kind(raw, source.kind).alias(KIND)]
+    if source.time is not None:
+        name = raw.need(source.time, "time")
+        columns.append(time_in_ms(name, raw.sample(name)[name], "auto", raw.where).alias(TIME))
+    for each in source.categorical:
+        found.add_categories(each)
+    for each in source.numeric:
+        found.add("numeric", each, as_number(raw, raw.need(each.column, "numeric")))
+    for each in source.vectors:
+        raw.need(each.column, "vectors")
+        found.add("vector", each, as_vector(raw, each))
+    for each in source.text:
+        found.add_text(each)
+    return raw.frame.select(columns + found.columns), tuple(found.features)
+
+
+def shape_users(raw: Raw, source: UsersSource) -> Shaped:
+    """One file of users as `@user` and features."""
+    found = _Found(raw)
+    for each in source.categorical:
+        found.add_categories(each)
+    for each in source.numeric:
+        found.add("numeric", each, as_number(raw, raw.need(each.column, "numeric")))
+    identity = as_id(raw, raw.need(source.id, "id")).alias(USER)
+    return raw.frame.select([identity, *found.columns]), tuple(found.features)
+
+
+def _kind(raw: Raw, kind: str) -> pl.Expr:
+    return pl.col(kind).cast(pl.String) if kind in raw.schema else pl.lit(kind, pl.String)
+
+
+class _Found:
+    """Feature columns of one source, gathered."""
+
+    def __init__(self, raw: Raw) -> None:
+        self.raw = raw
+        self.columns: list[pl.Expr] = []
+        self.features: list[Feature] = []
+
+    def add(self, kind: FeatureKind, column: Column, value: pl.Expr, many: bool = False) -> None:
+        taken = {feature.name for feature in self.features}
+        name = f"{column.column}@{kind}" if column.column in taken else column.column
+        if name not in taken:
+            self.columns.append(value.alias(name))
+            self.features.append(Feature(name, kind, column, many))
+
+    def add_categories(self, column: Column) -> None:
+        self.raw.need(column.column, "categorical")
+        value, many = as_categories(self.raw, column)
+        self.add("categorical", column, value, many)
+
+    def add_text(self, column: Column) -> None:
+        name = self.raw.need(column.column, "text")
+        shared = next((f for f in self.features if f.name == name and f.kind == "categorical"), None)
+        if shared is None:
+            self.add("text", column, as_text(self.raw, name))
+        else:
+            self.features.append(Feature(name, "text", column, shared.many))
+
+
+def join_sources(shaped: Sequence[Shaped], key: str) -> tuple[pl.DataFrame, tuple[Feature, ...]]:
+    """Lay tables of several files below each other; what several say of one id is joined, the first first.
+
+    Raises:
+        DataError: A column has different roles in two files.
+    """
+    tables = [frame.collect(engine="streaming") for frame, _ in shaped]
+    features: dict[tuple[str, str], Feature] = {}
+    for _, found in shaped:
+        for feature in found:
+            _agree(features, feature)
+    lists = {f.name for f in features.values() if f.kind == "categorical" and f.many}
+    tables = [_as_lists(table, lists) for table in tables]
+    joined = tables[0]
+    for table in tables[1:]:
+        joined = _join(joined, table, key)
+    return joined, tuple(features.values())
+
+
+def _agree(features: dict[tuple[str, str], Feature], feature: Feature) -> None:
+    kinds = {known.kind for known in features.values() if known.name == feature.name} - {feature.kind}
+    if kinds - {"text", "categorical"} or (kinds and feature.kind not in ("text", "categorical")):
+        raise DataError(
+            f"column {feature.name!r} is {kinds.pop()} in one file and {feature.kind} in another. Give it the"
+            " same role in both, or rename it in one of them."
+        )
+    known = features.get((feature.name, feature.kind))
+    if known is None or feature.many:
+        features[feature.name, feature.kind] = feature
+
+
+def _as_lists(table: pl.DataFrame, lists: set[str]) -> pl.DataFrame:
+    single = [name for name in lists if name in table.columns and table.schema[name] == pl.String]
+    wrapped = [pl.when(pl.col(name).is_not_null()).then(pl.concat_list(name)).alias(name) for name in single]
+    return table.with_columns(wrapped)
+
+
+def _join(first: pl.DataFrame, second: pl.DataFrame, key: str) -> pl.DataFrame:
+    known = pl.col(key).is_in(first[key].implode()) & pl.col(key).is_first_distinct()
+    both, rest = second.filter(known), second.filter(~known)
+    if both.height:
+        first = first.join(both, on=key, how="left", suffix="@second", maintain_order="left")
+        shared = [name for name in second.columns if f"{name}@second" in first.columns]
+        first = first.with_columns(pl.coalesce(name, f"{name}@second").alias(name) for name in shared)
+        first = first.drop(f"{name}@second" for name in shared)
+    return pl.concat([first, rest], how="diagonal_relaxed")
