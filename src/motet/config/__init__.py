@@ -7,9 +7,10 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
 from motet.config.model import ModelConfig
-from motet.config.record import Record
+from motet.config.record import Record, misfits
 from motet.config.tasks import Task
 from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
 
@@ -26,9 +27,7 @@ class Config(Record):
     report: ReportConfig = Field(ReportConfig(), description="What is trained and measured besides.")
 
     @model_validator(mode="after")
-    def _names_differ(self) -> Self:
-        names = [task.name for task in self.tasks]
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            raise ValueError(f"two tasks bear the name {twice[0]!r}; give each its own")
+    def _fits_together(self) -> Self:
+        if found := conflicts(Parts(self.data, list(self.tasks), self.training, self.evaluation)):
+            raise misfits(found)
         return self

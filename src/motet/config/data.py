@@ -13,6 +13,8 @@ Missing = Literal["learned", "mean", "median", "mode", "constant", "interpolate"
 class Column(Record):
     """One feature column. In YAML either its bare name or a mapping with details."""
 
+    in_words = "a column"
+
     column: str = Field(description="Name of the column in the file.")
     separator: str | None = Field(
         None, description="Splits a text cell into several categories, e.g. '|' or ' '."

@@ -10,6 +10,7 @@ from motet.config.record import AtLeastOne, Record, misfits
 class Language(Record):
     """The language model at the heart. `language: none` leaves it out; a bare name is its `name`."""
 
+    in_words = "none, a name, a mapping"
     name: str = Field("all-MiniLM-L6-v2", description="A name on the hub, a folder, or an installed package.")
     tuning: Literal["frozen"] = Field(
         "frozen", description="frozen: its weights stay, its vectors are cached."

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -19,9 +19,13 @@ class Words:
 
 
 class Record(BaseModel):
-    """A frozen record with typed fields that refuses unknown keys."""
+    """A frozen record with typed fields that refuses unknown keys; `in_words` says how to write one."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=(), validate_default=True)
+    in_words: ClassVar[str | None] = None
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, protected_namespaces=(), validate_default=True, allow_inf_nan=False
+    )
 
 
 def misfits(found: list[tuple[Location, str]]) -> PydanticCustomError:

@@ -10,6 +10,11 @@ from motet.config.record import AtLeastOne, Duration, Record, Words, as_list
 
 Names = Annotated[list[str], BeforeValidator(as_list), Field(min_length=1)]
 _EXPRESSION = Words('an expression over event columns such as "rating >= 4"')
+TaskName = Annotated[
+    str,
+    Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"),
+    Words("a word of letters, digits and _ that begins with a letter"),
+]
 Label = Annotated[str, AfterValidator(checked), _EXPRESSION]
 Number = Annotated[str, AfterValidator(lambda text: checked(text, "number")), _EXPRESSION]
 Condition = Annotated[str, AfterValidator(lambda text: checked(text, "condition")), _EXPRESSION]
@@ -24,7 +29,8 @@ class Window(Record):
 
 
 class _Task(Record):
-    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", description="A word of letters, digits and _.")
+    in_words = "a task with name and kind"
+    name: TaskName = Field(description="What reports and commands call it.")
     weight: float = Field(1.0, ge=0, description="Factor of the task's loss.")
     priority: int = Field(0, description="Tasks with a higher number matter more when two compete.")
     split: Split | None = Field(None, description="A split of its own for this task's evaluation.")

@@ -1,0 +1,117 @@
+"""Settings that are right alone and wrong together. None of it needs the data."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from motet.config.data import DataConfig, EventsSource
+from motet.config.data_conflicts import Found, below, of_data, of_split
+from motet.config.expression import columns
+from motet.config.nearest import nearest
+from motet.config.record import Location
+from motet.config.tasks import Binary, NextItem, Window, is_row_task
+from motet.config.training import EvaluationConfig, TrainingConfig
+
+METRICS = {
+    "next_item": ("hr@k", "ndcg@k", "recall@k", "mrr"),
+    "binary": ("auc", "gauc", "log_loss", "ece"),
+    "regression": ("rmse", "mae"),
+    "multiclass": ("accuracy", "macro_f1"),
+}  # what training can watch, for each kind of task
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a configuration; None where a part is wrong in itself."""
+
+    data: DataConfig | None
+    tasks: list[Any]
+    training: TrainingConfig | None
+    evaluation: EvaluationConfig | None
+
+
+def conflicts(parts: Parts) -> list[tuple[Location, str]]:
+    """What does not fit together: where it was written, and what to write instead."""
+    found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts)]
+    for number, task in enumerate(parts.tasks):
+        about = _task(task, parts.data.events if parts.data else []) if task else ()
+        found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
+    if parts.data:
+        found += [(("data", *path), f"data{text}") for path, text in of_data(parts.data)]
+    return found
+
+
+def _names(tasks: list[Any]) -> Found:
+    first: dict[str, int] = {}
+    for number, task in enumerate(tasks):
+        if task and first.setdefault(task.name, number) != number:
+            yield ("tasks", number, "name"), f"two tasks bear the name {task.name!r}; give each its own"
+
+
+def _weights(tasks: list[Any]) -> Found:
+    if tasks and all(task and task.weight == 0 for task in tasks):
+        yield ("tasks", 0, "weight"), "every task has weight 0, so nothing would be learned; raise one"
+
+
+def _monitor(parts: Parts) -> Found:
+    if parts.training is None or parts.training.monitor == "auto":
+        return
+    name, _, metric = parts.training.monitor.partition(".")
+    tasks = {task.name: task for task in parts.tasks if task}
+    if name in tasks:
+        wrong = _metric(name, tasks[name].kind, metric, parts.evaluation)
+    elif None in parts.tasks:
+        return  # the name may be that of a task that is wrong in itself
+    else:
+        close = nearest(name, tasks)
+        hint = f"did you mean {close!r}?" if close else f"there are {', '.join(tasks)}, or write auto"
+        wrong = f"there is no task {name!r}; {hint}"
+    if wrong:
+        yield ("training", "monitor"), f"training.monitor: found {parts.training.monitor!r}; {wrong}"
+
+
+def _metric(name: str, kind: str, metric: str, evaluation: EvaluationConfig | None) -> str | None:
+    fits = METRICS[kind]
+    at = re.fullmatch(r"(\w+)@([0-9]{1,9})", metric)
+    if metric not in fits and not (at and f"{at[1]}@k" in fits):
+        example = fits[0].replace("@k", "@10")
+        return f"a {kind} task has {', '.join(fits)}; write for example {name}.{example}"
+    if "@k" in metric or (at and evaluation and int(at[2]) not in evaluation.k):
+        has = ", ".join(map(str, evaluation.k)) if evaluation else "10"
+        return f"after @ stands one of evaluation.k, which are {has}"
+    return None
+
+
+def _task(task: Any, sources: list[EventsSource]) -> Found:
+    """What is wrong with one task: paths and texts below it."""
+    if task.split:
+        if task.split.kind == "kfold":
+            said = ".split: folds are made for all tasks at once; write  kind: kfold  under data.split"
+            yield ("split", "kind"), said
+        yield from below("split", of_split(task.split, sources))
+    text = task.positive if isinstance(task, NextItem) else task.label
+    if isinstance(task, Binary) and isinstance(task.label, Window):
+        yield from below("label", _window(task.label, task.types, sources))
+    elif isinstance(text, str):
+        key = "label" if is_row_task(task) else "positive"
+        yield from below(key, _reads(columns(text), sources, is_row_task(task)))
+
+
+def _window(window: Window, types: list[str] | None, sources: list[EventsSource]) -> Found:
+    if types is not None and window.of not in types:
+        yield ("of",), f".of: {window.of!r} is not among the task's types {', '.join(types)}; add it there"
+    if any(source.time is None for source in sources):
+        yield (), ": a window needs times; write  time: COLUMN  under data.events"
+
+
+def _reads(names: list[str], sources: list[EventsSource], is_label: bool) -> Found:
+    """A label must not be known beforehand, nor be among the columns that are not read."""
+    for source in sources:
+        aliases = {"type": source.type, "value": source.value}
+        context = [column.column for column in source.context]
+        for name in names:
+            column = aliases.get(name) or name
+            if is_label and column in context:
+                yield (), f": {column!r} is declared as known beforehand; take it out of data.events.context"
+            if name in source.ignore:
+                yield (), f": {name!r} is not read; take it out of data.events.ignore"
