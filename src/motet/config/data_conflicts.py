@@ -125,9 +125,7 @@ def _cuts(split: Split) -> Found:
     moments = {name: _moment(value) for name, value in written.items()}
     for name, value in written.items():
         if moments[name] is None:
-            said = (
-                f".{name}: {value!r} is not a moment; write a share such as 0.1 or a day such as 2026-01-31"
-            )
+            said = f".{name}: {value!r} is not a moment; write a share such as 0.1 or a day like 2026-01-31"
             yield (name,), said
     valid, test = moments.get("valid"), moments.get("test")
     if valid and test and valid >= test:

@@ -5,8 +5,9 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from motet.config.data import Column
 from motet.config.document import Document, Mistake
-from motet.config.nearest import elsewhere, nearest
+from motet.config.nearest import elsewhere, likeness, nearest
 from motet.config.record import Location, Record
 from motet.config.schema import Setting, Type, branches, follow, kinds_of, type_of, words, words_of
 from motet.errors import ConfigError
@@ -125,11 +126,13 @@ class _Translator:
         record = setting.owner or self.root
         written = self.document.at(tuple(above))
         free = [name for name in record.model_fields if not isinstance(written, dict) or name not in written]
-        if close := nearest(str(key), free) or nearest(str(key), list(record.model_fields)):
+        close = nearest(str(key), free) or nearest(str(key), record.model_fields)
+        other = elsewhere(str(key), self.root)
+        if close and (other is None or likeness(str(key), close) > 0.85 or not other.exact):
             self.meant.add((*above, close))
             hint = f"did you mean {close!r}?"
         else:
-            hint = elsewhere(str(key), self.root) or f"it has {', '.join(record.model_fields)}"
+            hint = other.hint if other else f"it has {', '.join(record.model_fields)}"
         self.found.append((setting.location, f"{self.name(tuple(above))} has no setting {key!r}; {hint}"))
 
     def missing(self, setting: Setting) -> None:
@@ -149,7 +152,7 @@ class _Translator:
         if "kind" in written:
             close = nearest(str(written["kind"]), kinds)
             hint = f"did you mean {close!r}? " if close else ""
-            text = f"{name}.kind: found {shown(written['kind'])}; {hint}There are {', '.join(kinds)}"
+            text = f"{name}.kind: found {shown(written['kind'])}; {hint}there are {', '.join(kinds)}"
         else:
             close = nearest("kind", list(written))
             hint = f" ({close!r} is no setting)" if close else ""
@@ -160,7 +163,7 @@ class _Translator:
         """A value of another type, or out of bounds."""
         location, choice = setting.location, setting.choice
         types = choice.branches if choice and choice.location == location else setting.branches
-        text = f"{self.name(location)}: {_instead(self.document.at(location), types)}"
+        text = self.name(location) + _instead(self.document.at(location), types)
         if (location, text) not in self.found:
             self.found.append((location, text))
 
@@ -169,19 +172,24 @@ def _instead(value: Any, types: tuple[Type, ...]) -> str:
     """What was found, and what to write instead."""
     record = next((branch.record for branch in types if branch.record), None)
     if value is None and record:
-        return "is empty; write its settings below it, or leave it out"
-    text = f"found {shown(value)}; "
+        needed = any(field.is_required() for field in record.model_fields.values())
+        return f" is empty; write its settings below it{'' if needed else ', or leave it out'}"
+    text = f": found {shown(value)}; "
     choices = [word for branch in types for word in branch.choices]
     if isinstance(value, str) and (close := nearest(value, choices)):
         text += f"did you mean {close!r}? "
-    text += f"write {words_of(types)}"
     if isinstance(value, str) and record and value in _kinds(record):
-        return f"{text}, for example  {{kind: {value}}}"
-    if isinstance(value, bool | int | float) and any(branch.annotation is str for branch in types):
+        return f"{text}write  {{kind: {value}}}"
+    text += f"write {words_of(types)}"
+    if isinstance(value, bool | int | float) and any(_is_text(branch) for branch in types):
         return f'{text}, in quotes: "{shown(value)}"'
-    if value is not None and not isinstance(value, list | dict) and any(branch.element for branch in types):
+    if isinstance(value, str) and any(branch.element and _is_text(branch.element) for branch in types):
         return f"{text}, for example  [{value}]"
     return text
+
+
+def _is_text(branch: Type) -> bool:
+    return branch.annotation is str or branch.record is Column
 
 
 def _kinds(record: type[Record]) -> list[str]:

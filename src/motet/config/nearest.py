@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from motet.config.record import Record
 from motet.config.schema import every_setting
@@ -28,8 +29,20 @@ def nearest(name: str, valid: Iterable[str]) -> str | None:
     return folded[close[0]] if close else None
 
 
-def elsewhere(name: str, root: type[Record]) -> str | None:
-    """Where a setting belongs that was written in the wrong place, as a hint; None when it is in no place."""
+def likeness(name: str, other: str) -> float:
+    """How alike two names are: 0 not at all, 1 the same."""
+    return difflib.SequenceMatcher(None, name, other).ratio()
+
+
+class Elsewhere(NamedTuple):
+    """A hint at another place, and whether the name is spelt there just so."""
+
+    hint: str
+    exact: bool
+
+
+def elsewhere(name: str, root: type[Record]) -> Elsewhere | None:
+    """Where a setting belongs that was written in the wrong place; None when it belongs nowhere."""
     places: dict[str, list[str]] = {}
     for path, _ in every_setting(root):
         above, _, key = path.rpartition(".")
@@ -38,4 +51,6 @@ def elsewhere(name: str, root: type[Record]) -> str | None:
     if key not in places:
         return None
     above = min(places[key], key=lambda path: (path.count("[]"), path.count(".")))
-    return f"{key!r} belongs under {above}" if key == name else f"did you mean {key!r} under {above}?"
+    if key == name:
+        return Elsewhere(f"{key!r} belongs under {above}", True)
+    return Elsewhere(f"did you mean {key!r} under {above}?", False)

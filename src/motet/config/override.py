@@ -5,7 +5,7 @@ from typing import Any
 
 from motet.config import Config
 from motet.config.document import Document, Place, document_of
-from motet.config.record import Location
+from motet.config.nearest import nearest
 from motet.config.schema import follow
 from motet.config.yaml_text import parse_yaml
 from motet.errors import ConfigError
@@ -55,9 +55,9 @@ def _value(text: str, where: str) -> Any:
     try:
         read = parse_yaml(text, where)
     except ConfigError:
-        if text[:1] in "[{'\"":
-            raise
-        return text  # an expression with backticks or a colon needs no further quotes here
+        if text[:1] not in ("[", "{", "'", '"'):
+            return text  # an expression with backticks or a colon needs no further quotes here
+        raise ConfigError(f"{where}: the value is not YAML; close its brackets and quotes") from None
     if read.mistakes:
         raise ConfigError(f"{where}: {read.mistakes[0].text}")
     return read.value
@@ -100,9 +100,10 @@ class _Change:
         ):
             number = 0
         else:
-            has = f"entries 0 to {len(value) - 1}" if value else "no entries"
-            named = f" named {', '.join(names)}" if value and "None" not in names else ""
-            raise ConfigError(f"{self.where}: {self.name()} has {has}{named}, found {steps[0]!r}")
+            close = nearest(steps[0], names)
+            has = "it has " + ", ".join(f"{at} ({name})" for at, name in enumerate(names) if name != "None")
+            hint = f"did you mean {close!r}?" if close else has if value else "it is empty"
+            raise ConfigError(f"{self.where}: {self.name()} has no entry {steps[0]!r}; {hint}")
         self.location.append(number)
         return [self.into(entry, steps, new) if at == number else entry for at, entry in enumerate(value)]
 
@@ -123,10 +124,3 @@ class _Change:
     def name(self) -> str:
         """Where the walk is, as it is written."""
         return ".".join(map(str, self.location)) or "the configuration"
-
-
-def location_of(document: Document, path: str) -> Location:
-    """The location that a dotted path of `--set` leads to, without changing anything."""
-    change = _Change(path)
-    change.into(document.value, path.split("."), None)
-    return tuple(change.location)

@@ -36,8 +36,10 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
         ConfigError: Every mistake, each with ``file:line`` (or its option), what was found and what to write.
     """
     document = parse_yaml(_text(Path(path)), str(path))
-    if document.value is None:
-        document = Document(document.where, {}, document.places)
+    if document.value is None and not overrides:
+        raise ConfigError(
+            f"{path}: the file is empty; write data and tasks, or make one with  motet init FILES"
+        )
     for number, option in enumerate(overrides):
         document = override(document, option, number)
     return _config(document)

@@ -211,7 +211,10 @@ def _bounds(found: Type) -> str:
 
 def _keys(record: type[Record]) -> str:
     needed = [key for key, field in record.model_fields.items() if field.is_required()]
-    return f"a mapping with {', '.join(needed)}" if needed else "a mapping"
+    if needed:
+        return f"a mapping with {', '.join(needed)}"
+    key, field = next(iter(record.model_fields.items()))
+    return f"a mapping such as {{{key}: {str(field.default).lower()}}}"
 
 
 def every_setting(record: type[Record], path: str = "") -> Iterator[tuple[str, FieldInfo]]:
