@@ -8,7 +8,18 @@ import pytest
 
 from motet.cli.app import COMMANDS
 
-HEAVY = tuple("torch transformers tokenizers polars pyarrow pandas pydantic numpy altair yaml".split())
+HEAVY = (
+    "torch",
+    "transformers",
+    "tokenizers",
+    "polars",
+    "pyarrow",
+    "pandas",
+    "pydantic",
+    "numpy",
+    "altair",
+    "yaml",
+)
 PROGRAM = f"""
 import sys
 from motet.cli.app import main

@@ -10,9 +10,21 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from motet.errors import ConfigError
+from motet.system.machine import cores, cpu_seconds, machine, peak_rss_mb
 
 if TYPE_CHECKING:
     import torch
+
+__all__ = [
+    "choose_device",
+    "cores",
+    "cpu_seconds",
+    "machine",
+    "measure_precision",
+    "measure_threads",
+    "peak_rss_mb",
+    "tune_memory",
+]
 
 WORTH_BF16 = 1.3  # bf16 rounds harder, so it must pay
 WORTH_A_THREAD = 1.1  # another core must pay too
@@ -98,11 +110,6 @@ def measure_precision(width: int, device: "torch.device | None" = None) -> Liter
             torch.cuda.synchronize(device)
 
     return "bf16" if _seconds(lambda: step(False)) >= WORTH_BF16 * _seconds(lambda: step(True)) else "fp32"
-
-
-def cores() -> int:
-    """How many cores this process may use (a container may allow fewer than the machine has)."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _candidates(most: int) -> list[int]:

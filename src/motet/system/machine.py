@@ -8,9 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from motet.system.devices import cores
-
 PACKAGES = ("torch", "transformers", "tokenizers", "safetensors", "polars", "numpy", "pydantic")
+
+
+def cores() -> int:
+    """How many cores this process may use (a container may allow fewer than the machine has)."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_seconds() -> float:

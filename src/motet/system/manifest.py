@@ -48,7 +48,9 @@ def verify_manifest(folder: Path) -> dict[str, Any]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise ArtifactError(f"{folder} is not a folder. Give the one that a training wrote, such as runs/demo.")
+        raise ArtifactError(
+            f"{folder} is not a folder. Give the one that a training wrote, such as runs/demo."
+        )
     _files(folder)
     manifest = _read(folder / NAME)
     for name, entry in manifest["files"].items():
@@ -67,7 +69,9 @@ def _read(path: Path) -> dict[str, Any]:
 def _check(folder: Path, name: str, entry: Any) -> None:
     path = folder / _inside(folder, name)
     if not path.is_file():
-        raise ArtifactError(f"{path} is missing, though {NAME} names it. Copy the folder again, or train anew.")
+        raise ArtifactError(
+            f"{path} is missing, though {NAME} names it. Copy the folder again, or train anew."
+        )
     if not isinstance(entry, dict) or sha256_file(path) != entry.get("sha256"):
         raise ArtifactError(
             f"{path} has changed since it was written: its sha256 differs from {NAME}. "
