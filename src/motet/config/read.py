@@ -37,9 +37,7 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     """
     document = parse_yaml(_text(Path(path)), str(path))
     if document.value is None and not overrides:
-        raise ConfigError(
-            f"{path}: the file is empty; write data and tasks, or make one with  motet init FILES"
-        )
+        raise ConfigError(f"{path}:1: the file is empty; write data and tasks, or run  motet init FILES")
     for number, option in enumerate(overrides):
         document = override(document, option, number)
     return _config(document)

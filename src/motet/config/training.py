@@ -50,9 +50,6 @@ class EvaluationConfig(Record):
     )
     bootstrap: int = Field(1000, ge=0, description="Resamples of users behind every interval.")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Of every interval.")
-    seen: Literal["auto", "keep", "drop"] = Field(
-        "auto", description="auto: drop what the user has where items do not repeat."
-    )
 
 
 class ReportConfig(Record):
