@@ -12,7 +12,9 @@ from motet.data.order import materialise_order
 def log(rows: list[tuple], names: str, **dtypes) -> pl.DataFrame:
     columns = names.split()
     known = {"@time": pl.Int64, "@order": pl.Int64, "@request": pl.String, "@value": pl.Float64}
-    return pl.DataFrame(rows, schema={name: dtypes.get(name, known.get(name)) for name in columns}, orient="row")
+    return pl.DataFrame(
+        rows, schema={name: dtypes.get(name, known.get(name)) for name in columns}, orient="row"
+    )
 
 
 def moments(frame: pl.DataFrame) -> list[int]:
@@ -93,6 +95,7 @@ def test_the_order_is_the_same_on_every_machine():
     numbers = pl.DataFrame({"@user": [1] * 5, "@item": [1, 2, 3, 4, -5], "@time": [5] * 5})
     assert materialise_order(numbers, 0)["@item"].to_list() == [1, -5, 4, 2, 3]
 
+
 _rows = st.lists(
     st.tuples(
         st.integers(1, 3),
@@ -122,9 +125,11 @@ def test_the_place_of_a_row_in_the_file_does_not_count(rows, random):
 def test_no_moment_begins_before_the_one_before_it_has_ended(rows):
     ordered = materialise_order(log(rows, "@user @item @time @request @value kept"), 0)
     timed = ordered.filter(pl.col("@time").is_not_null())
-    spans = timed.group_by("@user", "@moment").agg(
-        start=pl.col("@time").min(), end=pl.col("@time").max()
-    ).sort("@user", "@moment")
+    spans = (
+        timed.group_by("@user", "@moment")
+        .agg(start=pl.col("@time").min(), end=pl.col("@time").max())
+        .sort("@user", "@moment")
+    )
     gaps = spans.select((pl.col("start") > pl.col("end").shift(1).over("@user")).fill_null(True)).to_series()
     assert gaps.all()
 

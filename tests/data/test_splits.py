@@ -75,7 +75,12 @@ def test_a_share_counts_back_from_a_moment():
 
 def test_a_moment_goes_with_its_last_row():
     frame = pl.DataFrame(
-        {"@user": [1, 1, 1, 1, 2], "@item": [1, 2, 3, 4, 5], "@time": [1, 2, 5, 8, 9], "@request": [None, None, "a", "a", None]}
+        {
+            "@user": [1, 1, 1, 1, 2],
+            "@item": [1, 2, 3, 4, 5],
+            "@time": [1, 2, 5, 8, 9],
+            "@request": [None, None, "a", "a", None],
+        }
     )
     split = Split(kind="time", valid="1970-01-01T00:00:00.002", test="1970-01-01T00:00:00.008")
     assert parts(materialise_order(frame, 0), split) == [TRAIN, VALID, TEST, TEST, TEST]
@@ -160,9 +165,15 @@ def test_a_split_in_time_never_tears_a_moment_nor_trains_on_what_came_after(time
 
 @pytest.mark.parametrize("kind", ["leave_one_out", "time", "random", "kfold"])
 def test_parts_do_not_depend_on_the_place_of_rows_in_the_file(kind):
-    rows = pl.DataFrame([(u, 10 * u + n, n // 2) for u in range(20) for n in range(9)], ["@user", "@item", "@time"], orient="row")
+    rows = pl.DataFrame(
+        [(u, 10 * u + n, n // 2) for u in range(20) for n in range(9)],
+        ["@user", "@item", "@time"],
+        orient="row",
+    )
     split = Split(kind=kind, cold_items=0.1, cold_users=0.1)
-    one, two = (materialise_order(frame, 0) for frame in (rows, rows.sample(fraction=1, shuffle=True, seed=1)))
+    one, two = (
+        materialise_order(frame, 0) for frame in (rows, rows.sample(fraction=1, shuffle=True, seed=1))
+    )
     assert split_rows(one, split).equals(split_rows(two, split))
     assert one.equals(two)
 
@@ -177,7 +188,11 @@ def test_parts_do_not_depend_on_the_place_of_rows_in_the_file(kind):
         ({1: [1, 2, 3]}, Split(cold_items=0.99), "none is left for train .*Lower  cold_items"),
         ({1: [None, None]}, Split(kind="time"), "kind time needs times"),
         ({1: [1, 2, 3]}, Split(kind="column", column="prt"), "no column 'prt'.*Write  column: part"),
-        ({1: [1, 2, 3]}, Split(kind="column", column="part"), r"holds 'x', which is none of .*values: \{train: x"),
+        (
+            {1: [1, 2, 3]},
+            Split(kind="column", column="part"),
+            r"holds 'x', which is none of .*values: \{train: x",
+        ),
     ],
 )
 def test_a_split_that_cannot_be_made_says_what_to_write(times, split, message):
@@ -193,7 +208,10 @@ def test_a_split_that_cannot_be_made_says_what_to_write(times, split, message):
         (Split(kind="time", valid=1.5), "data.split.valid: found 1.5"),
         (Split(kind="random", valid="2024-01-01"), "data.split.valid: found '2024-01-01'"),
         (Split(kind="random", valid=0.5, test=0.5), "leave nothing to train on"),
-        (Split(kind="time", valid="2024-01-02", test="2024-01-01"), "validation begins at 2024-01-02.*after the test"),
+        (
+            Split(kind="time", valid="2024-01-02", test="2024-01-01"),
+            "validation begins at 2024-01-02.*after the test",
+        ),
         (Split(kind="column", column="part", values={"tran": "x"}), "'tran' is no part"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Cuts in time: where validation and test begin, from shares of the rows or from moments that the user wrote."""
+"""Cuts in time: where validation and test begin, from shares of the rows or from moments as text."""
 
 from datetime import UTC, datetime
 
@@ -39,7 +39,8 @@ def shares(split: Split) -> tuple[float, float]:
     valid, test = share(split.valid, "valid"), share(split.test, "test")
     if valid + test >= 1:
         raise ConfigError(
-            f"data.split: valid {valid} and test {test} leave nothing to train on. Write smaller shares, such as 0.1 and 0.1."
+            f"data.split: valid {valid} and test {test} leave nothing to train on. "
+            "Write smaller shares, such as 0.1 and 0.1."
         )
     return valid, test
 
@@ -82,7 +83,7 @@ def iso(time: int) -> str:
 
 
 def _border(time_T: np.ndarray, index: int) -> int:
-    """The time at `index`, or the next different one where that border is nearer or nothing would lie before it."""
+    """The time at `index`, or the next different one if its border is nearer or nothing would be left."""
     if not len(time_T):
         return 0
     index = min(max(index, 0), len(time_T) - 1)

@@ -1,7 +1,7 @@
-"""Fingerprints: a seeded 64-bit number for every value of a column, the same on every machine and for every release.
+"""Fingerprints: a seeded 64-bit number for every value of a column, the same on every machine.
 
-Numbers go through splitmix64 (Steele, Lea, Flood, OOPSLA 2014, doi.org/10.1145/2714064.2660195), texts through a multilinear
-hash of their UTF-8 bytes (Carter, Wegman, 1979). Everything is vectorised. Shapes: N rows.
+Numbers go through splitmix64 (Steele, Lea, Flood, OOPSLA 2014, doi.org/10.1145/2714064.2660195), texts
+through a multilinear hash of their UTF-8 bytes (Carter, Wegman, 1979). All is vectorised. Shapes: N rows.
 """
 
 from collections.abc import Iterable
@@ -28,9 +28,9 @@ def scatter(number_N: np.ndarray, seed: int) -> np.ndarray:
 
 
 def fingerprint(column: pl.Series, seed: int) -> np.ndarray:
-    """Fingerprints of a column's values, ``(N,)`` uint64; equal values of one type have equal ones, null has its own.
+    """Fingerprints of a column's values, ``(N,)`` uint64: equal for equal values of one type.
 
-    Lists and structs count by their JSON text.
+    Null has its own. Lists and structs count by their JSON text.
     """
     number_N = np.empty(len(column), np.uint64)
     for start in range(0, len(column), _ROWS_AT_ONCE):
@@ -72,4 +72,5 @@ def _text_numbers(text: pl.Series) -> np.ndarray:
     factor = scatter(np.arange(length_N.max(initial=0), dtype=np.uint64), 1) | np.uint64(1)
     term = (np.frombuffer(joined, np.uint8).astype(np.uint64) + np.uint64(1)) * factor[place]
     total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(term, dtype=np.uint64)])
-    return total[end_N] - total[end_N - length_N]
+    hash_N: np.ndarray = total[end_N] - total[end_N - length_N]
+    return hash_N

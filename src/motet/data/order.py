@@ -16,17 +16,19 @@ _PLACE_COLUMNS = ("@row", "@source", "@moment")
 def materialise_order(events: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Sort events by user, time and order, break ties by a seeded hash, and number the moments.
 
-    The hash reads what the row says (item, type, request, value; only where these are equal too, the other columns),
-    never its place in a file, and it does not follow the size of an id. Rows of unknown time (or order) come last.
+    The hash reads what the row says (item, type, request, value; only where these are equal too, the other
+    columns), never its place in a file, and it does not follow the size of an id. Rows of unknown time (or
+    order) come last.
 
     Args:
         events: Canonical columns; ``@user`` and ``@item`` at least.
         seed: Of the ties.
 
     Returns:
-        The same rows and columns, sorted, with ``@moment`` (Int32): the number of the moment inside the user's timeline.
-        Rows of equal ``@time`` and ``@order`` share a moment, and so do the rows of one ``@request`` with all that lies
-        between them. Rows that have neither a time nor an order are moments of their own.
+        The same rows and columns, sorted, with ``@moment`` (Int32): the number of the moment inside the
+        user's timeline. Rows of equal ``@time`` and ``@order`` share a moment, and so do the rows of one
+        ``@request`` with all that lies between them. Rows that have neither a time nor an order are moments
+        of their own.
     """
     frame = _with_known_columns(events)
     keys = _merged([_codes(frame["@user"]), _ranks(frame["@time"]), _ranks(frame["@order"])])
@@ -40,7 +42,7 @@ def materialise_order(events: pl.DataFrame, seed: int) -> pl.DataFrame:
 
 
 def moment_numbers(frame: pl.DataFrame) -> np.ndarray:
-    """Number of each row's moment inside its user's timeline, ``(N,)`` int32; rows sorted by user, time and order."""
+    """Number of each row's moment in its user's timeline, ``(N,)`` int32; the rows are in order."""
     if frame.is_empty():
         return np.zeros(0, np.int32)
     user_N = changes(frame["@user"])
@@ -51,11 +53,12 @@ def moment_numbers(frame: pl.DataFrame) -> np.ndarray:
     count_N = np.cumsum(new_N)
     start = np.flatnonzero(user_N)
     length = np.diff(np.append(start, frame.height))
-    return (count_N - np.repeat(count_N[start], length)).astype(np.int32)
+    within_N: np.ndarray = count_N - np.repeat(count_N[start], length)
+    return within_N.astype(np.int32)
 
 
 def changes(column: pl.Series) -> np.ndarray:
-    """True where a row's value differs from the row before it, and at the first row, ``(N,)``; null equals null.
+    """True at the first row and where a value differs from the one before, ``(N,)``; null equals null.
 
     >>> changes(pl.Series([1, 1, None, None, 2])).tolist()
     [True, False, True, False, True]
@@ -76,7 +79,11 @@ def _codes(users: pl.Series) -> np.ndarray:
     """Dense numbers of users in the order of their ids, ``(N,)`` int64."""
     distinct = users.unique().sort(nulls_last=True)
     numbers = pl.DataFrame({"id": distinct, "number": np.arange(len(distinct))})
-    return users.to_frame("id").join(numbers, "id", "left", nulls_equal=True, maintain_order="left")["number"].to_numpy()
+    return (
+        users.to_frame("id")
+        .join(numbers, "id", "left", nulls_equal=True, maintain_order="left")["number"]
+        .to_numpy()
+    )
 
 
 def _ranks(numbers: pl.Series) -> np.ndarray:
@@ -101,7 +108,7 @@ def _merged(keys: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _settle_ties(frame: pl.DataFrame, place_N: np.ndarray, equal_N: np.ndarray, seed: int) -> np.ndarray:
-    """Order the rows that are equal in user, time and order: by request, by what they say, by their other columns."""
+    """Order rows of equal user, time and order: by request, by what they say, by their other columns."""
     begins_N = np.concatenate([[True], ~equal_N])[: len(place_N)]
     tied = np.flatnonzero(~begins_N | np.append(equal_N, False)[: len(place_N)])
     if not len(tied):
@@ -109,7 +116,11 @@ def _settle_ties(frame: pl.DataFrame, place_N: np.ndarray, equal_N: np.ndarray, 
     rows = frame[place_N[tied]]
     keys = [np.cumsum(begins_N)[tied], fingerprint(rows["@request"], seed)]
     keys.append(fingerprint_rows([rows[name] for name in _SAID_COLUMNS], seed))
-    rest = [name for name in frame.columns if name not in (*_PLACE_COLUMNS, *_SAID_COLUMNS, "@user", "@time", "@order")]
+    rest = [
+        name
+        for name in frame.columns
+        if name not in (*_PLACE_COLUMNS, *_SAID_COLUMNS, "@user", "@time", "@order")
+    ]
     if rest and np.unique(np.stack(keys), axis=1).shape[1] < len(tied):
         keys.append(fingerprint_rows([rows[name] for name in rest], seed))
     place_N[tied] = place_N[tied][np.lexsort(keys[::-1])]

@@ -1,7 +1,7 @@
 """Splits: which rows train, which validate, which test.
 
-All kinds work on the materialised order (`motet.data.order`), so the place of a row in a file never counts, and no moment
-is torn apart by a cut in time. Shapes: N rows, sorted by user and time.
+All kinds work on the materialised order (`motet.data.order`), so the place of a row in a file never counts,
+and no moment is torn apart by a cut in time. Shapes: N rows, sorted by user and time.
 """
 
 import difflib
@@ -31,8 +31,8 @@ def split_rows(events: pl.DataFrame, split: Split, eligible: pl.Series | None = 
     Args:
         events: Rows in their materialised order, with ``@moment``.
         split: How to split.
-        eligible: Boolean ``(N,)``: rows that a task can be asked about; null: all. Leave-one-out and the shares of a
-            split by time count these rows alone; the other rows follow them.
+        eligible: Boolean ``(N,)``: rows that a task can be asked about; null: all. Leave-one-out and the
+            shares of a split by time count these rows alone; the other rows follow them.
 
     Returns:
         Int8 series ``@part``, ``(N,)``: 0 train, 1 valid, 2 test, -1 not used.
@@ -68,7 +68,7 @@ def _parts(events: pl.DataFrame, split: Split, eligible_N: np.ndarray) -> np.nda
 
 
 def _leave_one_out(events: pl.DataFrame, eligible_N: np.ndarray) -> np.ndarray:
-    """The user's last eligible row is test, the one before it valid; what lies after the valid row never trains."""
+    """The user's last eligible row is test, the one before it valid; nothing after that one trains."""
     start = np.flatnonzero(changes(events["@user"]))
     length = np.diff(np.append(start, events.height))
     so_far_N = np.cumsum(eligible_N)
@@ -83,8 +83,12 @@ def _leave_one_out(events: pl.DataFrame, eligible_N: np.ndarray) -> np.ndarray:
 
 
 def _by_time(events: pl.DataFrame, split: Split, eligible_N: np.ndarray) -> np.ndarray:
-    """Rows from the test cut on are test, rows from the validation cut up to it valid. A moment goes with its last row."""
-    known_N = events["@time"].is_not_null().to_numpy() if "@time" in events.columns else np.zeros(events.height, bool)
+    """From the first cut on rows are valid, from the second test. A moment goes with its last row."""
+    known_N = (
+        events["@time"].is_not_null().to_numpy()
+        if "@time" in events.columns
+        else np.zeros(events.height, bool)
+    )
     if not known_N.any():
         raise DataError(
             "data.split: kind time needs times, and the log has none. "
@@ -126,7 +130,8 @@ def _by_column(events: pl.DataFrame, split: Split) -> np.ndarray:
         names = [name for name in events.columns if not name.startswith("@")]
         nearest = difflib.get_close_matches(split.column, names, 1)
         raise DataError(
-            f"data.split.column: the log has no column {split.column!r}. It has {', '.join(names) or 'no other columns'}."
+            f"data.split.column: the log has no column {split.column!r}. "
+            f"It has {', '.join(names) or 'no other columns'}."
             + (f" Write  column: {nearest[0]}" if nearest else "")
         )
     text = events[split.column].cast(pl.String)
@@ -135,9 +140,9 @@ def _by_column(events: pl.DataFrame, split: Split) -> np.ndarray:
     strange = sorted(str(value) for value in found if _known(value, split) not in meaning)
     if strange:
         raise DataError(
-            f"data.split.column: {split.column!r} holds {', '.join(map(repr, strange[:5]))}, which is none of "
-            f"{', '.join(map(repr, meaning))}. Say under data.split what the file calls each part, for example  "
-            f"values: {{train: {strange[0]}, valid: ..., test: ...}}"
+            f"data.split.column: {split.column!r} holds {', '.join(map(repr, strange[:5]))}, "
+            f"which is none of {', '.join(map(repr, meaning))}. Say under data.split what the file calls "
+            f"each part, for example  values: {{train: {strange[0]}, valid: ..., test: ...}}"
         )
     parts = [meaning[_known(value, split)] for value in found]
     return text.replace_strict(found, parts, return_dtype=pl.Int8).to_numpy().copy()
@@ -148,8 +153,8 @@ def column_values(split: Split) -> dict[str, int]:
     strange = [name for name in split.values if name not in PARTS]
     if strange:
         raise ConfigError(
-            f"data.split.values: {strange[0]!r} is no part. Write what the file calls train, valid and test, for example  "
-            "values: {train: fit, valid: dev, test: holdout}"
+            f"data.split.values: {strange[0]!r} is no part. Write what the file calls train, valid and "
+            "test, for example  values: {train: fit, valid: dev, test: holdout}"
         )
     return {value: PARTS[name] for name, value in split.values.items()} or _USUAL_VALUES
 
@@ -173,7 +178,8 @@ def _refuse_empty(part_N: np.ndarray, split: Split) -> None:
     for name, part in PARTS.items():
         if not (part_N == part).any():
             raise DataError(
-                f"data.split: of {len(part_N):,} rows none is left for {name} (kind {split.kind}). {_advice(name, split)}"
+                f"data.split: of {len(part_N):,} rows none is left for {name} (kind {split.kind}). "
+                + _advice(name, split)
             )
 
 
@@ -190,6 +196,25 @@ def _advice(name: str, split: Split) -> str:
         case "kfold":
             return f"Give more rows, or another number of folds (at least 3, now {split.folds})."
         case "column":
-            return f"The column {split.column!r} needs rows of all three parts; check  values  under data.split."
+            return (
+                f"The column {split.column!r} needs rows of all three parts; check  values  under data.split."
+            )
         case _:
             assert_never(split.kind)
+
+
+def training_rows(events: pl.LazyFrame, split: Split) -> pl.Expr | None:
+    """A condition on rows that train, as far as it can be told before the log is in order.
+
+    Kinds `time` and `column` can; for the others, and where the log does not fit the split, None:
+    `split_rows` will tell.
+    """
+    if split.kind == "column" and split.column and split.column in events.collect_schema():
+        meaning = column_values(split)
+        text = pl.col(split.column).cast(pl.String).fill_null("")
+        text = text if split.values else text.str.strip_chars().str.to_lowercase()
+        return text.is_in([value for value, part in meaning.items() if part == TRAIN])
+    if split.kind == "time":
+        time = events.select(pl.col("@time").drop_nulls()).collect(engine="streaming").to_series()
+        return pl.col("@time") < time_cuts(np.sort(time.to_numpy()), split)[0] if len(time) else None
+    return None
