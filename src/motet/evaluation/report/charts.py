@@ -1,0 +1,217 @@
+"""Vega-Lite charts. Colours are CSS variables, so that light, dark and print share one drawing."""
+
+from typing import Any
+
+import altair as alt
+
+from motet.evaluation.report.words import real
+
+INK, MUTED, GRID = "var(--ink)", "var(--muted)", "var(--rule)"
+JOINT, OTHER = "var(--joint)", "var(--other)"
+TONES = {
+    "better": "var(--better)",
+    "same": "var(--muted)",
+    "worse": "var(--worse)",
+    "untested": "var(--muted)",
+    "none": "var(--muted)",
+}
+ROW = 30  # pixels for one row of a chart with names on its left
+
+Rows = list[dict[str, Any]]
+
+
+def _finish(chart: Any, height: int, description: str) -> dict[str, Any]:
+    """The specification, as wide as its place, without the address of its schema.
+
+    The whole is not checked against the schema, which takes longer than the rest of the page; a test does it.
+    """
+    whole = chart.properties(width="container", height=height, description=description)
+    made: dict[str, Any] = whole.to_dict(validate=False)
+    made.pop("$schema", None)
+    made.pop("config", None)
+    made["autosize"] = {"type": "fit", "contains": "padding"}
+    return made
+
+
+def _names(rows: Rows, field: str) -> list[str]:
+    return list(dict.fromkeys(str(row[field]) for row in rows))
+
+
+def _data(rows: Rows) -> alt.Data:
+    return alt.Data(values=rows)  # type: ignore[no-untyped-call]
+
+
+def intervals(rows: Rows, title: str, description: str, *, zero: bool = False) -> dict[str, Any]:
+    """A point and its interval for each name, one above the other.
+
+    Args:
+        rows: ``name``, ``value``, ``low``, ``high`` and ``tone``, one a mark; ends may be None.
+        title: Of the horizontal axis.
+        description: For readers of the page who do not see the chart.
+        zero: Draw a line at zero, for differences.
+    """
+    names = _names(rows, "name")
+    colours = _tones(rows)
+    y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
+    x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=4))
+    start = alt.Chart(_data(rows))
+    tooltip = ["name:N", *(alt.Tooltip(f"{one}:Q", format=".4~f") for one in ("value", "low", "high"))]
+    line = start.mark_rule(strokeWidth=2.5).encode(
+        y=y, x=alt.X("low:Q", title=title), x2="high:Q", color=colours
+    )
+    point = start.mark_point(filled=True, size=80, opacity=1).encode(y=y, x=x, color=colours, tooltip=tooltip)
+    layers: list[Any] = [line, point]
+    if zero:
+        layers.insert(
+            0, alt.Chart(_data([{"at": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="at:Q")
+        )
+    return _finish(alt.layer(*layers), ROW * len(names) + 46, description)
+
+
+def _tones(rows: Rows) -> alt.Color:
+    found = _names(rows, "tone")
+    colours = {"joint": JOINT, "other": OTHER, "plain": MUTED, **TONES}
+    return alt.Color(
+        "tone:N", scale=alt.Scale(domain=found, range=[colours[one] for one in found]), legend=None
+    )
+
+
+def curves(rows: Rows, title: str, description: str) -> dict[str, Any]:
+    """Lines over epochs, one a model: the first (the joint model) solid, the others dashed.
+
+    Args:
+        rows: ``epoch``, ``value``, ``model``.
+        title: Of the vertical axis.
+        description: For readers of the page who do not see the chart.
+    """
+    models = _names(rows, "model")
+    colours, dashes = [JOINT, OTHER, MUTED, INK], [[1, 0], [5, 3], [2, 2], [8, 2, 2, 2]]
+    colour = alt.Color(
+        "model:N",
+        scale=alt.Scale(domain=models, range=(colours * len(models))[: len(models)]),
+        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=260)
+        if len(models) > 1
+        else None,
+    )
+    dash = alt.StrokeDash(
+        "model:N", scale=alt.Scale(domain=models, range=(dashes * len(models))[: len(models)]), legend=None
+    )
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=2)
+        .encode(
+            x=alt.X(
+                "epoch:Q",
+                title="Epoch",
+                scale=alt.Scale(zero=False, nice=False),
+                axis=alt.Axis(tickMinStep=1, tickCount=6, format="d"),
+            ),
+            y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)),
+            color=colour,
+            strokeDash=dash,
+            tooltip=["model:N", "epoch:Q", alt.Tooltip("value:Q", format=".4~f")],
+        )
+    )
+    return _finish(chart, 190, description)
+
+
+def calibration(rows: Rows, description: str) -> dict[str, Any]:
+    """What was observed over what was predicted, beside the diagonal of a perfect forecast.
+
+    Args:
+        rows: ``predicted``, ``observed`` and ``n`` (rows in the bin).
+        description: For readers of the page who do not see the chart.
+    """
+    ends = [end for row in rows for key in ("predicted", "observed") if (end := real(row[key])) is not None]
+    low, high = min([0.0, *ends]), max(ends) * 1.05
+    scale = alt.Scale(domain=[low, high], nice=False)
+    ideal = alt.Chart(_data([{"at": low}, {"at": high}])).mark_line(
+        color=MUTED, strokeDash=[4, 3], strokeWidth=1.5
+    )
+    start = alt.Chart(_data(rows)).encode(
+        x=alt.X("predicted:Q", title="Predicted", scale=scale, axis=alt.Axis(tickCount=5)),
+        y=alt.Y("observed:Q", title="Observed", scale=scale, axis=alt.Axis(tickCount=5)),
+    )
+    size = alt.Size("n:Q", scale=alt.Scale(range=[25, 220], zero=True), legend=None)
+    points = start.mark_point(filled=True, color=JOINT, opacity=0.9).encode(
+        size=size,
+        tooltip=[*(alt.Tooltip(f"{key}:Q", format=".4~f") for key in ("predicted", "observed")), "n:Q"],
+    )
+    layers = ideal.encode(x="at:Q", y="at:Q"), start.mark_line(color=JOINT, strokeWidth=1.5), points
+    return _finish(alt.layer(*layers), 240, description)
+
+
+def pairs(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, Any]:
+    """Two bars side by side for each step of a scale.
+
+    Args:
+        rows: ``step``, ``series`` (two of them), ``value`` (a share).
+        titles: Of the horizontal and the vertical axis.
+        description: For readers of the page who do not see the chart.
+    """
+    series, steps = _names(rows, "series"), _names(rows, "step")
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_bar()
+        .encode(
+            x=alt.X("step:N", title=titles[0], sort=steps, axis=alt.Axis(labelAngle=0, ticks=False)),
+            xOffset=alt.XOffset("series:N", sort=series),
+            y=alt.Y("value:Q", title=titles[1], axis=alt.Axis(format="~%", tickCount=4)),
+            color=alt.Color(
+                "series:N",
+                scale=alt.Scale(domain=series, range=["var(--bar)", JOINT]),
+                legend=alt.Legend(orient="top", title=None),
+            ),
+            tooltip=["series:N", "step:N", alt.Tooltip("value:Q", format=".1%")],
+        )
+    )
+    return _finish(chart, 220, description)
+
+
+def bars(rows: Rows, titles: tuple[str, str], description: str, *, share: bool = False) -> dict[str, Any]:
+    """One bar for each step of a scale.
+
+    Args:
+        rows: ``step`` and ``value``.
+        titles: Of the horizontal and the vertical axis.
+        description: For readers of the page who do not see the chart.
+        share: Print values as per cent.
+    """
+    axis = alt.Axis(format="~%" if share else "~s", tickCount=4)
+    step = alt.X(
+        "step:N",
+        title=titles[0],
+        sort=_names(rows, "step"),
+        axis=alt.Axis(labelAngle=0, ticks=False, labelOverlap=True),
+    )
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_bar(color=JOINT)
+        .encode(
+            x=step,
+            y=alt.Y("value:Q", title=titles[1], axis=axis),
+            tooltip=["step:N", alt.Tooltip("value:Q", format=".2%" if share else ",.4~f")],
+        )
+    )
+    return _finish(chart, 200, description)
+
+
+def lines(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, Any]:
+    """A line over moments in time, or over steps where they are not times.
+
+    Args:
+        rows: ``time`` (text such as ``2026-11-21``) and ``value``.
+        titles: Of the horizontal and the vertical axis.
+        description: For readers of the page who do not see the chart.
+    """
+    x = alt.X("time:T", title=titles[0], axis=alt.Axis(tickCount=5, labelOverlap=True))
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_line(color=JOINT, point=alt.OverlayMarkDef(size=18, color=JOINT))
+        .encode(
+            x=x,
+            y=alt.Y("value:Q", title=titles[1], axis=alt.Axis(format="~s", tickCount=4)),
+            tooltip=["time:T", alt.Tooltip("value:Q", format=",.4~f")],
+        )
+    )
+    return _finish(chart, 200, description)

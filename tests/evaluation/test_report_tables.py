@@ -1,0 +1,187 @@
+"""The tables of the report: best and noise, parts, cost, account, curves, and every gap in them."""
+
+import pytest
+
+from motet.evaluation.report.account import account
+from motet.evaluation.report.blocks import Figures, Fold, Table, Text, figures_in
+from motet.evaluation.report.cost import cost
+from motet.evaluation.report.evidence import SHOWN, Score, gather
+from motet.evaluation.report.origins import glossary, reproduce
+from motet.evaluation.report.parts import slices
+from motet.evaluation.report.plots import calibration, popularity, training
+from motet.evaluation.report.scores import cleared, ranks, results
+from motet.evaluation.report.sharing import sharing
+from motet.evaluation.report.words import label, number, percent
+from motet.metrics.names import higher_is_better, main_metric
+from tests.evaluation.test_report_world import CONFIG, cleaning, curves, manifest, metrics, plots, score
+
+
+def evidence(config=CONFIG, **other):
+    return gather({**metrics(), **other}, cleaning(), config, manifest())
+
+
+def table(section, place=0):
+    return [block for block in section.blocks if isinstance(block, Table)][place]
+
+
+def texts(section):
+    return [block.text for block in section.blocks if isinstance(block, Text)]
+
+
+def test_the_best_is_marked_and_what_overlaps_it_is_near():
+    scores = [Score(0.5, 0.45, 0.55), Score(0.48, 0.43, 0.53), Score(0.2, 0.15, 0.25), Score(None)]
+    assert ranks(scores, "higher") == ["best", "near", "", ""]
+    assert ranks(scores, "lower") == ["", "", "best", ""]
+    assert ranks(scores, "neither") == ["", "", "", ""]
+
+
+def test_the_best_is_clear_only_if_nothing_is_near_and_every_interval_is_known():
+    apart = [Score(0.5, 0.45, 0.55), Score(0.2, 0.15, 0.25)]
+    assert cleared(ranks(apart, "higher"), apart) == ["clear", ""]
+    unknown = [Score(0.5), Score(0.2)]
+    assert cleared(ranks(unknown, "higher"), unknown) == ["best", ""]
+
+
+def test_the_paired_verdict_outweighs_overlapping_intervals_of_joint_model_and_twin():
+    row = table(results(evidence())).rows[0]
+    assert row.head == "NDCG@10"
+    assert [cell.mark for cell in row.cells[:3]] == ["best", "", "near"]
+
+
+def test_every_contender_has_a_column_and_every_task_a_table():
+    section = results(evidence())
+    expected = ("Metric", "Joint model", "Twin", "Without text", "Popularity", "Item to item", "EASE")
+    assert table(section).columns == expected
+    assert [block.caption for block in section.blocks if isinstance(block, Table)] == [
+        "next on the test split",
+        "like on the test split",
+        "rating on the test split",
+    ]
+
+
+def test_validation_figures_are_folded_and_named_as_such():
+    folds = [block.summary for block in results(evidence()).blocks if isinstance(block, Fold)]
+    assert "like on the valid split (used to choose, not to judge)" in folds
+
+
+def test_the_main_metric_of_each_kind_is_shown_first():
+    assert {kind: names[0] for kind, names in SHOWN.items()} == {
+        kind: main_metric(kind).split("@")[0] for kind in SHOWN
+    }
+
+
+def test_lower_is_better_only_where_the_metrics_say_so():
+    rows = [row for block in results(evidence()).blocks if isinstance(block, Table) for row in block.rows]
+    said = {row.head: row.small.split(" ·")[0] for row in rows}
+    assert said["RMSE"] == said["Log loss"] == "lower is better"
+    assert said["AUC"] == said["NDCG@10"] == "higher is better"
+    assert not higher_is_better("rmse")
+
+
+def test_the_gain_over_a_twin_is_drawn_in_per_cent_of_it():
+    figure = figures_in(sharing(evidence()).blocks)[0]
+    drawn = next(iter(figure.spec["layer"][1]["data"]["values"]))
+    assert drawn["value"] == pytest.approx(100 * 0.0046 / 0.0961)
+
+
+def test_a_part_that_is_clearly_weaker_is_said():
+    section = slices(evidence())
+    assert texts(section)[0] == "Clearly weaker than the whole (0.1007 NDCG@10): cold items (0.0210)."
+    marked = {row.head: row.cells[1].tone for row in table(section).rows}
+    assert marked["cold items"] == "worse"
+    assert marked["short histories"] == "none"
+
+
+def test_an_empty_part_is_a_row_of_dashes():
+    empty = {"like": {"cold_users": {"auc": {"value": None, "low": None, "high": None, "n": 0}}}}
+    row = table(slices(evidence(slices=empty))).rows[1]
+    assert [cell.text for cell in row.cells] == ["0", "–"]
+
+
+def test_curves_show_the_loss_and_the_metric_of_the_verdict_with_joint_model_and_twin():
+    figures = figures_in(training(evidence()).blocks)
+    assert [figure.title for figure in figures][:2] == ["next: loss", "next: NDCG@10"]
+    assert figures[0].table.columns == ("Epoch", "Joint", "Twin")
+    assert len(figures[0].table.rows) == 20
+
+
+def test_other_curves_are_folded():
+    more = [*curves(), {"epoch": 1, "task": "next", "name": "hr@10", "value": 0.1, "model": "joint"}]
+    section = training(evidence(plots={**plots(), "curves": more}))
+    assert isinstance(section.blocks[0], Figures)
+    assert section.blocks[1].summary == "All other curves (1)"
+
+
+def test_points_that_are_not_numbers_are_left_out_of_curves():
+    points = [
+        {"epoch": 1, "task": "a", "name": "loss", "value": value} for value in (float("nan"), None, "x")
+    ]
+    assert training(evidence(plots={"curves": points})) is None
+
+
+def test_the_calibration_names_its_error():
+    assert figures_in(calibration(evidence()).blocks)[0].note.startswith("Off by 0.0210 on average (ECE).")
+
+
+def test_the_popularity_plot_says_what_the_less_popular_half_gets():
+    figure = figures_in(popularity(evidence()).blocks)[0]
+    assert figure.note == "8.7% of recommendations go to the less popular half of the catalogue."
+
+
+def test_the_cost_sets_the_joint_model_against_all_its_twins():
+    assert cost(evidence()).intro == (
+        "The joint model took 3 min 1 s, its 3 twins together 5 min 17 s: "
+        "one model for all tasks costs 57.1% of one for each."
+    )
+
+
+def test_a_cost_of_plain_numbers_has_no_comparison():
+    section = cost(evidence(cost={"seconds": 10.0, "examples": 500, "peak_rss_mb": 512.0}))
+    assert section.intro == ""
+    assert ("Speed", "50", "examples a second") in section.blocks[0].tiles
+    assert cost(evidence(cost={})) is None
+
+
+def test_the_account_shows_every_finding_and_the_rows_of_each_table():
+    section = account(evidence())
+    assert texts(section) == ["4 findings: 15 rows dropped, 41 cells changed."]
+    assert [cell.text for cell in table(section).rows[0].cells] == ["100,015", "100,000"]
+    assert [row.head for row in table(section, 1).rows] == [
+        "exact duplicates",
+        "time in the future",
+        "outliers",
+        "missing",
+    ]
+
+
+def test_an_account_may_be_a_bare_list_with_other_keys():
+    bare = gather(metrics(), [{"rule": "bots", "where": "events", "dropped": 3}], CONFIG, {})
+    assert table(account(bare)).rows[0].cells[0].text == "events"
+
+
+def test_the_commands_the_seed_and_the_hashes_are_there_to_reproduce():
+    section = reproduce(evidence())
+    assert section.blocks[0].text.startswith("motet train motet.yaml --run runs/film-club")
+    assert ("Seed", "7") in section.blocks[1].terms
+    assert any(
+        term.lower() == "versions" and "torch 2.13.0" in text for term, text in section.blocks[1].terms
+    )
+    assert section.blocks[2].summary == "Files and their sha256 (2)"
+
+
+def test_the_glossary_explains_every_metric_of_the_page():
+    terms = dict(glossary(evidence()).blocks[0].terms)
+    assert {"NDCG", "Hit rate", "AUC", "ECE", "RMSE", "Popularity bias"} <= set(terms)
+    assert "10 places" in terms["Coverage"]
+
+
+def test_an_unknown_metric_bears_its_own_name_and_has_no_best():
+    other = {"x": {"test": {"my_figure@3": score(1.0, 0.1)}}}
+    row = table(results(evidence(config="", tasks=other, twins=other))).rows[0]
+    assert (row.head, row.small) == ("my figure@3", "describes, no best · n = 943")
+    assert [cell.mark for cell in row.cells] == ["", ""]
+
+
+def test_figures_are_printed_as_people_read_them():
+    assert (number(-0.0123), number(1234567.0), percent(0.005)) == ("−0.0123", "1,234,567", "0.50%")
+    assert label("hr@10") == "Hit rate@10"
