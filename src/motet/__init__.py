@@ -1,0 +1,61 @@
+"""Motet: one model with a language model at its heart for every recommendation task.
+
+>>> import motet
+>>> run = motet.train("motet.yaml")  # doctest: +SKIP
+>>> model = motet.open(run.folder)  # doctest: +SKIP
+>>> model.recommend(users=[42], k=10)  # doctest: +SKIP
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from motet.config import Config
+    from motet.run import Run
+    from motet.use import TrainedModel
+
+__all__ = ["open", "train"]
+
+
+def train(
+    config: "Config | Mapping[str, Any] | str | Path",
+    run: str | Path | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    events: Any = None,
+    items: Any = None,
+    users: Any = None,
+) -> "Run":
+    """Train one model for every task, and write a run folder.
+
+    Args:
+        config: A configuration file, the same as plain values, or a Config.
+        run: The run folder; None means ``runs/NAME``.
+        overrides: Options such as ``training.epochs=3``.
+        events: A polars, pandas or pyarrow table instead of the files of ``data.events`` (or a list, one a source).
+        items: Likewise for ``data.items``.
+        users: Likewise for ``data.users``.
+
+    Raises:
+        motet.errors.MotetError: Something that a person can mend.
+    """
+    from motet.data.readers import tables_from_frames
+    from motet.run import resolve, train
+
+    found, folder = resolve(config, overrides)
+    tables = None if events is None else tables_from_frames(found.data, items=items, users=users, events=events)
+    return train(found, folder, Path(run or Path("runs") / found.name), tables)
+
+
+def open(
+    folder: str | Path, *, events: Any = None, items: Any = None, users: Any = None
+) -> "TrainedModel":
+    """Open a run folder, to recommend and to predict; tables may stand for the files of its configuration.
+
+    Raises:
+        motet.errors.ArtifactError: The folder is not a whole run.
+    """
+    from motet.use import open_run
+
+    return open_run(Path(folder), events=events, items=items, users=users)

@@ -74,15 +74,6 @@ def build_catalogue(tables: Tables, event_items: pl.Series, trained_items: pl.Se
     return _assemble(frame, ids, encoding, tables.roles.item, trained)
 
 
-def encode_items(tables: Tables, ids: pl.Series, encoding: Encoding, trained: np.ndarray) -> Catalogue:
-    """The catalogue of a trained model, read again: the same numbers and encodings, `trained` as it was."""
-    frame = ids.alias("@item").to_frame()
-    if tables.items is not None:
-        items = tables.items.with_columns(pl.col("@item").cast(ids.dtype, strict=False))
-        frame = frame.join(items, on="@item", how="left", maintain_order="left")
-    return _assemble(frame, ids, encoding, tables.roles.item, trained)
-
-
 def _assemble(
     frame: pl.DataFrame, ids: pl.Series, encoding: Encoding, features: tuple[Feature, ...], trained: np.ndarray
 ) -> Catalogue:

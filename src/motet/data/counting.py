@@ -12,7 +12,7 @@ import numpy as np
 from motet.config.data import Counters as CounterSettings
 from motet.config.record import milliseconds
 from motet.data.catalogue import Catalogue
-from motet.data.counters import CounterPlan, Counters, CounterScaler
+from motet.data.counters import CounterPlan, Counters
 from motet.data.timelines import TEST, TRAIN, VALID, Timelines
 from motet.data.vocabulary import Encoding
 
@@ -84,10 +84,18 @@ def count_rows(source: CounterInput, log: Timelines, part_N: np.ndarray, *, froz
     return out
 
 
-def standardise(feature_NF: np.ndarray, train_N: np.ndarray) -> tuple[np.ndarray, CounterScaler]:
-    """Features in units of the training rows' deviation, and the scaler that did it."""
-    scaler = CounterScaler.fit(feature_NF, train_N)
-    return scaler.apply(feature_NF), scaler
+def count_asked(source: CounterInput, log: Timelines, past_N: np.ndarray, place_Q: np.ndarray) -> np.ndarray:
+    """Counters of some rows, ``(Q, F)`` float32, in which past events alone are counted.
+
+    Args:
+        source: Keys and targets.
+        log: The timelines.
+        past_N: Events that count, boolean.
+        place_Q: Rows, as places in the log; each sees what came before its own moment.
+    """
+    counters = Counters(source.plan)
+    counters.update(*_pick(source, log, past_N))
+    return counters.read(source.key_KN[:, place_Q], log.time_N[log.moment_N[place_Q]])
 
 
 def _run(source: CounterInput, log: Timelines, rows_N: np.ndarray, asof_N: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -14,7 +13,7 @@ from motet.config import Config
 from motet.config.data import Column
 from motet.config.tasks import Multiclass, NextItem, Regression, Task, is_row_task
 from motet.data.behaviour import repeat_share
-from motet.data.catalogue import Catalogue, build_catalogue, encode_items
+from motet.data.catalogue import Catalogue, build_catalogue
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.splits import split_rows
@@ -74,11 +73,34 @@ def prepare(tables: Tables, config: Config) -> Dataset:
     return Dataset(catalogue, log, encodings, [said])
 
 
-def reopen(tables: Tables, config: Config, ids: pl.Series, items: Encoding, trained: np.ndarray, encodings: Encodings) -> Dataset:
-    """Read tables with the encodings of a trained model; nothing is learned."""
-    events, parts = _ordered(tables, config)
-    catalogue = encode_items(tables, ids, items, trained)
-    return Dataset(catalogue, _timelines(tables, events, config.tasks, parts, catalogue, encodings), encodings, [])
+def reopen(
+    tables: Tables, config: Config, items: Catalogue, encodings: Encodings, rows: pl.DataFrame | None = None
+) -> tuple[Dataset, np.ndarray]:
+    """Read tables with the encodings of a trained model; nothing is learned.
+
+    Args:
+        tables: Cleaned tables.
+        config: Of the trained model.
+        items: Its catalogue.
+        encodings: Its encodings.
+        rows: Questions about users and items (canonical columns and context columns) to put among the events, or None.
+
+    Returns:
+        The dataset (every row a training row of every task when there are questions), and for each question its place in the log.
+    """
+    if rows is None:
+        events, parts = _ordered(tables, config)
+        return Dataset(items, _timelines(tables, events, config.tasks, parts, items, encodings), encodings, []), np.zeros(0, int)
+    events = tables.events.collect(engine="streaming").with_columns(pl.lit(-1, pl.Int64).alias("@question"))
+    asked = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("@question"))
+    asked = asked.cast({name: events.schema[name] for name in asked.columns if name in events.columns}, strict=False)
+    both = materialise_order(pl.concat([events, asked], how="diagonal"), config.training.seed)
+    both = label_columns(both, config.tasks, None)
+    parts = {task.name: np.zeros(both.height, np.int8) for task in config.tasks}
+    log = _timelines(tables, both, config.tasks, parts, items, encodings)
+    question_N = both["@question"].to_numpy()
+    place = np.flatnonzero(question_N >= 0)
+    return Dataset(items, log, encodings, []), place[np.argsort(question_N[place])]
 
 
 def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
@@ -86,12 +108,13 @@ def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np
     events = materialise_order(tables.events.collect(engine="streaming"), config.training.seed)
     events = label_columns(events, config.tasks, None)
     parts: dict[str, np.ndarray] = {}
-    made: dict[Any, np.ndarray] = {}
+    made: dict[str, np.ndarray] = {}
     for task in config.tasks:
         split = task.split or config.data.split
-        if split not in made:
-            made[split] = split_rows(events, split, _eligible(events, config.tasks)).to_numpy()
-        parts[task.name] = made[split]
+        key = split.model_dump_json()
+        if key not in made:
+            made[key] = split_rows(events, split, _eligible(events, config.tasks)).to_numpy()
+        parts[task.name] = made[key]
     if any(_windowed(task) for task in config.tasks):
         events = label_columns(events, config.tasks, cut_times(events, next(iter(parts.values()))))
     return events, parts

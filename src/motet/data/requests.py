@@ -76,6 +76,21 @@ def _group(
     return Plan(visible_H, user_Q[new], start_W, length_W, offset, row_Q, state_Q, ask_Q, first_Q, asks_Q)
 
 
+def plan_ends(log: Timelines, user_Q: np.ndarray, length: int) -> Plan:
+    """Plan the states of some users after all of their events: what `next_item` is asked from now.
+
+    Args:
+        log: The timelines.
+        user_Q: User numbers, ascending.
+        length: Most events in a window.
+    """
+    stride = max(1, length // 8)
+    first_Q = log.offset_U[user_Q]
+    sees_Q = log.offset_U[user_Q + 1] - first_Q
+    begin_Q = np.maximum(0, -(-(sees_Q - length) // stride)) * stride
+    return _group(np.arange(len(log)), user_Q, first_Q, begin_Q, sees_Q, sees_Q, first_Q + sees_Q - 1)
+
+
 def histories(plan: Plan, query_K: np.ndarray, keep_N: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """All that is visible when some rows are asked for: ``(offset (K + 1,), places in the log)``.
 

@@ -66,7 +66,8 @@ def questions(dataset: Dataset, view: View, task: str, part: int, length: int) -
     if view.history == "rolling":
         return Questions(plan, place_Q, target, place_Q, user_Q)
     users, first, query_T = np.unique(user_Q, return_index=True, return_inverse=True)
-    return Questions(plan, first, target, query_T.reshape(-1), users)
+    pair_2T = np.unique(np.stack([query_T.reshape(-1), target]), axis=1)  # an item bought twice is one right answer
+    return Questions(plan, first, pair_2T[1], pair_2T[0], users)
 
 
 def rank(

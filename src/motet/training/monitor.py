@@ -3,11 +3,9 @@
 import math
 from dataclasses import dataclass, field
 
+from motet.metrics.names import higher_is_better
+
 Metrics = dict[str, dict[str, float]]  # task -> metric -> value
-
-MAIN_METRIC = {"next_item": "ndcg@10", "binary": "auc", "regression": "rmse", "multiclass": "accuracy"}
-LOWER_IS_BETTER = {"rmse", "mae", "log_loss", "ece", "loss"}
-
 
 @dataclass
 class Monitor:
@@ -42,7 +40,7 @@ class Monitor:
         new, old = now[task][metric], self.best[task][metric]
         if math.isnan(new) or math.isnan(old):
             return 0.0
-        if metric in LOWER_IS_BETTER:
+        if not higher_is_better(metric):
             floor = self.constant.get(pair, 2 * old)
             return (old - new) / max(abs(floor - old), 1e-6)
         return (new - old) / max(old - self.constant.get(pair, 0.0), 1e-6)

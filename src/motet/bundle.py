@@ -1,0 +1,151 @@
+"""Bundle: a trained model as one checked folder. Safetensors, Parquet and JSON; nothing is pickled.
+
+It holds no user id and no personal field: a user is a timeline, read from the log when it is asked about.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from motet.config import Config
+from motet.config.read import read_config, write_config
+from motet.data.catalogue import Catalogue
+from motet.data.counters import CounterScaler
+from motet.data.dataset import Dataset, Encodings
+from motet.data.timelines import Timelines
+from motet.data.vocabulary import Encoding
+from motet.errors import ArtifactError
+from motet.features.items import ItemContent
+from motet.model import Motet, build_model
+from motet.system.files import read_json, write_json
+from motet.system.manifest import verify_manifest
+from motet.tasks.build import TaskFacts
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained model with all it needs to read new data."""
+
+    folder: Path
+    config: Config
+    model: Motet
+    catalogue: Catalogue
+    encodings: Encodings
+    facts: dict[str, TaskFacts]
+    scaler: CounterScaler | None
+    content: ItemContent
+
+    def titles(self) -> list[str]:
+        """A readable name of every item number; its id where the catalogue has no text."""
+        names = [str(each) for each in self.catalogue.ids.to_list()]
+        return ["", *(text or name for text, name in zip(self.catalogue.text_I[1:], names, strict=True))]
+
+
+def save_bundle(folder: Path, config: Config, model: Motet, dataset: Dataset, facts: dict[str, TaskFacts],
+                scaler: CounterScaler | None) -> None:
+    """Write the model's part of a run folder: motet.yaml, model.safetensors, items.safetensors, vocabulary/."""
+    (folder / "vocabulary").mkdir(parents=True, exist_ok=True)
+    write_config(config, folder / "motet.yaml")
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
+    save_file(_item_tensors(model, dataset.catalogue), folder / "items.safetensors")
+    catalogue, encodings = dataset.catalogue, dataset.encodings
+    items = pl.DataFrame({"item_id": catalogue.ids, "text": catalogue.text_I[1:]})
+    items.write_parquet(folder / "vocabulary" / "items.parquet")
+    arrays = {name: array.tolist() for name, array in scaler.save().items()} if scaler else None
+    write_json(folder / "vocabulary" / "encodings.json", {
+        "format": FORMAT, "item": catalogue.encoding.to_json(), "event": encodings.event.to_json(),
+        "request": encodings.request.to_json(), "user": encodings.user.to_json(), "classes": encodings.classes,
+        "seen_once": encodings.seen_once, "timed": dataset.log.timed, "kinds": catalogue.kinds,
+        "facts": {name: asdict(fact) for name, fact in facts.items()}, "scaler": arrays,
+    })  # fmt: skip
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Open a run folder after checking the hash of every file.
+
+    Raises:
+        ArtifactError: A file is missing, was changed, or is of another format.
+    """
+    verify_manifest(folder)
+    config = read_config(folder / "motet.yaml")
+    raw = read_json(folder / "vocabulary" / "encodings.json")
+    if raw.get("format") != FORMAT:
+        raise ArtifactError(
+            f"{folder}: the run is of format {raw.get('format')}, this version reads {FORMAT}. Train it again."
+        )
+    tensors = load_file(folder / "items.safetensors")
+    items = pl.read_parquet(folder / "vocabulary" / "items.parquet")
+    catalogue = _catalogue(raw, items, tensors)
+    encodings = _encodings(raw)
+    facts = {name: _fact(fact) for name, fact in raw["facts"].items()}
+    scaler = CounterScaler.load({k: np.array(v) for k, v in raw["scaler"].items()}) if raw["scaler"] else None
+    content = _content(tensors)
+    dataset = Dataset(catalogue, _no_log(timed=raw["timed"], once=raw["seen_once"]), encodings, [])
+    model = build_model(config, dataset, facts, content, len(scaler.mean) if scaler else 0)
+    model.load_state_dict(load_file(folder / "model.safetensors"))
+    return Bundle(folder, config, model.eval(), catalogue, encodings, facts, scaler, content)
+
+
+def _item_tensors(model: Motet, catalogue: Catalogue) -> dict[str, Tensor]:
+    with torch.no_grad():
+        vector_ID = model.eval().items()
+    items = model.items
+    tensors = {name: items.get_buffer(name) for name in ("code_IJ", "number_IV", "text_IT", "id_row_I")
+               if getattr(items, name) is not None}  # fmt: skip
+    tensors |= {f"vector_{name}": items.get_buffer(f"vector_{name}") for name in items.vector_names}
+    tensors |= {"vectors": vector_ID, "kind_I": torch.from_numpy(catalogue.kind_I)}
+    tensors |= {"time_I": torch.from_numpy(catalogue.time_I), "trained_I": torch.from_numpy(catalogue.trained_I)}
+    return {name: tensor.contiguous() for name, tensor in tensors.items()}
+
+
+def _content(tensors: dict[str, Tensor]) -> ItemContent:
+    vectors = {name.removeprefix("vector_"): t for name, t in tensors.items() if name.startswith("vector_")}
+    return ItemContent(tensors["code_IJ"], tensors["number_IV"], tensors.get("text_IT"), vectors, tensors["id_row_I"])
+
+
+def _catalogue(raw: dict[str, Any], items: pl.DataFrame, tensors: dict[str, Tensor]) -> Catalogue:
+    return Catalogue(
+        ids=items["item_id"],
+        kinds=raw["kinds"],
+        kind_I=tensors["kind_I"].numpy(),
+        encoding=Encoding.from_json(raw["item"]),
+        code_IJ=tensors["code_IJ"].numpy().astype(np.int32),
+        number_IV=tensors["number_IV"].numpy(),
+        text_I=["", *items["text"].to_list()],
+        vectors={n.removeprefix("vector_"): t.numpy() for n, t in tensors.items() if n.startswith("vector_")},
+        time_I=tensors["time_I"].numpy(),
+        trained_I=tensors["trained_I"].numpy(),
+    )
+
+
+def _encodings(raw: dict[str, Any]) -> Encodings:
+    return Encodings(
+        event=Encoding.from_json(raw["event"]),
+        request=Encoding.from_json(raw["request"]),
+        user=Encoding.from_json(raw["user"]),
+        classes={name: tuple(classes) for name, classes in raw["classes"].items()},
+        seen_once=raw["seen_once"],
+    )
+
+
+def _fact(raw: dict[str, Any]) -> TaskFacts:
+    return replace(TaskFacts(**raw), shares=tuple(raw["shares"]), classes=tuple(raw["classes"]))
+
+
+def _no_log(*, timed: bool, once: bool) -> Timelines:
+    """Timelines without events: what a model is built from when no log is at hand."""
+    empty = np.zeros(0, np.int64)
+    table = np.zeros((0, 0), np.float32)
+    codes = np.zeros((0, 0), np.int32)
+    return Timelines(
+        pl.Series([], dtype=pl.String), np.zeros(1, np.int64), empty, empty, timed, empty, empty,
+        codes, table, codes, table, codes, table, {}, {}, {}, once,
+    )  # fmt: skip

@@ -1,0 +1,49 @@
+"""Metrics of a run as a few lines of text for a terminal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+_SHOWN = ("ndcg@10", "hr@10", "auc", "log_loss", "rmse", "mae", "accuracy", "macro_f1")
+
+
+def verdicts(metrics: Mapping[str, Any]) -> str:
+    """One line a task: its main metrics on the test rows, its verdict against the twin, the best baseline."""
+    lines = []
+    for task, parts in metrics["tasks"].items():
+        shown = [f"{name} {_number(parts['test'][name])}" for name in _SHOWN if name in parts["test"]]
+        lines.append(f"{task}: {', '.join(shown)}{_against_twin(metrics.get('transfer', {}).get(task))}")
+        lines += [f"    {name}: {line}" for name, line in _baselines(metrics, task)]
+    return "\n".join(lines)
+
+
+def table(metrics: Mapping[str, Any]) -> str:
+    """Every metric of every task with its interval."""
+    lines = []
+    for task, parts in metrics.items():
+        for part, found in parts.items():
+            lines.append(f"{task} ({part})")
+            lines += [f"    {name:20} {_number(value)}  {_interval(value)}" for name, value in found.items()]
+    return "\n".join(lines)
+
+
+def _baselines(metrics: Mapping[str, Any], task: str) -> list[tuple[str, str]]:
+    found = []
+    for name, tasks in metrics.get("baselines", {}).items():
+        if task in tasks:
+            values = tasks[task]["test"]
+            found.append((name, ", ".join(f"{m} {_number(values[m])}" for m in _SHOWN if m in values)))
+    return found
+
+
+def _against_twin(transfer: Mapping[str, Any] | None) -> str:
+    if not transfer or transfer["twin"] is None:
+        return ""
+    return f"; {transfer['verdict']} than its twin" if transfer["verdict"] != "same" else "; the same as its twin"
+
+
+def _number(value: Mapping[str, Any]) -> str:
+    return "-" if value["value"] is None else f"{value['value']:.4f}"
+
+
+def _interval(value: Mapping[str, Any]) -> str:
+    return "" if value["low"] is None else f"[{value['low']:.4f}, {value['high']:.4f}]"

@@ -1,0 +1,177 @@
+"""Evaluate: from a model, a twin or a baseline to the records of predictions that everything is measured on.
+
+Shapes: Q queries, R rows, I items, K places of a list.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from motet.config import Config
+from motet.config.tasks import is_row_task
+from motet.data.dataset import Dataset
+from motet.data.requests import histories
+from motet.data.timelines import VALID
+from motet.evaluation.baselines import RankingBaseline
+from motet.evaluation.lists import Catalogue as CatalogueFacts
+from motet.evaluation.lists import Lists
+from motet.evaluation.protocol import View
+from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
+from motet.evaluation.scoring import Ranked, Scored, Scorer, questions, rank
+from motet.metrics.names import main_metric
+from motet.model import Motet
+from motet.system.randomness import generator
+from motet.training.monitor import Metrics
+
+SHORT = 5  # a history of at most so many events is a short one
+
+
+@dataclass(frozen=True)
+class Examiner:
+    """Puts the same questions to every model.
+
+    Args:
+        config: Tasks and settings of the evaluation.
+        dataset: Catalogue and log.
+        views: Rows and histories, see `motet.evaluation.protocol`.
+    """
+
+    config: Config
+    dataset: Dataset
+    views: list[View]
+
+    def examine(self, model: Motet, part: int, *, lists: bool = True) -> dict[str, Predictions]:
+        """Records of every task that the model has a head for."""
+        scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
+        out: dict[str, Predictions] = {}
+        for view in self.views:
+            for task in view.tasks:
+                if task in model.next_heads:
+                    ranked = scorer.next_item(view, task, part, max(self.config.evaluation.k))
+                    out[task] = self.ranking_record(ranked, view, task, part, lists=lists)
+            out |= {task: self.row_record(task, scored) for task, scored in scorer.rows(view, part).items()}
+        return {task.name: out[task.name] for task in self.config.tasks if task.name in out}
+
+    def examine_baseline(self, baseline: RankingBaseline, task: str, part: int) -> Predictions:
+        """The record of a baseline that ranks, on the same queries with the same visible histories."""
+        view = self.view_of(task)
+        asked = questions(self.dataset, view, task, part, self.config.model.timeline.length)
+        positive_N, item_N = self.dataset.log.positive[task], self.dataset.log.item_N
+
+        def score(query: np.ndarray) -> np.ndarray:
+            offset, place = histories(asked.plan, asked.query_Q[query], positive_N)
+            return baseline.score(offset, item_N[place])
+
+        ranked = rank(asked, self.dataset, task, score, max(self.config.evaluation.k), self.allowed(task))
+        return self.ranking_record(ranked, view, task, part)
+
+    def validate(self, model: Motet) -> Metrics:
+        """Values of all metrics on the validation rows, without intervals."""
+        random = np.random.default_rng(0)
+        records = self.examine(model, VALID, lists=False)
+        return {
+            task: {name: np.nan if m["value"] is None else m["value"] for name, m in record.metrics([10], 0, 0.95, random).items()}
+            for task, record in records.items()
+        }
+
+    def view_of(self, task: str) -> View:
+        """The view that a task belongs to."""
+        return next(view for view in self.views if task in view.tasks)
+
+    def allowed(self, task: str) -> np.ndarray:
+        """Items that a task ranks, boolean ``(I,)``."""
+        catalogue = self.dataset.catalogue
+        wanted = next((getattr(each, "items", None) for each in self.config.tasks if each.name == task), None)
+        return catalogue.kind_I >= 0 if wanted is None else catalogue.kind_I == catalogue.kinds.index(wanted)
+
+    def ranking_record(self, ranked: Ranked, view: View, task: str, part: int, *, lists: bool = True) -> Predictions:
+        """A record of ranks with its slices, and with the lists themselves when they are to be measured."""
+        trained_T = self.dataset.catalogue.trained_I[ranked.target_T]
+        cold_Q = np.bincount(ranked.query_T, ~trained_T, len(ranked.user_Q)) > 0
+        slices = {"short history": ranked.known_Q <= SHORT, "long history": ranked.known_Q > SHORT,
+                  "cold items": cold_Q, "known items": ~cold_Q}  # fmt: skip
+        slices |= self._kind_slices(ranked.target_T, ranked.query_T, len(ranked.user_Q))
+        shown = self._lists(ranked, view, task, part) if lists else None
+        return RankingPredictions(ranked.user_Q, ranked.rank_T, ranked.query_T, shown, _proper(slices))
+
+    def row_record(self, task: str, scored: Scored) -> Predictions:
+        """A record of predictions with its slices."""
+        log, catalogue = self.dataset.log, self.dataset.catalogue
+        kind = next(each.kind for each in self.config.tasks if each.name == task)
+        assert kind != "next_item"
+        seen_R = scored.row_R - log.offset_U[scored.user_R]
+        item_R = log.item_N[scored.row_R]
+        slices = {"short history": seen_R <= SHORT, "long history": seen_R > SHORT,
+                  "cold items": ~catalogue.trained_I[item_R], "known items": catalogue.trained_I[item_R]}  # fmt: skip
+        slices |= self._kind_slices(item_R, np.arange(len(item_R)), len(item_R))
+        said_R = scored.prediction_R
+        if kind == "multiclass" and said_R.ndim == 2:
+            said_R = said_R.argmax(1)
+        return RowPredictions(kind, scored.user_R, scored.label_R, said_R.astype(np.float64), _proper(slices))
+
+    def _kind_slices(self, item_T: np.ndarray, query_T: np.ndarray, size: int) -> dict[str, np.ndarray]:
+        catalogue = self.dataset.catalogue
+        if len(catalogue.kinds) < 2:
+            return {}
+        kind_T = catalogue.kind_I[item_T]
+        return {
+            f"kind {name}": np.bincount(query_T, kind_T == place, size) > 0 for place, name in enumerate(catalogue.kinds)
+        }
+
+    def _lists(self, ranked: Ranked, view: View, task: str, part: int) -> Lists:
+        asked = questions(self.dataset, view, task, part, self.config.model.timeline.length)
+        offset, place = histories(asked.plan, asked.query_Q, self.dataset.log.positive[task])
+        return Lists(ranked.top_QK, offset, self.dataset.log.item_N[place], self.catalogue_facts(task))
+
+    def catalogue_facts(self, task: str) -> CatalogueFacts:
+        """Popularity of the items in training, and their categories for diversity."""
+        user_N, item_N = self.interactions(task)
+        size = len(self.dataset.catalogue)
+        pairs = np.unique(np.stack([user_N, item_N]), axis=1)
+        code_IJ = self.dataset.catalogue.code_IJ
+        has = code_IJ > 0
+        offset = np.concatenate([[0], np.cumsum(has.sum(1))])
+        categories = (offset, code_IJ[has]) if has.any() else None
+        return CatalogueFacts(
+            np.bincount(item_N, minlength=size),
+            np.bincount(pairs[1], minlength=size),
+            max(len(np.unique(user_N)), 1),
+            categories=categories,
+        )
+
+    def interactions(self, task: str) -> tuple[np.ndarray, np.ndarray]:
+        """Users and items of the training rows that a `next_item` task learns from."""
+        log = self.dataset.log
+        rows = np.flatnonzero(log.train_N & log.positive[task])
+        return log.user_N[rows], log.item_N[rows].astype(np.int64)
+
+
+def main_value(record: Predictions) -> float:
+    """Value of the main metric of a record."""
+    name = main_metric(record.kind)
+    value = record.metrics([10], 0, 0.95, np.random.default_rng(0))[name]["value"]
+    return float("nan") if value is None else value
+
+
+def measured(
+    records: Mapping[str, Predictions], config: Config, part: str
+) -> dict[str, dict[str, dict[str, Any]]]:
+    """Task -> part -> metric -> value, interval and count, as it stands in metrics.json."""
+    settings = config.evaluation
+    random = generator(config.training.seed, "intervals")
+    return {
+        task: {part: dict(record.metrics(settings.k, settings.bootstrap, settings.confidence, random))}
+        for task, record in records.items()
+    }
+
+
+def row_task_names(config: Config) -> Iterable[str]:
+    """Names of the tasks that score rows."""
+    return [task.name for task in config.tasks if is_row_task(task)]
+
+
+def _proper(slices: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Slices that hold some rows but not all of them."""
+    return {name: mask for name, mask in slices.items() if 0 < mask.sum() < len(mask)}

@@ -1,0 +1,135 @@
+"""Gather: from files to everything that the models of a run share: tables, labels, splits, counters, item content."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from motet.config import Config
+from motet.config.data import DataConfig
+from motet.config.tasks import is_row_task
+from motet.data.behaviour import behaviour
+from motet.data.cleaning import clean
+from motet.data.counters import Counters, CounterScaler
+from motet.data.counting import CounterInput, count_rows, counter_input
+from motet.data.dataset import Dataset, prepare
+from motet.data.readers import read_tables
+from motet.data.table import Tables
+from motet.data.timelines import TRAIN, UNUSED
+from motet.evaluation.protocol import View, views
+from motet.features.content import build_content
+from motet.language.cache import cached_encoder
+from motet.system.log import say
+from motet.training.fit import Prepared
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything that the models of a run share."""
+
+    config: Config
+    prepared: Prepared
+    views: list[View]
+    account: dict[str, Any]
+    behaviour: dict[str, Any]
+    statements: list[str]
+
+
+def gather(config: Config, folder: Path, tables: Tables | None = None) -> Material:
+    """Read, clean, order, label, split, count and encode.
+
+    Args:
+        config: The configuration.
+        folder: Where relative paths begin.
+        tables: Ready tables instead of the files.
+    """
+    tables = tables or read_tables(config.data, folder, extra=split_columns(config))
+    tables, account = clean(tables, config.data)
+    dataset = prepare(tables, config)
+    say(describe(dataset))
+    counter_NC, scaler, names, asked = count(config, tables, dataset)
+    encode = cached_encoder(config.model.language) if config.model.language else None
+    content = build_content(dataset.catalogue, encode)
+    statements = [*dataset.statements, _text_statement(config, content.text_IT is not None)]
+    prepared = Prepared(dataset, content, counter_NC, scaler, names)
+    return Material(config, prepared, asked, account.to_json(), _behaviour(tables, config), statements)
+
+
+def split_columns(config: Config) -> list[str]:
+    """Columns that tasks with a split of their own read."""
+    return sorted({task.split.column for task in config.tasks if task.split and task.split.column})
+
+
+def with_absolute_paths(data: DataConfig, folder: Path) -> DataConfig:
+    """The same sources with absolute paths, so that a run finds its log from anywhere on this machine."""
+    moved = {
+        name: [source.model_copy(update={"path": [str(folder / path) for path in source.path]}) for source in sources]
+        for name, sources in (("items", data.items), ("users", data.users), ("events", data.events))
+    }
+    return data.model_copy(update=moved)
+
+
+def count(
+    config: Config, tables: Tables, dataset: Dataset, scaler: CounterScaler | None = None
+) -> tuple[np.ndarray | None, CounterScaler | None, list[str], list[View]]:
+    """Counters for training rows, their scaler (a known one, or fitted) and names, and every view with its own counters."""
+    log = dataset.log
+    asked = views(config, log)
+    if not counts(config, dataset):
+        return None, None, [], asked
+    declared = [*tables.roles.item, *tables.roles.context]
+    counted = {feature.name for feature in declared if feature.column.count}
+    source = counter_input(log, dataset.catalogue, dataset.encodings.request, config.data.counters, counted)
+    train_N = log.train_N
+    raw = count_rows(source, log, np.where(train_N, TRAIN, UNUSED).astype(np.int8), frozen=False)
+    scaler = scaler or CounterScaler.fit(raw, train_N)
+    counter_NC: np.ndarray = scaler.apply(raw)
+    asked = [replace(view, counter_NC=_of_view(source, dataset, view, counter_NC, scaler)) for view in asked]
+    return counter_NC, scaler, Counters(source.plan).names(), asked
+
+
+def counts(config: Config, dataset: Dataset) -> bool:
+    """Whether counters are kept: as set, or when a task scores rows and the log has times."""
+    wanted = config.data.counters.enabled
+    if wanted == "auto":
+        return dataset.log.timed and any(is_row_task(task) for task in config.tasks)
+    return wanted
+
+
+def _of_view(
+    source: CounterInput, dataset: Dataset, view: View, train_NC: np.ndarray, scaler: CounterScaler
+) -> np.ndarray:
+    raw = count_rows(source, dataset.log, view.part_N, frozen=view.history == "frozen")
+    out: np.ndarray = scaler.apply(raw)
+    train_N = dataset.log.train_N
+    out[train_N] = train_NC[train_N]
+    return out
+
+
+def describe(dataset: Dataset) -> str:
+    """One line on the size of the data."""
+    log = dataset.log
+    return f"{len(log.user_ids):,} users, {len(dataset.catalogue) - 1:,} items, {len(log):,} events, {int(log.train_N.sum()):,} of them train"
+
+
+def _text_statement(config: Config, used: bool) -> str:
+    if config.model.language is None:
+        return "No language model: items are known by their ids and features alone (language: none)."
+    if not used:
+        return "The items have no text, so the language model had nothing to read."
+    return f"Item texts are read by {config.model.language.name} ({config.model.language.tuning})."
+
+
+def _behaviour(tables: Tables, config: Config) -> dict[str, Any]:
+    return behaviour(tables.events, tables.items, seed=config.training.seed)
+
+
+def user_numbers(dataset: Dataset, users: Sequence[Any]) -> np.ndarray:
+    """Numbers of users by id, int64; -1 for one that the log lacks."""
+    ids = dataset.log.user_ids
+    table = pl.DataFrame({"id": ids, "number": np.arange(len(ids))})
+    wanted = pl.Series("id", users).cast(ids.dtype, strict=False).to_frame()
+    return wanted.join(table, on="id", how="left", maintain_order="left")["number"].fill_null(-1).to_numpy()

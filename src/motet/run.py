@@ -1,0 +1,202 @@
+"""A run: read -> split -> fit -> twins -> evaluate -> save. START HERE.
+
+Everything is written to a working folder beside the run; when all is done the run appears whole. A training that was
+killed goes on from the working folder when the same command is given again.
+"""
+
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from motet.bundle import save_bundle
+from motet.config import Config
+from motet.config.read import config_folder, config_from_dict, read_config, write_config
+from motet.data.table import Tables
+from motet.data.timelines import TEST, VALID
+from motet.errors import ConfigError
+from motet.evaluation.compare import transfer
+from motet.evaluation.evaluate import Examiner, measured
+from motet.evaluation.opponents import opponents
+from motet.evaluation.plots import plots
+from motet.evaluation.records import Predictions
+from motet.evaluation.report import write_report
+from motet.gather import Material, gather, with_absolute_paths
+from motet.system.devices import measure_precision, measure_threads, tune_memory
+from motet.system.files import atomic_folder, read_json, write_json
+from motet.system.log import JsonLines, say
+from motet.system.machine import cpu_seconds, machine, peak_rss_mb
+from motet.system.manifest import write_manifest
+from motet.system.randomness import generator
+from motet.training.fit import Prepared, Trained, fit
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run."""
+
+    folder: Path
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """What metrics.json holds."""
+        found: dict[str, Any] = read_json(self.folder / "metrics.json")
+        return found
+
+
+def train(config: Config, folder: Path, target: Path, tables: Tables | None = None) -> Run:
+    """Train the joint model, its twins and its ablations, measure them all, and write a run folder.
+
+    Args:
+        config: The configuration.
+        folder: Where relative paths of the configuration begin.
+        target: The run folder; it must not exist yet.
+        tables: Ready tables instead of the files that the configuration names.
+
+    Raises:
+        MotetError: Data, configuration or the run folder are not right.
+    """
+    if target.exists():
+        raise ConfigError(f"{target} exists already. Give another folder with  --run, or remove it.")
+    work = target.with_name(target.name + ".partial")
+    config = _open_work(config, work, folder)
+    began = time.monotonic()
+    with JsonLines(work / "log.jsonl") as log:
+        material = gather(config, folder, tables)
+        models = fit_all(material, work, log)
+        metrics = judge(material, models)
+    metrics["cost"] |= {"wall_seconds": time.monotonic() - began, "peak_rss_mb": peak_rss_mb(), "cpu_seconds_all": cpu_seconds()}
+    with atomic_folder(target) as place:
+        _save(place, work, material, models["joint"], metrics)
+    shutil.rmtree(work)
+    return Run(target)
+
+
+def resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> tuple[Config, Path]:
+    """A configuration in any form, and the folder that its paths are relative to."""
+    if isinstance(config, Config):
+        return config, Path.cwd()
+    if isinstance(config, Mapping):
+        return config_from_dict(config), Path.cwd()
+    return read_config(config, overrides), config_folder(config)
+
+
+def settle(config: Config, folder: Path) -> Config:
+    """Fix what is chosen by measurement (threads, precision) and make paths absolute; the run's motet.yaml keeps it."""
+    settings = config.training
+    tune_memory()
+    threads = measure_threads() if settings.threads == "auto" else settings.threads
+    torch.set_num_threads(threads)
+    precision = measure_precision(config.model.timeline.width) if settings.precision == "auto" else settings.precision
+    training = settings.model_copy(update={"threads": threads, "precision": precision})
+    return config.model_copy(update={"training": training, "data": with_absolute_paths(config.data, folder)})
+
+
+def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained]:
+    """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint."""
+    models: dict[str, Trained] = {}
+    for name, (config, prepared) in variants(material).items():
+        examiner = Examiner(config, prepared.dataset, material.views)
+        say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
+        models[name] = fit(config, prepared, examiner.validate, log.write, name, work / "checkpoints" / f"{name}.safetensors")
+    return models
+
+
+def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
+    """Name -> configuration and data of every model of the run. Twins and ablations differ from the joint model in one thing."""
+    config, prepared = material.config, material.prepared
+    found = {"joint": (config, prepared)}
+    wanted = config.report.twins
+    if wanted == "all" or (wanted == "auto" and len(config.tasks) > 1):
+        for task in config.tasks:
+            found[f"twin of {task.name}"] = (config.model_copy(update={"tasks": [task]}), prepared)
+    if "text" in config.report.ablations and prepared.content.text_IT is not None:
+        found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))
+    if "id" in config.report.ablations and config.model.item.id:
+        item = config.model.item.model_copy(update={"id": False})
+        found["without ids"] = (config.model_copy(update={"model": config.model.model_copy(update={"item": item})}), prepared)
+    if "counters" in config.report.ablations and prepared.counter_NC is not None:
+        found["without counters"] = (config, replace(prepared, counter_NC=None, scaler=None, counter_names=[]))
+    return found
+
+
+def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
+    """Measure every model on the test rows: what metrics.json holds."""
+    config = material.config
+    records: dict[str, dict[str, Predictions]] = {}
+    for name, (own, prepared) in variants(material).items():
+        views = material.views if prepared.counter_NC is not None else [replace(v, counter_NC=None) for v in material.views]
+        records[name] = Examiner(own, prepared.dataset, views).examine(models[name].model, TEST)
+    examiner = Examiner(config, material.prepared.dataset, material.views)
+    rivals, left_out = opponents(examiner, list(config.report.baselines), TEST, say)
+    twins = {task: record for name in records if name.startswith("twin of ") for task, record in records[name].items()}
+    joint = records["joint"]
+    valid = examiner.examine(models["joint"].model, VALID)
+    return {
+        "tasks": {task: measured({task: valid[task]}, config, "valid")[task] | parts for task, parts in measured(joint, config, "test").items()},
+        "twins": measured(twins, config, "test"),
+        "baselines": {name: measured(found, config, "test") for name, found in rivals.items()},
+        "ablations": {name: measured(found, config, "test") for name, found in records.items() if name.startswith("without ")},
+        "transfer": _transfer(config, joint, twins),
+        "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
+        "cost": _cost(models),
+        "plots": plots(joint, {name: model.history for name, model in models.items()}),
+        "behaviour": material.behaviour,
+        "statements": [*material.statements, *left_out, f"History: {config.evaluation.history}."],
+    }  # fmt: skip
+
+
+def _transfer(config: Config, joint: Mapping[str, Predictions], twins: Mapping[str, Predictions]) -> dict[str, Any]:
+    settings = config.evaluation
+    return dict(
+        transfer(
+            joint, twins, bootstrap=settings.bootstrap, confidence=settings.confidence,
+            generator=generator(config.training.seed, "transfer"),
+        )
+    )  # fmt: skip
+
+
+def _slice_settings(config: Config) -> tuple[list[int], int, float, Any]:
+    settings = config.evaluation
+    return settings.k, min(settings.bootstrap, 200), settings.confidence, generator(config.training.seed, "slices")
+
+
+def _cost(models: Mapping[str, Trained]) -> dict[str, Any]:
+    joint = models["joint"].cost
+    twins = sum(model.cost["cpu_seconds"] for name, model in models.items() if name.startswith("twin of "))
+    return {**joint, "twins_cpu_seconds": twins, "models": {name: model.cost for name, model in models.items()}}
+
+
+def _open_work(config: Config, work: Path, folder: Path) -> Config:
+    """Make the working folder and settle the configuration, or find both from an earlier try with the same one."""
+    work.mkdir(parents=True, exist_ok=True)
+    asked, settled, now = work / "asked.yaml", work / "motet.yaml", work / "now.yaml"
+    write_config(config, now)
+    if settled.exists() and asked.exists():
+        if asked.read_text() != now.read_text():
+            now.unlink()
+            raise ConfigError(
+                f"{work} holds an unfinished training with another configuration. Restore that one to go on, or remove the folder."
+            )
+        say(f"going on with the unfinished training in {work}")
+        config = read_config(settled)
+        torch.set_num_threads(int(config.training.threads))
+        tune_memory()
+        return config
+    config = settle(config, folder)
+    write_config(config, settled)
+    now.replace(asked)
+    return config
+
+
+def _save(place: Path, work: Path, material: Material, joint: Trained, metrics: dict[str, Any]) -> None:
+    save_bundle(place, material.config, joint.model, material.prepared.dataset, joint.facts, material.prepared.scaler)
+    write_json(place / "metrics.json", metrics)
+    write_json(place / "cleaning.json", material.account)
+    shutil.copy(work / "log.jsonl", place / "log.jsonl")
+    write_manifest(place, {"name": material.config.name, "seed": material.config.training.seed, "machine": machine()})
+    write_report(place)

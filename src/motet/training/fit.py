@@ -1,0 +1,105 @@
+"""Fit one model: the joint one, a twin, an ablation. They differ only in their configuration."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from motet.config import Config
+from motet.config.tasks import is_row_task
+from motet.data.counters import CounterScaler
+from motet.data.dataset import Dataset
+from motet.data.loader import Feed
+from motet.features.items import ItemContent
+from motet.metrics.names import main_metric
+from motet.model import Motet, build_model
+from motet.system.randomness import derived_seed
+from motet.tasks.build import TaskFacts, task_facts
+from motet.training.balance import build_balance
+from motet.training.loop import Callbacks, Loop
+from motet.training.monitor import Metrics, Monitor
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that a training reads."""
+
+    dataset: Dataset
+    content: ItemContent
+    counter_NC: np.ndarray | None  # standardised, right for training rows
+    scaler: CounterScaler | None
+    counter_names: list[str]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A fitted model and what it took."""
+
+    model: Motet
+    facts: dict[str, TaskFacts]
+    history: list[dict[str, Any]]
+    cost: dict[str, float] = field(default_factory=dict)
+
+
+def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
+    """What training rows say about each task."""
+    train_N = dataset.log.train_N
+    facts: dict[str, TaskFacts] = {}
+    for task in config.tasks:
+        if is_row_task(task):
+            classes = dataset.encodings.classes.get(task.name, ())
+            facts[task.name] = task_facts(task, dataset.log.label[task.name][train_N], classes)
+        else:
+            facts[task.name] = TaskFacts()
+    return facts
+
+
+def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -> Motet:
+    """An untrained model; the same weights for the same seed."""
+    torch.manual_seed(derived_seed(config.training.seed, "weights"))
+    return build_model(config, prepared.dataset, facts, prepared.content, len(prepared.counter_names))
+
+
+def fit(
+    config: Config,
+    prepared: Prepared,
+    validate: Callable[[Motet], Metrics],
+    log: Callable[[dict[str, Any]], None],
+    name: str = "joint",
+    checkpoint: Path | None = None,
+) -> Trained:
+    """Train a model on the tasks of a configuration.
+
+    Args:
+        config: Its tasks and settings.
+        prepared: Data, content, counters.
+        validate: Metrics of the model's current weights on the validation rows.
+        log: Takes records for log.jsonl.
+        name: What the model is called in the log.
+        checkpoint: Where to keep the state, and where to go on from.
+    """
+    settings = config.training
+    facts = learn_facts(config, prepared.dataset)
+    model = new_model(config, prepared, facts)
+    feed = Feed(prepared.dataset, config.model.timeline.length, settings.batch_size, settings.seed, prepared.counter_NC)
+    balance = build_balance(settings.balance, {task.name: task.weight for task in config.tasks})
+    calls = Callbacks(lambda: validate(model), lambda record: log({"model": name, **record}), name)
+    cpu = time.process_time()
+    loop = Loop(model, feed, settings, balance, build_monitor(config, facts), calls, checkpoint)
+    loop.run()
+    cost = {"seconds": loop.seconds, "cpu_seconds": time.process_time() - cpu, "examples": float(loop.examples)}
+    return Trained(model.eval(), facts, loop.history, cost)
+
+
+def build_monitor(config: Config, facts: dict[str, TaskFacts]) -> Monitor:
+    """Watch the metric that the configuration names, or the main metric of every task."""
+    if config.training.monitor != "auto":
+        task, metric = config.training.monitor.split(".", 1)
+        return Monitor([(task, metric)])
+    constant = {(name, "auc"): 0.5 for name in facts}
+    constant |= {(name, "rmse"): fact.deviation for name, fact in facts.items()}
+    return Monitor([(task.name, main_metric(task.kind)) for task in config.tasks if task.weight > 0], constant)

@@ -1,0 +1,252 @@
+"""A trained model in use: recommend and predict, from Python and for the command line.
+
+Users come with their events: a run holds no user, so the log of the configuration (or another) is read when it is asked.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from motet.bundle import Bundle, open_bundle
+from motet.config.tasks import NextItem, Regression, is_row_task
+from motet.data.cleaning import clean
+from motet.data.collate import Collator
+from motet.data.counting import count_asked, counter_input
+from motet.data.dataset import Dataset, reopen
+from motet.data.loader import sorted_windows
+from motet.data.readers import read_tables, tables_from_frames
+from motet.data.requests import Plan, plan_ends, plan_requests
+from motet.data.table import Tables
+from motet.data.timelines import PARTS
+from motet.errors import ConfigError, DataError
+from motet.evaluation.evaluate import Examiner, measured
+from motet.gather import count, split_columns, user_numbers
+from motet.system.log import progress
+from motet.tasks.next_item import NextItemHead
+
+BLOCK = 1024  # users ranked at a time
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A run that answers questions; open one with `motet.open`."""
+
+    bundle: Bundle
+    given: Tables | None = None
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The cleaned tables that the questions are about."""
+        config = self.bundle.config
+        tables = self.given or read_tables(config.data, self.bundle.folder, extra=split_columns(config))
+        return clean(tables, config.data)[0]
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The log with the run's encodings."""
+        return self._dataset(None)[0]
+
+    @cached_property
+    def item_ID(self) -> Tensor:
+        """Vectors of the whole catalogue."""
+        with torch.no_grad():
+            vectors: Tensor = self.bundle.model.items()
+        return vectors
+
+    def recommend(
+        self, users: Sequence[Any] | None = None, task: str | None = None, k: int = 10, keep_seen: bool | None = None
+    ) -> pl.DataFrame:
+        """The best items of each user, after all of their events.
+
+        Args:
+            users: User ids; None means all.
+            task: A `next_item` task; None means the first.
+            k: Items a user.
+            keep_seen: Whether items that the user already has may come; None: where items come again.
+
+        Returns:
+            Columns ``user, rank, item, score``, best first.
+
+        Raises:
+            DataError: A user has no event in the log.
+        """
+        head = self._head(task)
+        number_Q = self._user_numbers(users)
+        keep = not self.bundle.encodings.seen_once if keep_seen is None else keep_seen
+        plan = plan_ends(self.dataset.log, number_Q, self.bundle.config.model.timeline.length)
+        state_QD = self._states(plan)
+        return self._ranked(head, state_QD, number_Q, k, keep=keep)
+
+    def similar(self, item: Any, task: str | None = None, k: int = 10) -> pl.DataFrame:
+        """Items whose vectors lie nearest to an item's: columns ``rank, item, score``."""
+        number = int(self.bundle.catalogue.numbers(pl.Series([item]))[0])
+        if number == 0:
+            raise DataError(f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is.")
+        vector_ID = F.normalize(self.item_ID, dim=-1)
+        score_I = (vector_ID @ vector_ID[number]).masked_fill(~self._head(task).get_buffer("allowed_I"), -torch.inf)
+        score_I[number] = -torch.inf
+        best = torch.topk(score_I, min(k, len(score_I) - 2))
+        return pl.DataFrame(
+            {
+                "rank": np.arange(1, len(best.indices) + 1),
+                "item": self.bundle.catalogue.ids.gather(best.indices.numpy() - 1),
+                "score": best.values.numpy(),
+            }
+        )
+
+    def predict(self, rows: pl.DataFrame, task: str) -> pl.DataFrame:
+        """Predict a row task for pairs of user and item.
+
+        Args:
+            rows: The columns that the configuration names as user and item of the events (or ``user`` and ``item``), and
+                optionally its time and context columns. A row without a time is asked as of the end of the log.
+            task: A task that scores rows.
+
+        Returns:
+            The rows with a column ``prediction``: a probability, a number, or the most probable class.
+        """
+        settings = next((each for each in self.bundle.config.tasks if each.name == task), None)
+        if settings is None or not is_row_task(settings):
+            names = ", ".join(each.name for each in self.bundle.config.tasks if is_row_task(each)) or "none"
+            raise ConfigError(f"{task!r} is no task that scores rows. Those of this run: {names}.")
+        dataset, place_Q = self._dataset(self._questions(rows))
+        log = dataset.log
+        row_N = np.zeros(len(log), bool)
+        row_N[place_Q] = True
+        plan = plan_requests(log, ~row_N, row_N, self.bundle.config.model.timeline.length)
+        found = np.zeros(len(log), object if settings.kind == "multiclass" else np.float64)
+        for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
+            batch = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))(windows)
+            said = self.bundle.model.predict(batch, self.item_ID)[task]
+            found[batch.row_BP[batch.row_BP >= 0].numpy()] = self._readable(settings, said)
+        return rows.with_columns(pl.Series("prediction", found[place_Q].tolist()))
+
+    def evaluate(self, split: str = "test") -> dict[str, Any]:
+        """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""
+        if split not in PARTS:
+            raise ConfigError(f"there is no split {split!r}. Write one of {', '.join(PARTS)}.")
+        config, dataset = self.bundle.config, self.dataset
+        _, _, _, asked = count(config, self.tables, dataset, self.bundle.scaler)
+        records = Examiner(config, dataset, asked).examine(self.bundle.model, PARTS[split])
+        return measured(records, config, split)
+
+    def _readable(self, task: Any, said: Tensor) -> np.ndarray:
+        if task.kind == "multiclass":
+            return np.array(self.bundle.encodings.classes[task.name], object)[said.argmax(-1).numpy()]
+        values: np.ndarray = said.double().numpy()
+        return np.expm1(values) if isinstance(task, Regression) and task.transform == "log1p" else values
+
+    def _counters(self, dataset: Dataset, past_N: np.ndarray, place_Q: np.ndarray) -> np.ndarray | None:
+        if self.bundle.scaler is None:
+            return None
+        declared = [*self.tables.roles.item, *self.tables.roles.context]
+        counted = {feature.name for feature in declared if feature.column.count}
+        settings, log = self.bundle.config.data.counters, dataset.log
+        source = counter_input(log, dataset.catalogue, dataset.encodings.request, settings, counted)
+        out = np.zeros((len(log), len(self.bundle.scaler.mean)), np.float32)
+        out[place_Q] = self.bundle.scaler.apply(count_asked(source, log, past_N, place_Q))
+        return out
+
+    def _questions(self, rows: pl.DataFrame) -> pl.DataFrame:
+        source = self.bundle.config.data.events[0]
+        renamed: dict[str, str] = {}
+        for canonical, names in (("@user", (source.user, "user")), ("@item", (source.item, "item")), ("@time", (source.time, "time"))):
+            name = next((each for each in names if each in rows.columns), None)
+            if name is None and canonical != "@time":
+                raise DataError(
+                    f"the rows have no column {names[0]!r} (nor {names[1]!r}). They have {', '.join(rows.columns)}."
+                )
+            if name is not None:
+                renamed[name] = canonical
+        context = [feature.name for feature in self.tables.roles.context if feature.name in rows.columns]
+        asked = rows.select(*renamed, *context).rename(renamed)
+        end = self.tables.events.select(pl.col("@time").max()).collect().item()
+        time = pl.col("@time").cast(pl.Int64) if "@time" in asked.columns else pl.lit(None, pl.Int64)
+        return asked.with_columns(time.fill_null(end if end is None else end + 1).alias("@time"))
+
+    def _dataset(self, rows: pl.DataFrame | None) -> tuple[Dataset, np.ndarray]:
+        bundle = self.bundle
+        return reopen(self.tables, bundle.config, bundle.catalogue, bundle.encodings, rows)
+
+    def _head(self, task: str | None) -> NextItemHead:
+        names = [each.name for each in self.bundle.config.tasks if isinstance(each, NextItem)]
+        if not names or (task is not None and task not in names):
+            raise ConfigError(f"{task or 'next_item'!r} is no task that ranks items. Those of this run: {', '.join(names) or 'none'}.")
+        return self.bundle.model.next_heads[task or names[0]]
+
+    def _user_numbers(self, users: Sequence[Any] | None) -> np.ndarray:
+        if users is None:
+            return np.arange(len(self.dataset.log.user_ids))
+        number = user_numbers(self.dataset, users)
+        if (number < 0).any():
+            unknown = users[int(np.flatnonzero(number < 0)[0])]
+            raise DataError(f"user {unknown!r} has no event in the log of {self.bundle.config.name}. Ask for one that has.")
+        return np.unique(number)
+
+    @torch.no_grad()
+    def _states(self, plan: Plan) -> Tensor:
+        state_QD = torch.zeros(len(plan), self.item_ID.shape[1])
+        collate = Collator(self.dataset.log, plan, self.dataset.catalogue.time_I, None)
+        batches = sorted_windows(plan.length_W, np.diff(plan.offset_W))
+        with progress(len(batches), "timelines") as bar:
+            for windows in batches:
+                state_QD[torch.from_numpy(windows)] = self.bundle.model.ask(collate(windows), self.item_ID)
+                bar.advance()
+        return state_QD
+
+    @torch.no_grad()
+    def _ranked(self, head: NextItemHead, state_QD: Tensor, number_Q: np.ndarray, k: int, *, keep: bool) -> pl.DataFrame:
+        log = self.dataset.log
+        key_ID = head.keys(self.item_ID)
+        hidden_I = torch.where(head.get_buffer("allowed_I"), 0.0, -torch.inf)
+        k = min(k, int(head.get_buffer("allowed_I").sum()))
+        items, scores = [], []
+        with progress(len(number_Q), "lists") as bar:
+            for begin in range(0, len(number_Q), BLOCK):
+                user_B = number_Q[begin : begin + BLOCK]
+                score_BI = head.queries(state_QD[begin : begin + BLOCK]) @ key_ID.T + hidden_I
+                if not keep:
+                    count_B = log.offset_U[user_B + 1] - log.offset_U[user_B]
+                    place = np.concatenate([np.arange(log.offset_U[u], log.offset_U[u + 1]) for u in user_B])
+                    row = torch.from_numpy(np.repeat(np.arange(len(user_B)), count_B))
+                    score_BI[row, torch.from_numpy(log.item_N[place].astype(np.int64))] = -torch.inf
+                best = torch.topk(score_BI, k)
+                items.append(best.indices.numpy())
+                scores.append(best.values.numpy())
+                bar.advance(len(user_B))
+        item, score = np.concatenate(items), np.concatenate(scores)
+        lists = pl.DataFrame(
+            {
+                "user": log.user_ids.gather(np.repeat(number_Q, k)),
+                "rank": np.tile(np.arange(1, k + 1), len(number_Q)),
+                "item": self.bundle.catalogue.ids.gather(item.reshape(-1) - 1),
+                "score": score.reshape(-1),
+            }
+        )
+        return lists.filter(pl.col("score").is_finite())
+
+
+def open_run(folder: Path, *, events: Any = None, items: Any = None, users: Any = None) -> TrainedModel:
+    """Open a run folder.
+
+    Args:
+        folder: What `motet train` wrote.
+        events: Ready tables instead of the files that its configuration names, see `tables_from_frames`.
+        items: Likewise.
+        users: Likewise.
+
+    Raises:
+        ArtifactError: The folder is not a whole run.
+    """
+    bundle = open_bundle(folder)
+    if events is None:
+        return TrainedModel(bundle)
+    return TrainedModel(bundle, tables_from_frames(bundle.config.data, items=items, users=users, events=events))
