@@ -3,6 +3,8 @@
 import ast
 import functools
 import re
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -150,3 +152,24 @@ def test_nothing_is_left_to_do_later_in_the_code():
         if path.exists() and re.search(rf"\b({word}|FIXME|XXX)\b", path.read_text("utf-8"))
     ]
     assert found in ([], [name(Path(__file__))])
+
+
+def test_every_library_that_the_package_imports_is_declared():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["project"]
+    extras = [
+        line for name, lines in project["optional-dependencies"].items() if name != "dev" for line in lines
+    ]
+    declared = {re.split(r"[>=<\[]", line)[0].lower() for line in [*project["dependencies"], *extras]}
+    known_as = {
+        "yaml": "pyyaml",
+        "vl_convert": "vl-convert-python",
+        "sklearn": "scikit-learn",
+        "mlflow": "mlflow-skinny",
+    }
+    found = (
+        {library for path in sources() for library in imported(path)}
+        - set(sys.stdlib_module_names)
+        - {"motet"}
+    )
+    needed = {known_as.get(library, library.replace("_", "-")) for library in found}
+    assert needed - declared <= {"pydantic-core"}  # which is a part of pydantic
