@@ -1,6 +1,7 @@
 """Missing feature values: filled, dropped, or left to a vector that the model learns.
 
-They are filled with a mean, median, mode, constant, or the user's own value before. Labels are never made up: of the outcomes only those columns are filled that ask for it themselves.
+They are filled with a mean, a median, a mode, a constant, or the user's own value before. Labels are never
+made up: of the outcomes only those columns are filled that ask for it themselves.
 """
 
 from collections.abc import Sequence
@@ -172,7 +173,7 @@ def _carry_forward(sheet: Sheet, gap: _Gap, ledger: Ledger) -> Sheet:
     if clock is None:
         raise ConfigError(
             f"data.events: column {gap.feature.column.column!r}: missing: interpolate needs a timeline, "
-            "and the log has neither time nor order. Write  missing: median , or declare  time:  under data.events."
+            "and the log has neither time nor order. Write  missing: median , or declare  time:"
         )
     steps = sheet.frame.filter(pl.col(clock).is_not_null()).group_by("@user", clock)
     known = steps.agg(pl.col(name).cast(pl.Float64).mean()).collect(engine="streaming").sort("@user", clock)
