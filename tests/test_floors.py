@@ -1,6 +1,7 @@
 """The floors of the house: a room imports lower floors only, and no modules import each other in a circle."""
 
 import ast
+import functools
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[1] / "src"
@@ -29,7 +30,8 @@ def room_of(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
-def imports_of(path: Path, *, at_load: bool = False) -> set[str]:
+@functools.cache
+def imports_of(path: Path, *, at_load: bool = False) -> frozenset[str]:
     """Modules of motet that a file imports; `at_load` leaves out imports inside functions and for types."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found: set[str] = set()
@@ -40,9 +42,10 @@ def imports_of(path: Path, *, at_load: bool = False) -> set[str]:
             inner = {f"{node.module}.{alias.name}" for alias in node.names}
             modules = {name for name in inner if is_module(name)}
             found |= modules if modules == inner else modules | {node.module}
-    return {name for name in found if name.split(".")[0] == "motet"}
+    return frozenset(name for name in found if name.split(".")[0] == "motet")
 
 
+@functools.cache
 def is_module(name: str) -> bool:
     place = SOURCE.joinpath(*name.split("."))
     return place.with_suffix(".py").exists() or (place / "__init__.py").exists()
