@@ -8,7 +8,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 unexport VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
-.PHONY: demo test check data-test bench-table help-pages format constraints clean
+.PHONY: demo test check lint types house data-test bench-table help-pages format constraints clean
 
 demo: .venv/installed
 	$(BIN)/motet demo
@@ -17,9 +17,15 @@ test: .venv/installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 # What the machine can judge without running the model: style, types, floors of the house, documentation.
-check: .venv/installed-dev
+check: lint types house
+
+lint: .venv/installed-dev
 	$(BIN)/ruff check .
+
+types: .venv/installed-dev
 	$(BIN)/mypy
+
+house: .venv/installed-dev
 	$(BIN)/python -m pytest -q tests/test_floors.py tests/test_house.py tests/test_docs.py
 
 # Slow tests, and tests on real data ($$MOTET_DATA, or ../shared/data).
