@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from motet.data.drift import drift
-from motet.data.order import changes
+from motet.data.order import changes, materialise_order
 from motet.data.timelines import PARTS, TRAIN
 
 REPEATS_FROM = 0.01
@@ -22,25 +22,28 @@ _QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99
 
 
 def behaviour(
-    events: pl.DataFrame,
+    events: pl.DataFrame | pl.LazyFrame,
     items: pl.DataFrame | None = None,
     *,
     part: pl.Series | None = None,
     labels: Sequence[str] = (),
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Describe a log.
 
     Args:
-        events: Cleaned events from `materialise_order`.
+        events: Cleaned events, from `materialise_order` or still to be ordered.
         items: The catalogue, so that items without events count too.
-        part: Part of each row from `split_rows`; None: nothing is said of cold rows.
+        part: Part of each row of ordered events from `split_rows`; None: nothing is said of cold rows.
         labels: Columns of labels (numbers or Booleans) whose mean is followed over time.
+        seed: Of the order, where the events are still without one.
 
     Returns:
         ``activity`` (events per user and item, Gini, Lorenz curve), ``types`` (one entry a type, with its
         values), ``repeats``, ``sessions``, ``clock`` and ``drift`` (None without times), ``cold`` (None
         without parts). Shares lie between 0 and 1; quantiles are named p10 to p99; times are UTC.
     """
+    events = _ordered(events, seed)
     timed = events.filter(pl.col("@time").is_not_null()) if "@time" in events.columns else events.clear()
     known = not timed.is_empty()
     return {
@@ -52,6 +55,11 @@ def behaviour(
         "drift": drift(timed, labels) if known else None,
         "cold": None if part is None else _cold(events, part),
     }
+
+
+def _ordered(events: pl.DataFrame | pl.LazyFrame, seed: int) -> pl.DataFrame:
+    frame = events.collect(engine="streaming") if isinstance(events, pl.LazyFrame) else events
+    return frame if "@moment" in frame.columns else materialise_order(frame, seed)
 
 
 def repeat_share(events: pl.DataFrame) -> float:

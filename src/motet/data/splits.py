@@ -5,12 +5,14 @@ and no moment is torn apart by a cut in time. Shapes: N rows, sorted by user and
 """
 
 import difflib
+from collections.abc import Sequence
 from typing import assert_never
 
 import numpy as np
 import polars as pl
 
 from motet.config.data import Split
+from motet.config.tasks import NextItem, Task, is_row_task
 from motet.data.cuts import shares, time_cuts
 from motet.data.fingerprint import fingerprint
 from motet.data.order import changes
@@ -49,6 +51,19 @@ def split_rows(events: pl.DataFrame, split: Split, eligible: pl.Series | None = 
             part_N[(part_N == TRAIN) & chosen_cold(events[column], share, split.seed)] = UNUSED
     _refuse_empty(part_N[eligible_N], split)
     return pl.Series("@part", part_N, dtype=pl.Int8)
+
+
+def eligible_rows(events: pl.DataFrame, tasks: Sequence[Task]) -> pl.Series:
+    """Rows that some task can be asked about: positives of `next_item` tasks, else rows with a label.
+
+    Args:
+        events: With the columns of `label_columns`.
+        tasks: All tasks.
+    """
+    positives = [events[f"positive:{task.name}"] for task in tasks if isinstance(task, NextItem)]
+    labels = [events[f"label:{task.name}"].is_not_null() for task in tasks if is_row_task(task)]
+    chosen = [each.fill_null(False).to_numpy() for each in positives or labels]
+    return pl.Series("@eligible", np.logical_or.reduce(chosen))
 
 
 def _parts(events: pl.DataFrame, split: Split, eligible_N: np.ndarray) -> np.ndarray:

@@ -1,0 +1,121 @@
+"""A survey of configuration and data without training: what `motet check` tells.
+
+The log streams through cleaning; only the columns that order, labels and splits read are then held in memory.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from motet.config import Config
+from motet.config.expression import columns
+from motet.config.tasks import NextItem, Task, is_row_task
+from motet.data.cleaning import clean
+from motet.data.cuts import iso
+from motet.data.label_expressions import column_of
+from motet.data.labels import label_columns
+from motet.data.order import materialise_order
+from motet.data.readers import read_tables
+from motet.data.splits import eligible_rows, split_rows
+from motet.data.table import Feature, Tables
+from motet.data.timelines import PARTS, UNUSED
+
+
+def survey(config: Config, folder: Path) -> dict[str, Any]:
+    """Read, clean, order, label and split.
+
+    Args:
+        config: The configuration.
+        folder: Where its relative paths begin.
+
+    Returns:
+        JSON-able: ``name``, ``cleaning`` (the account), ``columns`` (role -> features), ``log`` (users,
+        items, events, types, kinds, first and last time) and ``tasks`` (for each its split and the rows of
+        every part).
+
+    Raises:
+        MotetError: What training would refuse, in the same words.
+    """
+    splits = {task.split.column for task in config.tasks if task.split and task.split.column}
+    tables, account = clean(read_tables(config.data, folder, extra=sorted(splits)), config.data)
+    events = tables.events.select(_needed(tables, config, splits)).collect(engine="streaming")
+    events = label_columns(materialise_order(events, config.training.seed), config.tasks)
+    return {
+        "name": config.name,
+        "cleaning": account.to_json(ids=True),
+        "account": list(account.lines()),
+        "columns": _roles(tables),
+        "log": _log(events, tables),
+        "tasks": {task.name: _rows_of(task, events, config) for task in config.tasks},
+    }
+
+
+def _needed(tables: Tables, config: Config, splits: set[str]) -> list[str]:
+    """Columns that order, labels and splits read; those that no source fills are left out."""
+    sources, schema = config.data.events, tables.events.collect_schema()
+    names = ["@user", "@item", "@type", "@time"]
+    if any(source.order or source.layout == "sequences" for source in sources):
+        names.append("@order")
+    if any(source.request for source in sources):
+        names.append("@request")
+    texts = [text for task in config.tasks if (text := _expression(task))]
+    read = [name for text in texts for name in columns(text)]
+    own = [config.data.split.column] if config.data.split.column else []
+    return list(dict.fromkeys([*names, *(column_of(name, schema) for name in read), *sorted(splits), *own]))
+
+
+def _expression(task: Task) -> str:
+    text = task.positive if isinstance(task, NextItem) else task.label
+    return text if isinstance(text, str) else ""
+
+
+def _roles(tables: Tables) -> dict[str, list[dict[str, Any]]]:
+    roles = tables.roles
+    named = {"item": roles.item, "user": roles.user, "context": roles.context, "outcome": roles.outcome}
+    return {role: [_feature(feature) for feature in features] for role, features in named.items()}
+
+
+def _feature(feature: Feature) -> dict[str, Any]:
+    return {"column": feature.column.column, "kind": feature.kind, "several": feature.many}
+
+
+def _log(events: pl.DataFrame, tables: Tables) -> dict[str, Any]:
+    first, last = events.select(first=pl.col("@time").min(), last=pl.col("@time").max()).row(0)
+    return {
+        "users": events["@user"].n_unique(),
+        "items": events["@item"].n_unique(),
+        "events": events.height,
+        "types": _counted(events, "@type"),
+        "catalogue": {
+            "items": 0 if tables.items is None else tables.items.height,
+            "kinds": _counted(tables.items, "@kind"),
+        },
+        "first": None if first is None else iso(first),
+        "last": None if last is None else iso(last),
+    }
+
+
+def _counted(frame: pl.DataFrame | None, column: str) -> dict[str, int]:
+    """Value -> rows, the most frequent first."""
+    if frame is None or column not in frame.columns:
+        return {}
+    counts = frame.group_by(column).len().sort(["len", column], descending=[True, False])
+    return dict(counts.iter_rows())
+
+
+def _rows_of(task: Task, events: pl.DataFrame, config: Config) -> dict[str, Any]:
+    """Rows of every part of a task's split, and those of them that the task asks about."""
+    split = task.split or config.data.split
+    part_N = split_rows(events, split, eligible_rows(events, config.tasks)).to_numpy()
+    if is_row_task(task):
+        label = events[f"label:{task.name}"]
+        asked_N = label.is_not_null().to_numpy()
+        mean = label.mean() if label.dtype.is_numeric() else None
+    else:
+        asked_N, mean = events[f"positive:{task.name}"].fill_null(False).to_numpy(), None
+    parts = {
+        name: {"rows": int((part_N == number).sum()), "asked": int(((part_N == number) & asked_N).sum())}
+        for name, number in {**PARTS, "unused": UNUSED}.items()
+    }
+    return {"kind": task.kind, "split": split.kind, "parts": parts, "mean": mean}
