@@ -44,10 +44,17 @@ class Document:
         Args:
             location: Of the validated setting; where a value stands for a list of one, its 0 is skipped.
         """
-        return self.places[self.written(location)]
+        path, _ = self._written(location)
+        while path not in self.places:
+            path = path[:-1]
+        return self.places[path]
 
-    def written(self, location: Location) -> Location:
-        """The longest part of a location that was written and has a place."""
+    def at(self, location: Location) -> Any:
+        """The value that was written at a location, or at the nearest thing around it."""
+        return self._written(location)[1]
+
+    def _written(self, location: Location) -> tuple[Location, Any]:
+        """The longest part of a location that was written, and its value."""
         value = self.value
         path: Location = ()
         for step in location:
@@ -56,16 +63,7 @@ class Document:
             if not _holds(value, step):
                 break
             value, path = value[step], (*path, step)
-        while path not in self.places:
-            path = path[:-1]
-        return path
-
-    def at(self, location: Location) -> Any:
-        """The value that was written at a location, or at the nearest thing around it."""
-        value = self.value
-        for step in self.written(location):
-            value = value[step]
-        return value
+        return path, value
 
     def changed(self, value: Any, location: Location, new: int, place: Place) -> "Document":
         """The document with another value.

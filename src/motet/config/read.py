@@ -4,7 +4,7 @@ All mistakes come in one ConfigError, each on a line of its own with file and li
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,16 +102,24 @@ def _conflicts(document: Document) -> list[Mistake]:
     raw = document.value if isinstance(document.value, dict) else {}
     tasks = raw.get("tasks")
     parts = Parts(
-        data=_part(DataConfig, raw.get("data")),
-        tasks=[_part(Task, task) for task in tasks] if isinstance(tasks, list) else [],
-        training=_part(TrainingConfig, raw.get("training", {})),
-        evaluation=_part(EvaluationConfig, raw.get("evaluation", {})),
+        data=_right(DataConfig, raw.get("data")),
+        tasks=[_right(Task, task) for task in tasks] if isinstance(tasks, list) else [],
+        training=_right(TrainingConfig, raw.get("training", {})),
+        evaluation=_right(EvaluationConfig, raw.get("evaluation", {}), needed={"k"}),
     )
     return [Mistake(document.place(location), text) for location, text in conflicts(parts)]
 
 
-def _part(kind: Any, raw: Any) -> Any:
+def _right(kind: Any, raw: Any, needed: Collection[str] = ()) -> Any:
+    """A part without those of its settings that are wrong in themselves; None when it cannot do without."""
+    check = TypeAdapter(kind).validate_python
     try:
-        return TypeAdapter(kind).validate_python(raw)
+        return check(raw)
+    except ValidationError as error:
+        wrong = {step for detail in error.errors() for step in detail["loc"][:2]}
+    if not isinstance(raw, dict) or wrong & set(needed):
+        return None
+    try:
+        return check({key: value for key, value in raw.items() if key not in wrong})
     except ValidationError:
         return None

@@ -99,7 +99,9 @@ def branches(found: Type) -> tuple[Type, ...]:
         ]
         return branches(Type(arguments[0], (*notes, *found.metadata)))
     if origin in (Union, types.UnionType):
-        return tuple(branch for member in arguments for branch in branches(Type(member)))
+        bounds = {int: found.metadata, float: found.metadata}  # they mean the numbers of a union
+        members = (Type(member, bounds.get(member, ())) for member in arguments)
+        return tuple(branch for member in members for branch in branches(member))
     return (found,)
 
 
@@ -124,7 +126,9 @@ def _inside(setting: Setting, step: int) -> Setting:
 
 
 def _below(setting: Setting, step: str) -> Setting:
-    records = [branch.record for branch in setting.branches if branch.record]
+    single = tuple(inner for branch in setting.branches if branch.repeats and branch.element
+                   for inner in branches(branch.element))  # fmt: skip
+    records = [branch.record for branch in (*setting.branches, *single) if branch.record]
     for record in records:
         if step in record.model_fields:
             found = branches(type_of(record.model_fields[step]))
@@ -213,8 +217,9 @@ def _keys(record: type[Record]) -> str:
     needed = [key for key, field in record.model_fields.items() if field.is_required()]
     if needed:
         return f"a mapping with {', '.join(needed)}"
-    key, field = next(iter(record.model_fields.items()))
-    return f"a mapping such as {{{key}: {str(field.default).lower()}}}"
+    defaults = {key: field.default for key, field in record.model_fields.items()}
+    key = next(key for key, default in defaults.items() if not isinstance(default, Record))
+    return f"a mapping such as {{{key}: {str(defaults[key]).lower()}}}"
 
 
 def every_setting(record: type[Record], path: str = "") -> Iterator[tuple[str, FieldInfo]]:

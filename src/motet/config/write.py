@@ -66,7 +66,7 @@ class _Writer:
                 yield f"{indent}  - {first.lstrip()}"
                 yield from rest
         else:
-            text = f"{indent}{key}: {'none' if key == 'language' and value is None else _flow(value)}"
+            text = f"{indent}{key}: {'none' if key == 'language' and value is None else plain(value)}"
             yield text + comment if len(text + comment) <= _WIDTH else text
 
 
@@ -74,17 +74,17 @@ def _is_flow(value: Any) -> bool:
     return not isinstance(value, Record) or isinstance(value, Column)
 
 
-def _flow(value: Any) -> str:
-    """A value on one line."""
+def plain(value: Any) -> str:
+    """A value as YAML on one line."""
     if isinstance(value, Column):
         given = {key: entry for key, entry in value if entry != type(value).model_fields[key].default}
-        return _flow(value.column) if len(given) == 1 else _flow(given)
+        return plain(value.column) if len(given) == 1 else plain(given)
     if isinstance(value, Record):
-        return _flow(dict(value))
+        return plain(dict(value))
     if isinstance(value, list):
-        return f"[{', '.join(map(_flow, value))}]"
+        return f"[{', '.join(map(plain, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{_flow(key)}: {_flow(entry)}' for key, entry in value.items())}}}"
+        return f"{{{', '.join(f'{plain(key)}: {plain(entry)}' for key, entry in value.items())}}}"
     return _scalar(value)
 
 
