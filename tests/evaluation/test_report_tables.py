@@ -3,7 +3,8 @@
 import pytest
 
 from motet.evaluation.report.account import account
-from motet.evaluation.report.blocks import Figures, Fold, Table, Text, figures_in
+from motet.evaluation.report.behaviour import behaviour
+from motet.evaluation.report.blocks import Figures, Fold, Points, Table, Text, figures_in
 from motet.evaluation.report.cost import cost
 from motet.evaluation.report.evidence import SHOWN, Score, gather
 from motet.evaluation.report.origins import glossary, reproduce
@@ -126,6 +127,46 @@ def test_the_calibration_names_its_error():
 def test_the_popularity_plot_says_what_the_less_popular_half_gets():
     figure = figures_in(popularity(evidence()).blocks)[0]
     assert figure.note == "8.7% of recommendations go to the less popular half of the catalogue."
+
+
+def test_tenths_counted_from_the_most_popular_are_turned_round():
+    falling = plots()["popularity"]["next"][::-1]
+    other = [
+        {
+            "decile": at + 1,
+            "catalogue_share": one["consumed_share"],
+            "recommended_share": one["recommended_share"],
+        }
+        for at, one in enumerate(falling)
+    ]
+    figure = figures_in(popularity(evidence(plots={"popularity": {"next": other}})).blocks)[0]
+    assert figure.note == "8.7% of recommendations go to the less popular half of the catalogue."
+    assert figure.table.rows[0].cells[0].text == "0.20%"
+
+
+def test_behaviour_is_said_in_sentences():
+    points = next(block for block in behaviour(evidence()).blocks if isinstance(block, Points)).points
+    assert points == (
+        "Half of the users have at most 65 events; the most active tenth has at least 244.",
+        "The most popular tenth of the items draws 27.1% of all events "
+        "(Gini 0.63: 0 is even, 1 is all on one).",
+        "0.0% of events are on an item that the user had met before: items do not come again.",
+        "Half of the sessions (a pause of 30 minutes ends one) have at most 65 events "
+        "and last at most 90 seconds.",
+        "Of the 100 most popular items of the first quarter of the log, 71.0% still are in the last quarter; "
+        "1.3% of its events are on items that came later.",
+        "Not seen in training: the item of 0.20% and the user of 0.0% of the valid rows.",
+    )
+
+
+def test_behaviour_without_times_leaves_out_what_needs_them():
+    bare = {**metrics()["behaviour"], "sessions": None, "clock": None, "drift": None, "cold": None}
+    section = behaviour(evidence(behaviour=bare))
+    assert [figure.title for figure in figures_in(section.blocks)] == [
+        "Users by number of events",
+        "How far events gather on few items",
+    ]
+    assert behaviour(evidence(behaviour={})) is None
 
 
 def test_the_cost_sets_the_joint_model_against_all_its_twins():

@@ -41,6 +41,12 @@ def _data(rows: Rows) -> alt.Data:
     return alt.Data(values=rows)  # type: ignore[no-untyped-call]
 
 
+def _format(rows: Rows) -> str:
+    """Thousands as k where values are large, plain numbers where they are not."""
+    largest = max((abs(value) for row in rows if (value := real(row["value"])) is not None), default=0.0)
+    return "~s" if largest >= 10_000 else ",~g"
+
+
 def intervals(rows: Rows, title: str, description: str, *, zero: bool = False) -> dict[str, Any]:
     """A point and its interval for each name, one above the other.
 
@@ -168,50 +174,73 @@ def pairs(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, An
     return _finish(chart, 220, description)
 
 
-def bars(rows: Rows, titles: tuple[str, str], description: str, *, share: bool = False) -> dict[str, Any]:
+def bars(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, Any]:
     """One bar for each step of a scale.
 
     Args:
         rows: ``step`` and ``value``.
         titles: Of the horizontal and the vertical axis.
         description: For readers of the page who do not see the chart.
-        share: Print values as per cent.
     """
-    axis = alt.Axis(format="~%" if share else "~s", tickCount=4)
-    step = alt.X(
-        "step:N",
-        title=titles[0],
-        sort=_names(rows, "step"),
-        axis=alt.Axis(labelAngle=0, ticks=False, labelOverlap=True),
-    )
+    axis = alt.Axis(labelAngle=0, ticks=False, labelOverlap="parity")
     chart = (
         alt.Chart(_data(rows))
         .mark_bar(color=JOINT)
         .encode(
-            x=step,
-            y=alt.Y("value:Q", title=titles[1], axis=axis),
-            tooltip=["step:N", alt.Tooltip("value:Q", format=".2%" if share else ",.4~f")],
+            x=alt.X("step:N", title=titles[0], sort=_names(rows, "step"), axis=axis),
+            y=alt.Y("value:Q", title=titles[1], axis=alt.Axis(format=_format(rows), tickCount=4)),
+            tooltip=["step:N", alt.Tooltip("value:Q", format=",.4~f")],
         )
     )
-    return _finish(chart, 200, description)
+    return _finish(chart, 190, description)
 
 
-def lines(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, Any]:
-    """A line over moments in time, or over steps where they are not times.
+def lines(rows: Rows, titles: tuple[str, str], description: str, *, share: bool = False) -> dict[str, Any]:
+    """A line over days.
 
     Args:
-        rows: ``time`` (text such as ``2026-11-21``) and ``value``.
+        rows: ``time`` (a day such as ``2026-11-21``, UTC) and ``value``.
+        titles: Of the horizontal and the vertical axis.
+        description: For readers of the page who do not see the chart.
+        share: Values are shares, printed as per cent.
+    """
+    day = alt.Axis(tickCount=5, labelOverlap="greedy")
+    chart = (
+        alt.Chart(_data(rows))
+        .mark_line(color=JOINT, strokeWidth=2)
+        .encode(
+            x=alt.X("time:T", title=titles[0], scale=alt.Scale(type="utc"), axis=day),
+            y=alt.Y(
+                "value:Q",
+                title=titles[1],
+                axis=alt.Axis(format="~%" if share else _format(rows), tickCount=4),
+            ),
+            tooltip=[
+                alt.Tooltip("utcyearmonthdate(time):T", title="day"),
+                alt.Tooltip("value:Q", format=".1%" if share else ",.4~f"),
+            ],
+        )
+    )
+    return _finish(chart, 190, description)
+
+
+def shares(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, Any]:
+    """A curve of one share over another, beside the diagonal.
+
+    Args:
+        rows: ``x`` and ``y`` between 0 and 1.
         titles: Of the horizontal and the vertical axis.
         description: For readers of the page who do not see the chart.
     """
-    x = alt.X("time:T", title=titles[0], axis=alt.Axis(tickCount=5, labelOverlap=True))
-    chart = (
+    axis = alt.Axis(format="~%", tickCount=5)
+    even = alt.Chart(_data([{"at": 0}, {"at": 1}])).mark_line(color=MUTED, strokeDash=[4, 3], strokeWidth=1.5)
+    curve = (
         alt.Chart(_data(rows))
-        .mark_line(color=JOINT, point=alt.OverlayMarkDef(size=18, color=JOINT))
+        .mark_line(color=JOINT, strokeWidth=2)
         .encode(
-            x=x,
-            y=alt.Y("value:Q", title=titles[1], axis=alt.Axis(format="~s", tickCount=4)),
-            tooltip=["time:T", alt.Tooltip("value:Q", format=",.4~f")],
+            x=alt.X("x:Q", title=titles[0], axis=axis),
+            y=alt.Y("y:Q", title=titles[1], axis=axis),
+            tooltip=[alt.Tooltip("x:Q", format=".0%"), alt.Tooltip("y:Q", format=".1%")],
         )
     )
-    return _finish(chart, 200, description)
+    return _finish(alt.layer(even.encode(x="at:Q", y="at:Q"), curve), 190, description)

@@ -4,7 +4,7 @@ from typing import Any
 
 from motet.evaluation.report.blocks import Block, Cell, Row, Section, Table, Tiles
 from motet.evaluation.report.evidence import Evidence, mapping
-from motet.evaluation.report.words import ABSENT, amount, count, duration, percent, plain, real
+from motet.evaluation.report.words import ABSENT, amount, capital, count, duration, percent, plain, real
 
 
 def cost(evidence: Evidence) -> Section | None:
@@ -18,7 +18,7 @@ def cost(evidence: Evidence) -> Section | None:
     if parts:
         rows = tuple(
             Row(
-                name,
+                capital(name),
                 tuple(
                     Cell(text) for text in (_time(part, "seconds"), _time(part, "cpu_seconds"), _rate(part))
                 ),
@@ -32,11 +32,12 @@ def cost(evidence: Evidence) -> Section | None:
 def _tiles(raw: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
     memory = real(raw.get("peak_rss_mb"))
     size = ABSENT if memory is None else f"{memory / 1024:.1f} GB" if memory >= 1024 else f"{memory:.0f} MB"
+    everything = "wall_seconds" in raw
     found = (
-        ("Time", _time(raw, "seconds"), "from start to end"),
-        ("CPU time", _time(raw, "cpu_seconds"), "over all cores"),
+        ("Time", _time(raw, "wall_seconds" if everything else "seconds"), "from start to end"),
+        ("CPU time", _time(raw, "cpu_seconds_all" if everything else "cpu_seconds"), "over all cores"),
         ("Memory", size, "at its peak"),
-        ("Examples", count(real(raw.get("examples"))), "seen in training"),
+        ("Examples", count(real(raw.get("examples"))), "seen by the joint model"),
         ("Speed", _rate(raw), "examples a second"),
     )
     return tuple(tile for tile in found if tile[1] != ABSENT)
@@ -52,13 +53,13 @@ def _rate(raw: dict[str, Any]) -> str:
 
 
 def _parts(raw: dict[str, Any], path: str = "") -> list[tuple[str, dict[str, Any]]]:
-    """Mappings inside the cost that hold seconds, each named by its path: `joint`, `twins like`."""
+    """Mappings inside the cost that hold seconds, each named by its path: `joint`, `twin of like`."""
     found = []
     for key, held in raw.items():
         part, name = mapping(held), f"{path} {plain(key)}".strip()
         if "seconds" in part or "cpu_seconds" in part:
             found.append((name, part))
-        found += _parts(part, name) if part else []
+        found += _parts(part, "" if key == "models" else name) if part else []
     return found
 
 

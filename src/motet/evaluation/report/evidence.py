@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from motet.system.files import read_json
 from motet.system.manifest import NAME as MANIFEST
 
 ACCOUNT = "cleaning.json"
+DATES = ("date", "created", "created_at", "finished", "time")
 SHOWN = {
     "next_item": ("ndcg", "hr", "mrr"),
     "binary": ("auc", "gauc", "log_loss", "ece"),
@@ -192,7 +194,9 @@ def gather(metrics: Any, cleaning: Any, config_text: str, manifest: Any) -> Evid
 
 
 def read_files(run: Path) -> tuple[dict[str, Any], Any, str, dict[str, Any]]:
-    """metrics.json (its curves from log.jsonl if it has none), cleaning.json, motet.yaml, manifest.json.
+    """metrics.json (with those curves that only log.jsonl has), cleaning.json, motet.yaml, manifest.json.
+
+    A run whose manifest tells no date is dated by its metrics.
 
     Raises:
         ArtifactError: The folder is not a run, or one of its files is not JSON.
@@ -211,14 +215,18 @@ def read_files(run: Path) -> tuple[dict[str, Any], Any, str, dict[str, Any]]:
         )
     metrics = mapping(read_json(run / "metrics.json"))
     plots = mapping(metrics.get("plots"))
-    if not plots.get("curves"):
-        metrics["plots"] = {**plots, "curves": _log(run / "log.jsonl")}
+    curves = records(plots.get("curves"))
+    known = {(point.get("task"), point.get("name")) for point in curves}
+    curves += [point for point in _log(run / "log.jsonl") if (point["task"], point["name"]) not in known]
+    metrics["plots"] = {**plots, "curves": curves}
     config = run / "motet.yaml"
     text = config.read_text(encoding="utf8", errors="replace") if config.is_file() else ""
     cleaning, manifest = (
         read_json(run / name) if (run / name).is_file() else {} for name in (ACCOUNT, MANIFEST)
     )
-    return metrics, cleaning, text, mapping(manifest)
+    written = datetime.fromtimestamp((run / "metrics.json").stat().st_mtime, tz=UTC).isoformat("T", "seconds")
+    dated = {} if any(mapping(manifest).get(key) for key in DATES) else {"date": written}
+    return metrics, cleaning, text, {**mapping(manifest), **dated}
 
 
 def _log(path: Path) -> list[dict[str, Any]]:

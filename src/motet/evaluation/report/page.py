@@ -14,10 +14,9 @@ import vl_convert
 from motet.evaluation.report import account, cost, origins, parts, plots, scores, sharing, verdicts
 from motet.evaluation.report.behaviour import behaviour
 from motet.evaluation.report.blocks import Section, figures_in
-from motet.evaluation.report.evidence import Evidence, mapping
+from motet.evaluation.report.evidence import DATES, Evidence, mapping
 from motet.evaluation.report.facts import facts, statements
 
-DATES = ("date", "created", "created_at", "finished", "time")
 SECTIONS: tuple[Callable[[Evidence], Section | None], ...] = (
     sharing.sharing,
     scores.results,

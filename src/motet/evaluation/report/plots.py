@@ -101,7 +101,7 @@ def _calibration(evidence: Evidence, task: str, bins: list[dict[str, float]]) ->
 
 
 def popularity(evidence: Evidence) -> Section | None:
-    """What is recommended beside what the catalogue holds, by popularity; None without deciles."""
+    """What is recommended beside what users take, by popularity; None without deciles."""
     made = []
     for task, raw in mapping(mapping(evidence.metrics.get("plots")).get("popularity")).items():
         deciles = [one for one in records(raw) if one.get("decile") is not None]
@@ -112,30 +112,40 @@ def popularity(evidence: Evidence) -> Section | None:
 
 
 def _popularity(task: str, deciles: list[dict[str, object]]) -> Figure:
-    taken = any(real(one.get("consumed_share")) is not None for one in deciles)
-    first = ("Taken by users", "consumed_share") if taken else ("In the catalogue", "catalogue_share")
-    series = (first, ("Recommended", "recommended_share"))
-    rows = [
-        {"step": str(one["decile"]), "series": name, "value": real(one.get(key))}
-        for one in deciles
+    name, key, rows = _ordered(deciles)
+    series = ((name, key), ("Recommended", "recommended_share"))
+    drawn = [
+        {"step": str(place), "series": name, "value": real(one.get(key))}
+        for place, one in enumerate(rows, 1)
         for name, key in series
     ]
-    table = Table(
-        f"{plain(task)}: shares by popularity",
-        ("Tenth", *(name for name, _ in series)),
-        tuple(
-            Row(str(one["decile"]), tuple(Cell(percent(real(one.get(key)))) for _, key in series))
-            for one in deciles
-        ),
+    lines = tuple(
+        Row(str(place), tuple(Cell(percent(real(one.get(key)))) for _, key in series))
+        for place, one in enumerate(rows, 1)
     )
+    columns = ("Tenth", *(name for name, _ in series))
     title = "Tenths of the catalogue, least popular first"
-    spec = charts.pairs(rows, (title, "Share"), f"Shares by popularity for {plain(task)}")
-    return Figure(f"popularity-{task}", plain(task), _tail(deciles), spec, table)
+    spec = charts.pairs(drawn, (title, "Share"), f"Shares by popularity for {plain(task)}")
+    table = Table(f"{plain(task)}: shares by popularity, least popular first", columns, lines)
+    return Figure(f"popularity-{task}", plain(task), _tail(rows), spec, table)
 
 
-def _tail(deciles: list[dict[str, object]]) -> str:
+def _ordered(deciles: list[dict[str, object]]) -> tuple[str, str, list[dict[str, object]]]:
+    """What the recommendations are held against, its key, and the tenths from the least to the most popular.
+
+    Runs may count tenths from either end; what users took says which.
+    """
+    for key in ("consumed_share", "catalogue_share"):
+        ends = [real(one.get(key)) for one in (deciles[0], deciles[-1])]
+        if None not in ends and ends[0] != ends[1]:
+            rising = (ends[0] or 0) < (ends[1] or 0)
+            return "Taken by users", key, deciles if rising else deciles[::-1]
+    return "In the catalogue", "catalogue_share", deciles
+
+
+def _tail(rows: list[dict[str, object]]) -> str:
     """The chart in a sentence: how much goes to the less popular half."""
-    half = deciles[: len(deciles) // 2]
+    half = rows[: len(rows) // 2]
     shown = [share for one in half if (share := real(one.get("recommended_share"))) is not None]
     return (
         f"{percent(sum(shown))} of recommendations go to the less popular half of the catalogue."

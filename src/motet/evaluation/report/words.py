@@ -142,6 +142,17 @@ def brief(value: float | None, like: float | None = None) -> str:
     return f"{value:,.{min(decimals, 4)}f}".replace("-", "−")
 
 
+def short(value: float | None) -> str:
+    """A figure of the data: three digits that count, no zeros behind them, whole from 100.
+
+    >>> short(4.0), short(2.758), short(1234.5)
+    ('4', '2.76', '1,234')
+    """
+    if value is None or not math.isfinite(value) or abs(value) >= 100:
+        return count(value)
+    return f"{value:.3g}".replace("-", "−")
+
+
 def signed(value: float | None) -> str:
     """A difference with its sign.
 
@@ -172,6 +183,8 @@ def percent(value: float | None) -> str:
     if value is None or not math.isfinite(value):
         return ABSENT
     size = abs(value) * 100
+    if 0 < size < 0.005:
+        return "<0.01%"
     return f"{value * 100:.{2 if 0 < size < 1 else 1}f}%".replace("-", "−")
 
 
