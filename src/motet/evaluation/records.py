@@ -171,9 +171,10 @@ class RowPredictions(Record):
                     "mae": Counted(mean_of(error_N, user_N, num_users), n),
                 }
             case "multiclass":
-                right_N = np.equal(self.label_N, self.prediction_N).astype(np.float64)
-                share = mean_of(right_N, user_N, num_users)
-                return {"accuracy": Counted(share, n), "macro_f1": Counted(macro_f1_of(*rows), n)}
+                label_N, class_N = self.label_N.astype(np.int64), self.prediction_N.astype(np.int64)
+                share = mean_of(np.equal(label_N, class_N).astype(np.float64), user_N, num_users)
+                macro = macro_f1_of(label_N, class_N, user_N, num_users)
+                return {"accuracy": Counted(share, n), "macro_f1": Counted(macro, n)}
 
     def whole(self, k_list: Sequence[int]) -> dict[str, float]:
         """Metrics without an interval: none."""
