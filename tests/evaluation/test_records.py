@@ -1,6 +1,7 @@
 """Records of predictions: their metrics are those of `motet.metrics`, with intervals and slices."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -173,3 +174,11 @@ def test_a_probability_above_one_is_refused():
 def test_a_target_given_twice_is_our_mistake():
     with pytest.raises(AssertionError, match="twice"):
         RankingPredictions(np.array([1]), np.array([3, 3]), np.array([0, 0]))
+
+
+def test_every_metric_of_a_record_is_described():
+    page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
+    records = [ranking_record(lists=lists_for(40)), *map(row_record, ("binary", "regression", "multiclass"))]
+    names = {name for record in records for name in record.metrics([10], 0, 0.95, np.random.default_rng(0))}
+    assert {name for name in names if f"`{name.replace('@10', '@k')}`" not in page} == set()
+    assert len(names) == 16
