@@ -33,7 +33,8 @@ def train(
         config: A configuration file, the same as plain values, or a Config.
         run: The run folder; None means ``runs/NAME``.
         overrides: Options such as ``training.epochs=3``.
-        events: A polars, pandas or pyarrow table instead of the files of ``data.events`` (or a list, one a source).
+        events: A polars, pandas or pyarrow table instead of the files of ``data.events`` (or a list, one a
+            source).
         items: Likewise for ``data.items``.
         users: Likewise for ``data.users``.
 
@@ -44,13 +45,13 @@ def train(
     from motet.run import resolve, train
 
     found, folder = resolve(config, overrides)
-    tables = None if events is None else tables_from_frames(found.data, items=items, users=users, events=events)
+    tables = (
+        None if events is None else tables_from_frames(found.data, items=items, users=users, events=events)
+    )
     return train(found, folder, Path(run or Path("runs") / found.name), tables)
 
 
-def open(
-    folder: str | Path, *, events: Any = None, items: Any = None, users: Any = None
-) -> "TrainedModel":
+def open(folder: str | Path, *, events: Any = None, items: Any = None, users: Any = None) -> "TrainedModel":
     """Open a run folder, to recommend and to predict; tables may stand for the files of its configuration.
 
     Raises:

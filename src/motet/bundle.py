@@ -49,12 +49,21 @@ class Bundle:
         return ["", *(text or name for text, name in zip(self.catalogue.text_I[1:], names, strict=True))]
 
 
-def save_bundle(folder: Path, config: Config, model: Motet, dataset: Dataset, facts: dict[str, TaskFacts],
-                scaler: CounterScaler | None) -> None:
-    """Write the model's part of a run folder: motet.yaml, model.safetensors, items.safetensors, vocabulary/."""
+def save_bundle(
+    folder: Path,
+    config: Config,
+    model: Motet,
+    dataset: Dataset,
+    facts: dict[str, TaskFacts],
+    scaler: CounterScaler | None,
+) -> None:
+    """Write what the model needs: motet.yaml, model.safetensors, items.safetensors, vocabulary/."""
     (folder / "vocabulary").mkdir(parents=True, exist_ok=True)
     write_config(config, folder / "motet.yaml")
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / "model.safetensors")
+    save_file(
+        {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
+        folder / "model.safetensors",
+    )
     save_file(_item_tensors(model, dataset.catalogue), folder / "items.safetensors")
     catalogue, encodings = dataset.catalogue, dataset.encodings
     items = pl.DataFrame({"item_id": catalogue.ids, "text": catalogue.text_I[1:]})
@@ -62,7 +71,8 @@ def save_bundle(folder: Path, config: Config, model: Motet, dataset: Dataset, fa
     arrays = {name: array.tolist() for name, array in scaler.save().items()} if scaler else None
     write_json(folder / "vocabulary" / "encodings.json", {
         "format": FORMAT, "item": catalogue.encoding.to_json(), "event": encodings.event.to_json(),
-        "request": encodings.request.to_json(), "user": encodings.user.to_json(), "classes": encodings.classes,
+        "request": encodings.request.to_json(), "user": encodings.user.to_json(),
+        "classes": encodings.classes,
         "seen_once": encodings.seen_once, "timed": dataset.log.timed, "kinds": catalogue.kinds,
         "facts": {name: asdict(fact) for name, fact in facts.items()}, "scaler": arrays,
     })  # fmt: skip
@@ -79,7 +89,8 @@ def open_bundle(folder: Path) -> Bundle:
     raw = read_json(folder / "vocabulary" / "encodings.json")
     if raw.get("format") != FORMAT:
         raise ArtifactError(
-            f"{folder}: the run is of format {raw.get('format')}, this version reads {FORMAT}. Train it again."
+            f"{folder}: the run is of format {raw.get('format')}, this version reads {FORMAT}. "
+            "Train it again."
         )
     tensors = load_file(folder / "items.safetensors")
     items = pl.read_parquet(folder / "vocabulary" / "items.parquet")
@@ -102,13 +113,18 @@ def _item_tensors(model: Motet, catalogue: Catalogue) -> dict[str, Tensor]:
                if getattr(items, name) is not None}  # fmt: skip
     tensors |= {f"vector_{name}": items.get_buffer(f"vector_{name}") for name in items.vector_names}
     tensors |= {"vectors": vector_ID, "kind_I": torch.from_numpy(catalogue.kind_I)}
-    tensors |= {"time_I": torch.from_numpy(catalogue.time_I), "trained_I": torch.from_numpy(catalogue.trained_I)}
+    tensors |= {
+        "time_I": torch.from_numpy(catalogue.time_I),
+        "trained_I": torch.from_numpy(catalogue.trained_I),
+    }
     return {name: tensor.contiguous() for name, tensor in tensors.items()}
 
 
 def _content(tensors: dict[str, Tensor]) -> ItemContent:
     vectors = {name.removeprefix("vector_"): t for name, t in tensors.items() if name.startswith("vector_")}
-    return ItemContent(tensors["code_IJ"], tensors["number_IV"], tensors.get("text_IT"), vectors, tensors["id_row_I"])
+    return ItemContent(
+        tensors["code_IJ"], tensors["number_IV"], tensors.get("text_IT"), vectors, tensors["id_row_I"]
+    )
 
 
 def _catalogue(raw: dict[str, Any], items: pl.DataFrame, tensors: dict[str, Tensor]) -> Catalogue:

@@ -1,4 +1,4 @@
-"""Gather: from files to everything that the models of a run share: tables, labels, splits, counters, item content."""
+"""Gather: from files to everything that the models of a run share."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -66,7 +66,10 @@ def split_columns(config: Config) -> list[str]:
 def with_absolute_paths(data: DataConfig, folder: Path) -> DataConfig:
     """The same sources with absolute paths, so that a run finds its log from anywhere on this machine."""
     moved = {
-        name: [source.model_copy(update={"path": [str(folder / path) for path in source.path]}) for source in sources]
+        name: [
+            source.model_copy(update={"path": [str(folder / path) for path in source.path]})
+            for source in sources
+        ]
         for name, sources in (("items", data.items), ("users", data.users), ("events", data.events))
     }
     return data.model_copy(update=moved)
@@ -75,7 +78,7 @@ def with_absolute_paths(data: DataConfig, folder: Path) -> DataConfig:
 def count(
     config: Config, tables: Tables, dataset: Dataset, scaler: CounterScaler | None = None
 ) -> tuple[np.ndarray | None, CounterScaler | None, list[str], list[View]]:
-    """Counters for training rows, their scaler (a known one, or fitted) and names, and every view with its own counters."""
+    """Counters of training rows, their scaler (known, or fitted), their names, and the views with theirs."""
     log = dataset.log
     asked = views(config, log)
     if not counts(config, dataset):
@@ -112,7 +115,8 @@ def _of_view(
 def describe(dataset: Dataset) -> str:
     """One line on the size of the data."""
     log = dataset.log
-    return f"{len(log.user_ids):,} users, {len(dataset.catalogue) - 1:,} items, {len(log):,} events, {int(log.train_N.sum()):,} of them train"
+    items, train = len(dataset.catalogue) - 1, int(log.train_N.sum())
+    return f"{len(log.user_ids):,} users, {items:,} items, {len(log):,} events, {train:,} of them train"
 
 
 def _text_statement(config: Config, used: bool) -> str:

@@ -108,7 +108,13 @@ class Motet(nn.Module):
     def shared(self, rows: Rows) -> dict[str, Tensor]:
         """Task name -> what its head reads, ``(R, D)``."""
         assert self.experts is not None
-        parts = [rows.state_RD, rows.candidate_RD, rows.state_RD * rows.candidate_RD, rows.user_RD, rows.request_RD]
+        parts = [
+            rows.state_RD,
+            rows.candidate_RD,
+            rows.state_RD * rows.candidate_RD,
+            rows.user_RD,
+            rows.request_RD,
+        ]
         out: dict[str, Tensor] = self.experts(torch.cat([*parts, rows.counter_RC], -1))
         return out
 
@@ -123,7 +129,9 @@ class Motet(nn.Module):
             for name, head in self.row_heads.items():
                 label_R = batch.label[name][keep_BP]
                 has = ~label_R.isnan()
-                losses[name] = head.loss(head(shared[name][has]), label_R[has]) if has.any() else shared[name].sum() * 0
+                losses[name] = (
+                    head.loss(head(shared[name][has]), label_R[has]) if has.any() else shared[name].sum() * 0
+                )
         return losses
 
     def _next_loss(self, name: str, head: NextItemHead, batch: Batch, encoded: Encoded) -> Tensor:
@@ -146,13 +154,15 @@ class Motet(nn.Module):
 
     @torch.no_grad()
     def ask(self, batch: Batch, item_ID: Tensor) -> Tensor:
-        """States from which `next_item` is asked, for all real rows with one in their window, flat ``(R, D)``."""
+        """States from which `next_item` is asked, flat ``(R, D)``, for rows with one in their window."""
         encoded = self.encode(batch, item_ID)
         timeline_R, place_R = torch.nonzero(batch.ask_BP >= 0, as_tuple=True)
         return encoded.state_BSD[timeline_R, batch.ask_BP[timeline_R, place_R]]
 
 
-def build_model(config: Config, dataset: Dataset, facts: dict[str, TaskFacts], content: ItemContent, counters: int) -> Motet:
+def build_model(
+    config: Config, dataset: Dataset, facts: dict[str, TaskFacts], content: ItemContent, counters: int
+) -> Motet:
     """The one place where settings become a model.
 
     Args:
@@ -171,11 +181,20 @@ def build_model(config: Config, dataset: Dataset, facts: dict[str, TaskFacts], c
     trained_I = torch.from_numpy(dataset.catalogue.trained_I)
     model = Motet(
         items=ItemEncoder(
-            content, dataset.catalogue.encoding.codes, width, ids, settings.item.id_dropout, settings.item.dropout
+            content,
+            dataset.catalogue.encoding.codes,
+            width,
+            ids,
+            settings.item.id_dropout,
+            settings.item.dropout,
         ),
-        events=EventEncoder(encodings.event.codes, len(encodings.event.numbers), width, timed=dataset.log.timed),
+        events=EventEncoder(
+            encodings.event.codes, len(encodings.event.numbers), width, timed=dataset.log.timed
+        ),
         users=UserEncoder(encodings.user.codes, len(encodings.user.numbers), width),
-        requests=ColumnEncoder(encodings.request.codes, len(encodings.request.numbers) + len(CLOCK_NAMES), width),
+        requests=ColumnEncoder(
+            encodings.request.codes, len(encodings.request.numbers) + len(CLOCK_NAMES), width
+        ),
         timeline=_build_timeline(settings.timeline, timed=dataset.log.timed),
         experts=SharedBottom(row_tasks, widths, settings.sharing.dropout) if row_tasks else None,
         heads={

@@ -1,7 +1,7 @@
 """A run: read -> split -> fit -> twins -> evaluate -> save. START HERE.
 
-Everything is written to a working folder beside the run; when all is done the run appears whole. A training that was
-killed goes on from the working folder when the same command is given again.
+Everything is written to a working folder beside the run; when all is done the run appears whole. A training
+that was killed goes on from the working folder when the same command is given again.
 """
 
 import shutil
@@ -69,14 +69,20 @@ def train(config: Config, folder: Path, target: Path, tables: Tables | None = No
         material = gather(config, folder, tables)
         models = fit_all(material, work, log)
         metrics = judge(material, models)
-    metrics["cost"] |= {"wall_seconds": time.monotonic() - began, "peak_rss_mb": peak_rss_mb(), "cpu_seconds_all": cpu_seconds()}
+    metrics["cost"] |= {
+        "wall_seconds": time.monotonic() - began,
+        "peak_rss_mb": peak_rss_mb(),
+        "cpu_seconds_all": cpu_seconds(),
+    }
     with atomic_folder(target) as place:
         _save(place, work, material, models["joint"], metrics)
     shutil.rmtree(work)
     return Run(target)
 
 
-def resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()) -> tuple[Config, Path]:
+def resolve(
+    config: Config | Mapping[str, Any] | str | Path, overrides: Sequence[str] = ()
+) -> tuple[Config, Path]:
     """A configuration in any form, and the folder that its paths are relative to."""
     if isinstance(config, Config):
         return config, Path.cwd()
@@ -86,12 +92,14 @@ def resolve(config: Config | Mapping[str, Any] | str | Path, overrides: Sequence
 
 
 def settle(config: Config, folder: Path) -> Config:
-    """Fix what is chosen by measurement (threads, precision) and make paths absolute; the run's motet.yaml keeps it."""
+    """Fix what is chosen by measurement (threads, precision) and make paths absolute."""
     settings = config.training
     tune_memory()
     threads = measure_threads() if settings.threads == "auto" else settings.threads
     torch.set_num_threads(threads)
-    precision = measure_precision(config.model.timeline.width) if settings.precision == "auto" else settings.precision
+    precision = (
+        measure_precision(config.model.timeline.width) if settings.precision == "auto" else settings.precision
+    )
     training = settings.model_copy(update={"threads": threads, "precision": precision})
     return config.model_copy(update={"training": training, "data": with_absolute_paths(config.data, folder)})
 
@@ -102,12 +110,14 @@ def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained
     for name, (config, prepared) in variants(material).items():
         examiner = Examiner(config, prepared.dataset, material.views)
         say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
-        models[name] = fit(config, prepared, examiner.validate, log.write, name, work / "checkpoints" / f"{name}.safetensors")
+        models[name] = fit(
+            config, prepared, examiner.validate, log.write, name, work / "checkpoints" / f"{name}.safetensors"
+        )
     return models
 
 
 def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
-    """Name -> configuration and data of every model of the run. Twins and ablations differ from the joint model in one thing."""
+    """Name -> configuration and data of each model; they differ in one thing from the joint one."""
     config, prepared = material.config, material.prepared
     found = {"joint": (config, prepared)}
     wanted = config.report.twins
@@ -118,9 +128,15 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
         found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))
     if "id" in config.report.ablations and config.model.item.id:
         item = config.model.item.model_copy(update={"id": False})
-        found["without ids"] = (config.model_copy(update={"model": config.model.model_copy(update={"item": item})}), prepared)
+        found["without ids"] = (
+            config.model_copy(update={"model": config.model.model_copy(update={"item": item})}),
+            prepared,
+        )
     if "counters" in config.report.ablations and prepared.counter_NC is not None:
-        found["without counters"] = (config, replace(prepared, counter_NC=None, scaler=None, counter_names=[]))
+        found["without counters"] = (
+            config,
+            replace(prepared, counter_NC=None, scaler=None, counter_names=[]),
+        )
     return found
 
 
@@ -129,18 +145,28 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     config = material.config
     records: dict[str, dict[str, Predictions]] = {}
     for name, (own, prepared) in variants(material).items():
-        views = material.views if prepared.counter_NC is not None else [replace(v, counter_NC=None) for v in material.views]
+        views = (
+            material.views
+            if prepared.counter_NC is not None
+            else [replace(v, counter_NC=None) for v in material.views]
+        )
         records[name] = Examiner(own, prepared.dataset, views).examine(models[name].model, TEST)
     examiner = Examiner(config, material.prepared.dataset, material.views)
     rivals, left_out = opponents(examiner, list(config.report.baselines), TEST, say)
-    twins = {task: record for name in records if name.startswith("twin of ") for task, record in records[name].items()}
+    twins = {
+        task: record
+        for name in records
+        if name.startswith("twin of ")
+        for task, record in records[name].items()
+    }
     joint = records["joint"]
-    valid = examiner.examine(models["joint"].model, VALID)
+    in_valid = measured(examiner.examine(models["joint"].model, VALID), config, "valid")
+    others = {name: found for name, found in records.items() if name.startswith("without ")}
     return {
-        "tasks": {task: measured({task: valid[task]}, config, "valid")[task] | parts for task, parts in measured(joint, config, "test").items()},
+        "tasks": {task: in_valid[task] | parts for task, parts in measured(joint, config, "test").items()},
         "twins": measured(twins, config, "test"),
         "baselines": {name: measured(found, config, "test") for name, found in rivals.items()},
-        "ablations": {name: measured(found, config, "test") for name, found in records.items() if name.startswith("without ")},
+        "ablations": {name: measured(found, config, "test") for name, found in others.items()},
         "transfer": _transfer(config, joint, twins),
         "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
         "cost": _cost(models),
@@ -150,7 +176,9 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _transfer(config: Config, joint: Mapping[str, Predictions], twins: Mapping[str, Predictions]) -> dict[str, Any]:
+def _transfer(
+    config: Config, joint: Mapping[str, Predictions], twins: Mapping[str, Predictions]
+) -> dict[str, Any]:
     settings = config.evaluation
     return dict(
         transfer(
@@ -162,17 +190,26 @@ def _transfer(config: Config, joint: Mapping[str, Predictions], twins: Mapping[s
 
 def _slice_settings(config: Config) -> tuple[list[int], int, float, Any]:
     settings = config.evaluation
-    return settings.k, min(settings.bootstrap, 200), settings.confidence, generator(config.training.seed, "slices")
+    return (
+        settings.k,
+        min(settings.bootstrap, 200),
+        settings.confidence,
+        generator(config.training.seed, "slices"),
+    )
 
 
 def _cost(models: Mapping[str, Trained]) -> dict[str, Any]:
     joint = models["joint"].cost
     twins = sum(model.cost["cpu_seconds"] for name, model in models.items() if name.startswith("twin of "))
-    return {**joint, "twins_cpu_seconds": twins, "models": {name: model.cost for name, model in models.items()}}
+    return {
+        **joint,
+        "twins_cpu_seconds": twins,
+        "models": {name: model.cost for name, model in models.items()},
+    }
 
 
 def _open_work(config: Config, work: Path, folder: Path) -> Config:
-    """Make the working folder and settle the configuration, or find both from an earlier try with the same one."""
+    """Make the working folder and settle the configuration, or find both from an earlier try."""
     work.mkdir(parents=True, exist_ok=True)
     asked, settled, now = work / "asked.yaml", work / "motet.yaml", work / "now.yaml"
     write_config(config, now)
@@ -180,7 +217,8 @@ def _open_work(config: Config, work: Path, folder: Path) -> Config:
         if asked.read_text() != now.read_text():
             now.unlink()
             raise ConfigError(
-                f"{work} holds an unfinished training with another configuration. Restore that one to go on, or remove the folder."
+                f"{work} holds an unfinished training with another configuration. "
+                "Restore that one to go on, or remove the folder."
             )
         say(f"going on with the unfinished training in {work}")
         config = read_config(settled)
@@ -194,9 +232,13 @@ def _open_work(config: Config, work: Path, folder: Path) -> Config:
 
 
 def _save(place: Path, work: Path, material: Material, joint: Trained, metrics: dict[str, Any]) -> None:
-    save_bundle(place, material.config, joint.model, material.prepared.dataset, joint.facts, material.prepared.scaler)
+    save_bundle(
+        place, material.config, joint.model, material.prepared.dataset, joint.facts, material.prepared.scaler
+    )
     write_json(place / "metrics.json", metrics)
     write_json(place / "cleaning.json", material.account)
     shutil.copy(work / "log.jsonl", place / "log.jsonl")
-    write_manifest(place, {"name": material.config.name, "seed": material.config.training.seed, "machine": machine()})
+    write_manifest(
+        place, {"name": material.config.name, "seed": material.config.training.seed, "machine": machine()}
+    )
     write_report(place)

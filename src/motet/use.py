@@ -1,6 +1,7 @@
 """A trained model in use: recommend and predict, from Python and for the command line.
 
-Users come with their events: a run holds no user, so the log of the configuration (or another) is read when it is asked.
+Users come with their events: a run holds no user, so the log of the configuration (or another) is read when
+it is asked.
 """
 
 from collections.abc import Sequence
@@ -62,7 +63,11 @@ class TrainedModel:
         return vectors
 
     def recommend(
-        self, users: Sequence[Any] | None = None, task: str | None = None, k: int = 10, keep_seen: bool | None = None
+        self,
+        users: Sequence[Any] | None = None,
+        task: str | None = None,
+        k: int = 10,
+        keep_seen: bool | None = None,
     ) -> pl.DataFrame:
         """The best items of each user, after all of their events.
 
@@ -89,9 +94,13 @@ class TrainedModel:
         """Items whose vectors lie nearest to an item's: columns ``rank, item, score``."""
         number = int(self.bundle.catalogue.numbers(pl.Series([item]))[0])
         if number == 0:
-            raise DataError(f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is.")
+            raise DataError(
+                f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is."
+            )
         vector_ID = F.normalize(self.item_ID, dim=-1)
-        score_I = (vector_ID @ vector_ID[number]).masked_fill(~self._head(task).get_buffer("allowed_I"), -torch.inf)
+        score_I = (vector_ID @ vector_ID[number]).masked_fill(
+            ~self._head(task).get_buffer("allowed_I"), -torch.inf
+        )
         score_I[number] = -torch.inf
         best = torch.topk(score_I, min(k, len(score_I) - 2))
         return pl.DataFrame(
@@ -106,8 +115,9 @@ class TrainedModel:
         """Predict a row task for pairs of user and item.
 
         Args:
-            rows: The columns that the configuration names as user and item of the events (or ``user`` and ``item``), and
-                optionally its time and context columns. A row without a time is asked as of the end of the log.
+            rows: The columns that the configuration names as user and item of the events (or ``user`` and
+                ``item``), and optionally its time and context columns. A row without a time is asked as of
+                the end of the log.
             task: A task that scores rows.
 
         Returns:
@@ -124,7 +134,9 @@ class TrainedModel:
         plan = plan_requests(log, ~row_N, row_N, self.bundle.config.model.timeline.length)
         found = np.zeros(len(log), object if settings.kind == "multiclass" else np.float64)
         for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
-            batch = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))(windows)
+            batch = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))(
+                windows
+            )
             said = self.bundle.model.predict(batch, self.item_ID)[task]
             found[batch.row_BP[batch.row_BP >= 0].numpy()] = self._readable(settings, said)
         return rows.with_columns(pl.Series("prediction", found[place_Q].tolist()))
@@ -142,7 +154,9 @@ class TrainedModel:
         if task.kind == "multiclass":
             return np.array(self.bundle.encodings.classes[task.name], object)[said.argmax(-1).numpy()]
         values: np.ndarray = said.double().numpy()
-        return np.expm1(values) if isinstance(task, Regression) and task.transform == "log1p" else values
+        if isinstance(task, Regression) and task.transform == "log1p":
+            np.expm1(values, out=values)
+        return values
 
     def _counters(self, dataset: Dataset, past_N: np.ndarray, place_Q: np.ndarray) -> np.ndarray | None:
         if self.bundle.scaler is None:
@@ -158,11 +172,16 @@ class TrainedModel:
     def _questions(self, rows: pl.DataFrame) -> pl.DataFrame:
         source = self.bundle.config.data.events[0]
         renamed: dict[str, str] = {}
-        for canonical, names in (("@user", (source.user, "user")), ("@item", (source.item, "item")), ("@time", (source.time, "time"))):
+        for canonical, names in (
+            ("@user", (source.user, "user")),
+            ("@item", (source.item, "item")),
+            ("@time", (source.time, "time")),
+        ):
             name = next((each for each in names if each in rows.columns), None)
             if name is None and canonical != "@time":
                 raise DataError(
-                    f"the rows have no column {names[0]!r} (nor {names[1]!r}). They have {', '.join(rows.columns)}."
+                    f"the rows have no column {names[0]!r} (nor {names[1]!r}). "
+                    f"They have {', '.join(rows.columns)}."
                 )
             if name is not None:
                 renamed[name] = canonical
@@ -179,7 +198,10 @@ class TrainedModel:
     def _head(self, task: str | None) -> NextItemHead:
         names = [each.name for each in self.bundle.config.tasks if isinstance(each, NextItem)]
         if not names or (task is not None and task not in names):
-            raise ConfigError(f"{task or 'next_item'!r} is no task that ranks items. Those of this run: {', '.join(names) or 'none'}.")
+            raise ConfigError(
+                f"{task or 'next_item'!r} is no task that ranks items. "
+                f"Those of this run: {', '.join(names) or 'none'}."
+            )
         return self.bundle.model.next_heads[task or names[0]]
 
     def _user_numbers(self, users: Sequence[Any] | None) -> np.ndarray:
@@ -188,7 +210,10 @@ class TrainedModel:
         number = user_numbers(self.dataset, users)
         if (number < 0).any():
             unknown = users[int(np.flatnonzero(number < 0)[0])]
-            raise DataError(f"user {unknown!r} has no event in the log of {self.bundle.config.name}. Ask for one that has.")
+            raise DataError(
+                f"user {unknown!r} has no event in the log of {self.bundle.config.name}. "
+                "Ask for one that has."
+            )
         return np.unique(number)
 
     @torch.no_grad()
@@ -203,7 +228,9 @@ class TrainedModel:
         return state_QD
 
     @torch.no_grad()
-    def _ranked(self, head: NextItemHead, state_QD: Tensor, number_Q: np.ndarray, k: int, *, keep: bool) -> pl.DataFrame:
+    def _ranked(
+        self, head: NextItemHead, state_QD: Tensor, number_Q: np.ndarray, k: int, *, keep: bool
+    ) -> pl.DataFrame:
         log = self.dataset.log
         key_ID = head.keys(self.item_ID)
         hidden_I = torch.where(head.get_buffer("allowed_I"), 0.0, -torch.inf)
@@ -249,4 +276,6 @@ def open_run(folder: Path, *, events: Any = None, items: Any = None, users: Any 
     bundle = open_bundle(folder)
     if events is None:
         return TrainedModel(bundle)
-    return TrainedModel(bundle, tables_from_frames(bundle.config.data, items=items, users=users, events=events))
+    return TrainedModel(
+        bundle, tables_from_frames(bundle.config.data, items=items, users=users, events=events)
+    )

@@ -9,7 +9,9 @@ import typer
 def recommend(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     task: Annotated[str | None, typer.Option(help="A next_item task; without it the first.")] = None,
-    users: Annotated[str | None, typer.Option(metavar="all|FILE|ID,...", help="Whom to recommend to.")] = None,
+    users: Annotated[
+        str | None, typer.Option(metavar="all|FILE|ID,...", help="Whom to recommend to.")
+    ] = None,
     item: Annotated[str | None, typer.Option(help="Instead of users: an item to find the like of.")] = None,
     k: Annotated[int, typer.Option(min=1, help="How many items.")] = 10,
     out: Annotated[Path | None, typer.Option(help="Write to this file: .csv, .jsonl or .parquet.")] = None,

@@ -38,7 +38,11 @@ def _baselines(metrics: Mapping[str, Any], task: str) -> list[tuple[str, str]]:
 def _against_twin(transfer: Mapping[str, Any] | None) -> str:
     if not transfer or transfer["twin"] is None:
         return ""
-    return f"; {transfer['verdict']} than its twin" if transfer["verdict"] != "same" else "; the same as its twin"
+    return (
+        f"; {transfer['verdict']} than its twin"
+        if transfer["verdict"] != "same"
+        else "; the same as its twin"
+    )
 
 
 def _number(value: Mapping[str, Any]) -> str:

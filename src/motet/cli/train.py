@@ -10,7 +10,8 @@ def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A configuration, such as motet.yaml.")],
     run: Annotated[Path | None, typer.Option(help="The run folder; without it runs/NAME.")] = None,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="a.b=c", help="Change a setting; may be given several times.")
+        list[str] | None,
+        typer.Option("--set", metavar="a.b=c", help="Change a setting; may be given several times."),
     ] = None,
 ) -> None:
     """Train one model for every task, beside its twins and baselines; goes on where it was stopped."""

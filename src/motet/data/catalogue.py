@@ -1,7 +1,7 @@
 """The catalogue as arrays: every item that the files or the log name, under a dense number.
 
-Number 0 is "no item or an unknown one". Numbers follow a seeded hash of the ids, so that neither the order of a file nor the
-size of an id can leak. Shapes: I numbers (0 included), J code slots, V numbers.
+Number 0 is "no item or an unknown one". Numbers follow a seeded hash of the ids, so that neither the order
+of a file nor the size of an id can leak. Shapes: I numbers (0 included), J code slots, V numbers.
 """
 
 import hashlib
@@ -37,7 +37,9 @@ class Catalogue:
         """Dense numbers ``(N,)`` int32 of ids; 0 for an id that the catalogue lacks."""
         table = pl.DataFrame({"id": self.ids, "number": np.arange(1, len(self), dtype=np.int32)})
         wanted = ids.cast(self.ids.dtype, strict=False).to_frame("id")
-        return wanted.join(table, on="id", how="left", maintain_order="left")["number"].fill_null(0).to_numpy()
+        return (
+            wanted.join(table, on="id", how="left", maintain_order="left")["number"].fill_null(0).to_numpy()
+        )
 
 
 def shuffled_ids(ids: pl.Series, seed: int) -> pl.Series:
@@ -75,10 +77,16 @@ def build_catalogue(tables: Tables, event_items: pl.Series, trained_items: pl.Se
 
 
 def _assemble(
-    frame: pl.DataFrame, ids: pl.Series, encoding: Encoding, features: tuple[Feature, ...], trained: np.ndarray
+    frame: pl.DataFrame,
+    ids: pl.Series,
+    encoding: Encoding,
+    features: tuple[Feature, ...],
+    trained: np.ndarray,
 ) -> Catalogue:
     code, number = encoding.encode(frame)
-    kind = frame["@kind"].fill_null("item") if "@kind" in frame.columns else pl.Series(["item"] * frame.height)
+    kind = (
+        frame["@kind"].fill_null("item") if "@kind" in frame.columns else pl.Series(["item"] * frame.height)
+    )
     kinds = sorted(kind.unique().to_list())
     place = {name: index for index, name in enumerate(kinds)}
     time = frame["@time"].fill_null(-1).to_numpy() if "@time" in frame.columns else np.full(frame.height, -1)

@@ -1,4 +1,4 @@
-"""What a clock tells when a question is asked: the gap since the last event, the hour, the day, the age of the item.
+"""What a clock tells when a question is asked: the gap, the hour, the day, the age of the item.
 
 Shapes: Q rows.
 """
@@ -10,7 +10,9 @@ _HOUR = 3_600_000.0
 _DAY = 24 * _HOUR
 
 
-def clock_features(time_Q: np.ndarray, last_Q: np.ndarray, item_time_Q: np.ndarray, seen_Q: np.ndarray) -> np.ndarray:
+def clock_features(
+    time_Q: np.ndarray, last_Q: np.ndarray, item_time_Q: np.ndarray, seen_Q: np.ndarray
+) -> np.ndarray:
     """Features of a request, all of about unit size.
 
     Args:

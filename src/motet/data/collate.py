@@ -34,7 +34,9 @@ class Collator:
         state_BP = plan.state_Q[query_BP] * (row_BP >= 0)
         user_B = plan.user_W[windows]
         time_BL = log.time_N[place_BL]
-        last_BP = np.take_along_axis(np.concatenate([np.full((len(windows), 1), -1), time_BL], 1), state_BP, 1)
+        last_BP = np.take_along_axis(
+            np.concatenate([np.full((len(windows), 1), -1), time_BL], 1), state_BP, 1
+        )
         item_BP = np.where(row_BP >= 0, log.item_N[place_BP], 0)
         clock_BPV = clock_features(log.time_N[place_BP], last_BP, self.item_time_I[item_BP], state_BP)
         number_BPV = np.concatenate([log.request_number_NV[place_BP], clock_BPV], -1)
@@ -57,7 +59,10 @@ class Collator:
             counter_BPC=_tensor(
                 np.zeros((*row_BP.shape, 0)) if counters is None else counters[place_BP], np.float32
             ),
-            label={name: _tensor(np.where(row_BP >= 0, y[place_BP], np.nan), np.float32) for name, y in log.label.items()},
+            label={
+                name: _tensor(np.where(row_BP >= 0, y[place_BP], np.nan), np.float32)
+                for name, y in log.label.items()
+            },
             positive={name: _tensor((row_BP >= 0) & y[place_BP], bool) for name, y in log.positive.items()},
         )
 

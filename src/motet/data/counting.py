@@ -1,7 +1,7 @@
-"""Which counters a log gets, and their values for every row: what is declared in the configuration, applied to timelines.
+"""Which counters a log gets, and their values for every row.
 
-Counters of training rows are computed from training rows alone; those of validation and test rows from all that may be
-seen by then. Shapes: N rows, K kinds of key, M targets, F features.
+Counters of training rows are computed from training rows alone; those of validation and test rows from all
+that may be seen by then. Shapes: N rows, K kinds of key, M targets, F features.
 """
 
 from dataclasses import dataclass
@@ -50,7 +50,10 @@ def counter_input(
         keys |= {f"item*{name}": _cross(item_N, key_N) for name, key_N in surfaces.items()}
     targets = {name: label_N for name, label_N in log.label.items() if np.isfinite(label_N).any()}
     plan = CounterPlan(
-        tuple(keys), tuple(targets), tuple(milliseconds(each) for each in settings.half_lives), settings.smoothing
+        tuple(keys),
+        tuple(targets),
+        tuple(milliseconds(each) for each in settings.half_lives),
+        settings.smoothing,
     )
     values = list(targets.values())
     empty = np.zeros((0, len(log)), np.float32)
@@ -103,7 +106,9 @@ def _run(source: CounterInput, log: Timelines, rows_N: np.ndarray, asof_N: np.nd
     return Counters(source.plan).run(key_KN, time_N, asof_N[rows_N], target_MN)
 
 
-def _pick(source: CounterInput, log: Timelines, rows_N: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _pick(
+    source: CounterInput, log: Timelines, rows_N: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return source.key_KN[:, rows_N], log.time_N[rows_N], source.target_MN[:, rows_N]
 
 
@@ -113,7 +118,7 @@ def _after(asof_N: np.ndarray, past_N: np.ndarray) -> np.ndarray:
 
 
 def _code_columns(encoding: Encoding, code_NJ: np.ndarray, counted: set[str]) -> dict[str, np.ndarray]:
-    """One dense key a row for each counted categorical column; several values of a cell are one key together."""
+    """One dense key a row for each counted column; several values of a cell are one key together."""
     out: dict[str, np.ndarray] = {}
     begin = 0
     for column in encoding.categories:
@@ -121,7 +126,11 @@ def _code_columns(encoding: Encoding, code_NJ: np.ndarray, counted: set[str]) ->
         begin += column.slots
         if column.name in counted:
             known = code[:, 0] > column.offset  # the offset itself means "missing"
-            key = code[:, 0].astype(np.int64) if column.slots == 1 else np.unique(code, axis=0, return_inverse=True)[1]
+            key = (
+                code[:, 0].astype(np.int64)
+                if column.slots == 1
+                else np.unique(code, axis=0, return_inverse=True)[1]
+            )
             out[column.name] = np.where(known, key.reshape(-1), -1).astype(np.int64)
     return out
 

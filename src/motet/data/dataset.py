@@ -1,6 +1,7 @@
 """Dataset: catalogue and timelines as arrays, with the fitted encodings that made them.
 
-`prepare` learns the encodings from the training rows; `reopen` reads files again with the encodings of a trained model.
+`prepare` learns the encodings from the training rows; `reopen` reads files again with the encodings of a
+trained model.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,9 @@ from motet.data.timelines import TEST, TRAIN, VALID, Timelines, asked_before, mo
 from motet.data.vocabulary import Encoding, fit_encoding
 
 FEW_VALUES = 20  # a value column with at most so many different values is read as a category
-REPEATS_FROM = 0.01  # share of events on an item the user already had, from which items are said to come again
+REPEATS_FROM = (
+    0.01  # share of events on an item the user already had, from which items are said to come again
+)
 
 
 @dataclass(frozen=True)
@@ -59,14 +62,20 @@ def prepare(tables: Tables, config: Config) -> Dataset:
     events, parts = _ordered(tables, config)
     train_N = np.logical_and.reduce([part == TRAIN for part in parts.values()])
     train = events.filter(pl.Series(train_N))
-    catalogue = build_catalogue(tables, events["@item"].unique(), train["@item"].unique(), config.training.seed)
+    catalogue = build_catalogue(
+        tables, events["@item"].unique(), train["@item"].unique(), config.training.seed
+    )
     features = _event_features(tables, events)
     once, said = _seen_once(train, config)
     encodings = Encodings(
         event=fit_encoding(events, features, train_N),
         request=fit_encoding(events, tables.roles.context, train_N),
         user=fit_encoding(_user_frame(tables, events), tables.roles.user),
-        classes={task.name: _classes(train[f"label:{task.name}"]) for task in config.tasks if isinstance(task, Multiclass)},
+        classes={
+            task.name: _classes(train[f"label:{task.name}"])
+            for task in config.tasks
+            if isinstance(task, Multiclass)
+        },
         seen_once=once,
     )
     log = _timelines(tables, events, config.tasks, parts, catalogue, encodings)
@@ -83,17 +92,23 @@ def reopen(
         config: Of the trained model.
         items: Its catalogue.
         encodings: Its encodings.
-        rows: Questions about users and items (canonical columns and context columns) to put among the events, or None.
+        rows: Questions about users and items (canonical columns and context columns) to put among the
+            events, or None.
 
     Returns:
-        The dataset (every row a training row of every task when there are questions), and for each question its place in the log.
+        The dataset (with questions every row trains, for there is no split), and each question's place in
+        the log.
     """
     if rows is None:
         events, parts = _ordered(tables, config)
-        return Dataset(items, _timelines(tables, events, config.tasks, parts, items, encodings), encodings, []), np.zeros(0, int)
+        return Dataset(
+            items, _timelines(tables, events, config.tasks, parts, items, encodings), encodings, []
+        ), np.zeros(0, int)
     events = tables.events.collect(engine="streaming").with_columns(pl.lit(-1, pl.Int64).alias("@question"))
     asked = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("@question"))
-    asked = asked.cast({name: events.schema[name] for name in asked.columns if name in events.columns}, strict=False)
+    asked = asked.cast(
+        {name: events.schema[name] for name in asked.columns if name in events.columns}, strict=False
+    )
     both = materialise_order(pl.concat([events, asked], how="diagonal"), config.training.seed)
     both = label_columns(both, config.tasks, None)
     parts = {task.name: np.zeros(both.height, np.int8) for task in config.tasks}
@@ -121,7 +136,7 @@ def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np
 
 
 def _eligible(events: pl.DataFrame, tasks: Sequence[Task]) -> pl.Series | None:
-    """Rows that some task can be asked about: positives of next_item tasks, or labelled rows when there are none."""
+    """Rows that some task can be asked about: positives of next_item, or else labelled rows."""
     positives = [events[f"positive:{task.name}"] for task in tasks if isinstance(task, NextItem)]
     labels = [events[f"label:{task.name}"].is_not_null() for task in tasks if is_row_task(task)]
     chosen = positives or labels
@@ -133,7 +148,7 @@ def _windowed(task: Task) -> bool:
 
 
 def cut_times(events: pl.DataFrame, part_N: np.ndarray) -> np.ndarray:
-    """When the next part of the user's own timeline begins, ``(N,)`` int64 ms; the end of the log after the last part.
+    """When the next part of the user's timeline begins, ``(N,)`` int64 ms; after the last part the log's end.
 
     A label that looks ahead must not look past it.
     """
@@ -194,7 +209,11 @@ def _timelines(
     user_N = np.repeat(np.arange(len(lengths)), lengths)
     item_N = catalogue.numbers(events["@item"])
     moment_N = moment_starts(user_N, events["@moment"].to_numpy())
-    positive = {t.name: events[f"positive:{t.name}"].fill_null(False).to_numpy() for t in tasks if isinstance(t, NextItem)}
+    positive = {
+        t.name: events[f"positive:{t.name}"].fill_null(False).to_numpy()
+        for t in tasks
+        if isinstance(t, NextItem)
+    }
     positive = {name: mask & (item_N > 0) for name, mask in positive.items()}
     any_positive = np.logical_or.reduce(list(positive.values())) if positive else np.ones(len(item_N), bool)
     event_code, event_number = encodings.event.encode(events)
@@ -226,6 +245,15 @@ def _label(events: pl.DataFrame, task: Task, classes: dict[str, tuple[str, ...]]
     column = events[f"label:{task.name}"]
     if isinstance(task, Multiclass):
         place = {name: float(index) for index, name in enumerate(classes[task.name])}
-        return column.cast(pl.String).replace_strict(place, default=None, return_dtype=pl.Float64).to_numpy().astype(np.float32)
+        return (
+            column.cast(pl.String)
+            .replace_strict(place, default=None, return_dtype=pl.Float64)
+            .to_numpy()
+            .astype(np.float32)
+        )
     label_N = column.cast(pl.Float64).to_numpy().astype(np.float32)
-    return np.log1p(np.maximum(label_N, 0)) if isinstance(task, Regression) and task.transform == "log1p" else label_N
+    return (
+        np.log1p(np.maximum(label_N, 0))
+        if isinstance(task, Regression) and task.transform == "log1p"
+        else label_N
+    )

@@ -1,7 +1,8 @@
 """Requests: which rows are scored, and what each of them may see.
 
-A plan cuts timelines into windows of at most `length` events and hangs every row on the window from which it is scored. The
-window of a row depends on nothing but how many events the row may see, so that what comes later can never move it.
+A plan cuts timelines into windows of at most `length` events and hangs every row on the window from which
+it is scored. The window of a row depends on nothing but how many events the row may see, so that what comes
+later can never move it.
 Shapes: H visible events, Q rows, W windows.
 """
 
@@ -25,24 +26,33 @@ class Plan:
     state_Q: np.ndarray  # int64, how many events of its window a row sees
     ask_Q: np.ndarray  # int64, the same for `next_item`; -1 when that lies before the window
     first_Q: np.ndarray  # int64, the user's first visible event (a place in visible_H)
-    known_Q: np.ndarray  # int64, how many visible events of the user precede the asking, outside the window too
+    known_Q: (
+        np.ndarray
+    )  # int64, how many visible events of the user precede the asking, outside the window too
 
     def __len__(self) -> int:
         return len(self.user_W)
 
 
 def plan_requests(
-    log: Timelines, visible_N: np.ndarray, row_N: np.ndarray, length: int, *, stride: int | None = None, shift: int = 0
+    log: Timelines,
+    visible_N: np.ndarray,
+    row_N: np.ndarray,
+    length: int,
+    *,
+    stride: int | None = None,
+    shift: int = 0,
 ) -> Plan:
     """Plan the scoring of rows.
 
     Args:
         log: The timelines.
-        visible_N: Boolean ``(N,)``: events that may be read. A row sees the visible events of moments before its own.
+        visible_N: Boolean ``(N,)``: events that may be read. A row sees the visible events of moments
+            before its own.
         row_N: Boolean ``(N,)``: rows to score.
         length: Most events in a window.
-        stride: How far apart windows begin; a row sees at least ``length - stride + 1`` events where there are so many.
-            Null: an eighth of the length.
+        stride: How far apart windows begin; a row sees at least ``length - stride + 1`` events where there
+            are so many. Null: an eighth of the length.
         shift: Moves the windows' borders, ``0 <= shift < stride``; training draws it anew each epoch.
     """
     stride = stride or max(1, length // 8)

@@ -21,7 +21,9 @@ class Timelines:
     item_N: np.ndarray  # int32 item numbers
     time_N: np.ndarray  # int64 ms; zeros when the log has no time
     timed: bool
-    moment_N: np.ndarray  # int64, place of the first event of the row's moment: what lies before it is visible
+    moment_N: (
+        np.ndarray
+    )  # int64, place of the first event of the row's moment: what lies before it is visible
     ask_N: np.ndarray  # int64, place before which `next_item` asks for the row's item (see `asked_before`)
     event_code_NJ: np.ndarray  # int32, all columns of an event that later states may see
     event_number_NV: np.ndarray  # float32
@@ -61,11 +63,14 @@ def moment_starts(user_N: np.ndarray, moment_N: np.ndarray) -> np.ndarray:
     return starts[np.cumsum(new) - 1].astype(np.int64)
 
 
-def asked_before(user_N: np.ndarray, item_N: np.ndarray, moment_N: np.ndarray, positive_N: np.ndarray) -> np.ndarray:
+def asked_before(
+    user_N: np.ndarray, item_N: np.ndarray, moment_N: np.ndarray, positive_N: np.ndarray
+) -> np.ndarray:
     """Where `next_item` stands when it is asked for a row's item, ``(N,)`` int64.
 
-    A log may show an item (an impression) before it is clicked. A state that has seen the impression could just copy it.
-    So a positive row is asked for before the first event of the same item that follows the user's last positive moment.
+    A log may show an item (an impression) before it is clicked. A state that has seen the impression could
+    just copy it. So a positive row is asked for before the first event of the same item that follows the
+    user's last positive moment.
 
     Args:
         user_N: User of each row.

@@ -1,7 +1,7 @@
-"""Fitted encodings: from a person's ids, categories and numbers to dense numbers, learned on training rows only.
+"""Fitted encodings: from categories and numbers to dense numbers, learned on training rows only.
 
-Categories of one table (items, users, events, requests) share one range of codes: 0 is an empty slot; each feature then has
-one code for "missing", one for "unknown" and one for every value met in training.
+Categories of one table (items, users, events, requests) share one range of codes: 0 is an empty slot; each
+feature then has one code for "missing", one for "unknown" and one for every value met in training.
 Shapes: N rows, J code slots, V numbers.
 """
 
@@ -37,7 +37,11 @@ class Categories:
         """Codes ``(N, slots)`` int32."""
         codes = pl.DataFrame({"value": self.values, "code": np.arange(len(self.values), dtype=np.int32)})
         if not self.many:
-            found = column.cast(pl.String).to_frame("value").join(codes, on="value", how="left", maintain_order="left")
+            found = (
+                column.cast(pl.String)
+                .to_frame("value")
+                .join(codes, on="value", how="left", maintain_order="left")
+            )
             code = found["code"].fill_null(-1).to_numpy() + FIRST
             code = np.where(code < FIRST, UNKNOWN, code)
             code[column.is_null().to_numpy()] = MISSING
@@ -109,10 +113,14 @@ class Encoding:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> Self:
         """The inverse of `to_json`."""
-        return cls([Categories(**each) for each in raw["categories"]], [Numbers(**each) for each in raw["numbers"]])
+        return cls(
+            [Categories(**each) for each in raw["categories"]], [Numbers(**each) for each in raw["numbers"]]
+        )
 
 
-def fit_encoding(frame: pl.DataFrame, features: tuple[Feature, ...], train: np.ndarray | None = None) -> Encoding:
+def fit_encoding(
+    frame: pl.DataFrame, features: tuple[Feature, ...], train: np.ndarray | None = None
+) -> Encoding:
     """Learn values, means and deviations from the training rows of a table.
 
     Args:

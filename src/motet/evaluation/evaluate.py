@@ -72,7 +72,10 @@ class Examiner:
         random = np.random.default_rng(0)
         records = self.examine(model, VALID, lists=False)
         return {
-            task: {name: np.nan if m["value"] is None else m["value"] for name, m in record.metrics([10], 0, 0.95, random).items()}
+            task: {
+                name: np.nan if m["value"] is None else m["value"]
+                for name, m in record.metrics([10], 0, 0.95, random).items()
+            }
             for task, record in records.items()
         }
 
@@ -86,7 +89,9 @@ class Examiner:
         wanted = next((getattr(each, "items", None) for each in self.config.tasks if each.name == task), None)
         return catalogue.kind_I >= 0 if wanted is None else catalogue.kind_I == catalogue.kinds.index(wanted)
 
-    def ranking_record(self, ranked: Ranked, view: View, task: str, part: int, *, lists: bool = True) -> Predictions:
+    def ranking_record(
+        self, ranked: Ranked, view: View, task: str, part: int, *, lists: bool = True
+    ) -> Predictions:
         """A record of ranks with its slices, and with the lists themselves when they are to be measured."""
         trained_T = self.dataset.catalogue.trained_I[ranked.target_T]
         cold_Q = np.bincount(ranked.query_T, ~trained_T, len(ranked.user_Q)) > 0
@@ -103,8 +108,9 @@ class Examiner:
         assert kind != "next_item"
         seen_R = scored.row_R - log.offset_U[scored.user_R]
         item_R = log.item_N[scored.row_R]
+        known_R = catalogue.trained_I[item_R]
         slices = {"short history": seen_R <= SHORT, "long history": seen_R > SHORT,
-                  "cold items": ~catalogue.trained_I[item_R], "known items": catalogue.trained_I[item_R]}  # fmt: skip
+                  "cold items": ~known_R, "known items": known_R}  # fmt: skip
         slices |= self._kind_slices(item_R, np.arange(len(item_R)), len(item_R))
         said_R = scored.prediction_R
         if kind == "multiclass" and said_R.ndim == 2:
@@ -117,7 +123,8 @@ class Examiner:
             return {}
         kind_T = catalogue.kind_I[item_T]
         return {
-            f"kind {name}": np.bincount(query_T, kind_T == place, size) > 0 for place, name in enumerate(catalogue.kinds)
+            f"kind {name}": np.bincount(query_T, kind_T == place, size) > 0
+            for place, name in enumerate(catalogue.kinds)
         }
 
     def _lists(self, ranked: Ranked, view: View, task: str, part: int) -> Lists:

@@ -1,10 +1,8 @@
-"""Baselines of a run: popularity, item to item and EASE for tasks that rank, damped means for tasks that score rows."""
+"""Baselines of a run: what each ranks or predicts on the same questions as the model."""
 
 from collections.abc import Callable
 
-import numpy as np
-
-from motet.data.timelines import TRAIN, VALID
+from motet.data.timelines import VALID
 from motet.evaluation.baselines import Popularity, RankingBaseline
 from motet.evaluation.baselines_ease import fit_best, too_large
 from motet.evaluation.baselines_neighbours import ItemToItem
@@ -35,7 +33,9 @@ def opponents(
                     statements.append(reason)
                     continue
                 say(f"baseline {name} for {task.name}")
-                out[name][task.name] = examiner.examine_baseline(_fitted(examiner, name, task.name), task.name, part)
+                out[name][task.name] = examiner.examine_baseline(
+                    _fitted(examiner, name, task.name), task.name, part
+                )
     return {name: records for name, records in out.items() if records}, sorted(set(statements))
 
 

@@ -11,7 +11,9 @@ from motet.metrics.calibration import reliability
 BINS = 10
 
 
-def plots(records: Mapping[str, Predictions], histories: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+def plots(
+    records: Mapping[str, Predictions], histories: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> dict[str, Any]:
     """The part `plots` of metrics.json.
 
     Args:
@@ -40,7 +42,7 @@ def calibration_points(record: RowPredictions) -> list[dict[str, float]]:
 
 
 def popularity_points(record: RankingPredictions) -> list[dict[str, float]]:
-    """Share of the catalogue's training events and of the recommendations in each tenth of the items by popularity."""
+    """Share of training events and of recommendations in each tenth of the items by popularity."""
     assert record.lists is not None
     count_I = record.lists.catalogue.count_I[1:]
     order = np.argsort(-count_I, kind="stable")

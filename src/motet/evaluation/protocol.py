@@ -1,6 +1,7 @@
 """The protocol of an evaluation: which rows are scored, what they may see, and who ranks what.
 
-The same view is handed to the model, to its twins and to the baselines. Shapes: N rows of the log, C counters.
+The same view is handed to the model, to its twins and to the baselines. Shapes: N rows of the log, C
+counters.
 """
 
 from collections.abc import Sequence
@@ -24,7 +25,7 @@ class View:
     counter_NC: np.ndarray | None = None  # standardised
 
     def visible(self, part: int) -> np.ndarray:
-        """Events that rows of a part may see, boolean ``(N,)``: earlier parts, and in a rolling history the part itself.
+        """Events that rows of a part may see, boolean ``(N,)``: earlier parts; rolling: the part too.
 
         Rows that no part uses (cold items and users) are visible: they never train, but they did happen.
         """

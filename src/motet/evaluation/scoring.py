@@ -1,4 +1,4 @@
-"""What a model says about the rows of a view: ranks of the right items among the whole catalogue, and predictions.
+"""What a model says about the rows of a view: ranks among the whole catalogue, and predictions.
 
 Shapes: Q queries, T targets, R rows, I items, K places of a list.
 """
@@ -47,7 +47,7 @@ class Scored:
 
 @dataclass(frozen=True)
 class Questions:
-    """Queries of a `next_item` task in a view: one a row (rolling), or one a user with several right items (frozen)."""
+    """Queries of a `next_item` task: one a row (rolling), or one a user with several targets (frozen)."""
 
     plan: Plan
     query_Q: np.ndarray  # places in the plan
@@ -66,12 +66,19 @@ def questions(dataset: Dataset, view: View, task: str, part: int, length: int) -
     if view.history == "rolling":
         return Questions(plan, place_Q, target, place_Q, user_Q)
     users, first, query_T = np.unique(user_Q, return_index=True, return_inverse=True)
-    pair_2T = np.unique(np.stack([query_T.reshape(-1), target]), axis=1)  # an item bought twice is one right answer
+    pair_2T = np.unique(
+        np.stack([query_T.reshape(-1), target]), axis=1
+    )  # an item bought twice is one right answer
     return Questions(plan, first, pair_2T[1], pair_2T[0], users)
 
 
 def rank(
-    asked: Questions, dataset: Dataset, task: str, score: Callable[[np.ndarray], np.ndarray], k: int, allowed_I: np.ndarray
+    asked: Questions,
+    dataset: Dataset,
+    task: str,
+    score: Callable[[np.ndarray], np.ndarray],
+    k: int,
+    allowed_I: np.ndarray,
 ) -> Ranked:
     """Rank the whole catalogue for every query.
 

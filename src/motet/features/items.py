@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.features.columns import ColumnEncoder
+from motet.nn.dropout import Dropout
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class ItemContent:
 class ItemEncoder(nn.Module):
     """Item vector = projected text + id embedding + features + projected ready-made vectors.
 
-    In training the ids of some items are hidden, the same for a whole step and so on the input and the output side alike
-    (`id_dropout`); an item that was never seen then works from its content alone.
+    In training the ids of some items are hidden, the same for a whole step and so on the input and the
+    output side alike (`id_dropout`); an item that was never seen then works from its content alone.
 
     Args:
         content: What is known of the items.
@@ -44,8 +45,10 @@ class ItemEncoder(nn.Module):
         self.columns = ColumnEncoder(codes, content.number_IV.shape[1], width)
         self.ids = nn.Embedding(ids, width, padding_idx=0) if ids > 1 else None
         self.text = None if content.text_IT is None else nn.Linear(content.text_IT.shape[1], width)
-        self.projections = nn.ModuleDict({name: nn.Linear(v.shape[1], width) for name, v in content.vectors.items()})
-        self.dropout = nn.Dropout(dropout)
+        self.projections = nn.ModuleDict(
+            {name: nn.Linear(v.shape[1], width) for name, v in content.vectors.items()}
+        )
+        self.dropout = Dropout(dropout)
         self.id_dropout = id_dropout
         self.width = width
         if self.ids is not None:

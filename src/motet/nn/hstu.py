@@ -1,4 +1,6 @@
-"""The block of HSTU: attention without a softmax, gated (Zhai et al., ICML 2024, arXiv:2402.17152, equations 1 to 3).
+"""The block of HSTU: attention without a softmax, gated.
+
+Source: Zhai et al., ICML 2024, arXiv:2402.17152, equations 1 to 3.
 
 U, V, Q, K = split(SiLU(f1(X)));  A = SiLU(Q K^T + bias) / S;  Y = f2(norm(A V) * U).
 Shapes: B timelines, S states, D width, H heads.
@@ -7,6 +9,8 @@ Shapes: B timelines, S states, D width, H heads.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from motet.nn.dropout import Dropout
 
 
 class HSTUBlock(nn.Module):
@@ -19,7 +23,7 @@ class HSTUBlock(nn.Module):
         self.into = nn.Linear(width, 4 * width)
         self.norm_mixed = nn.LayerNorm(width)
         self.out = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BSD: Tensor, bias_BHSS: Tensor | None) -> Tensor:
         """Map ``(B, S, D)`` to ``(B, S, D)``; ``bias_BHSS`` holds -inf where a key is out of sight."""

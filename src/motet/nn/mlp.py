@@ -1,10 +1,13 @@
 """Feed-forward parts: a plain stack and the gated layer of a transformer block."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from motet.nn.dropout import Dropout
 
 
 class MLP(nn.Module):
@@ -18,8 +21,8 @@ class MLP(nn.Module):
     def __init__(self, widths: Sequence[int], dropout: float) -> None:
         super().__init__()
         parts: list[nn.Module] = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
-            parts += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU(), nn.Dropout(dropout)]
+        for before, after in pairwise(widths):
+            parts += [nn.Linear(before, after), nn.LayerNorm(after), nn.GELU(), Dropout(dropout)]
         self.layers = nn.Sequential(*parts)
         self.width = widths[-1]
 
@@ -32,13 +35,15 @@ class MLP(nn.Module):
 class FeedForward(nn.Module):
     """The second half of a transformer block: SwiGLU (Shazeer 2020, arXiv:2002.05202) or GELU."""
 
-    def __init__(self, width: int, expansion: float, activation: Literal["swiglu", "gelu"], dropout: float) -> None:
+    def __init__(
+        self, width: int, expansion: float, activation: Literal["swiglu", "gelu"], dropout: float
+    ) -> None:
         super().__init__()
         hidden = int(width * expansion)
         self.gated = activation == "swiglu"
         self.into = nn.Linear(width, 2 * hidden if self.gated else hidden)
         self.out = nn.Linear(hidden, width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BSD: Tensor) -> Tensor:
         """Map ``(B, S, D)`` to ``(B, S, D)``."""

@@ -1,8 +1,8 @@
 """Relative bias of attention: how far apart two events lie, in places and in time.
 
-One learned number a head for every distance in places (Raffel et al. 2020, arXiv:1910.10683, without buckets), and for
-time a learned mixture of exponential decays with half-lives from a minute to a quarter (in the spirit of the time bias of
-HSTU, Zhai et al., ICML 2024, arXiv:2402.17152, but smooth).
+One learned number a head for every distance in places (Raffel et al. 2020, arXiv:1910.10683, without
+buckets), and for time a learned mixture of exponential decays with half-lives from a minute to a quarter
+(in the spirit of the time bias of HSTU, Zhai et al., ICML 2024, arXiv:2402.17152, but smooth).
 Shapes: B timelines, S states, H heads, K decays.
 """
 

@@ -28,7 +28,9 @@ class TargetAttention(nn.Module):
             event_BLD: Event tokens.
             visible_BP: How many events a candidate may see, int64.
         """
-        score = self.query(candidate_BPD) @ self.key(event_BLD).transpose(1, 2) * candidate_BPD.shape[-1] ** -0.5
+        score = (
+            self.query(candidate_BPD) @ self.key(event_BLD).transpose(1, 2) * candidate_BPD.shape[-1] ** -0.5
+        )
         place_L = torch.arange(event_BLD.shape[1], device=event_BLD.device)
         hidden = place_L >= visible_BP[..., None]
         weight = torch.softmax(score.masked_fill(hidden, -1e9), -1).masked_fill(hidden, 0.0)

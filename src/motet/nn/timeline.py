@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from motet.nn.dropout import Dropout
 from motet.nn.relative import RelativeBias
 
 
@@ -28,7 +29,7 @@ class TimelineEncoder(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.bias = bias
         self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, token_BSD: Tensor, time_BS: Tensor | None) -> Tensor:
         """Encode the tokens.

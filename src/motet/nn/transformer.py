@@ -1,4 +1,6 @@
-"""A causal transformer block, pre-norm, with relative bias (Vaswani et al. 2017; Xiong et al. 2020, arXiv:2002.04745).
+"""A causal transformer block, pre-norm, with relative bias.
+
+Source: Vaswani et al. 2017, arXiv:1706.03762; Xiong et al. 2020, arXiv:2002.04745.
 
 Shapes: B timelines, S states, D width, H heads, E width of a head.
 """
@@ -6,9 +8,9 @@ Shapes: B timelines, S states, D width, H heads, E width of a head.
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motet.nn.dropout import Dropout
 from motet.nn.mlp import FeedForward
 
 
@@ -20,7 +22,7 @@ class CausalAttention(nn.Module):
         self.heads = heads
         self.qkv = nn.Linear(width, 3 * width)
         self.out = nn.Linear(width, width)
-        self.dropout = dropout
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BSD: Tensor, bias_BHSS: Tensor | None) -> Tensor:
         """Mix ``(B, S, D)`` along S; ``bias_BHSS`` holds -inf where a key is out of sight."""
@@ -29,7 +31,7 @@ class CausalAttention(nn.Module):
         score_BHSS = (q * (D // self.heads) ** -0.5) @ k.transpose(-1, -2)
         if bias_BHSS is not None:
             score_BHSS = score_BHSS + bias_BHSS
-        weight = F.dropout(torch.softmax(score_BHSS, dim=-1), self.dropout, self.training)
+        weight = self.dropout(torch.softmax(score_BHSS, dim=-1))
         out: Tensor = self.out((weight @ v).transpose(1, 2).reshape(B, S, D))
         return out
 
@@ -45,7 +47,7 @@ class TransformerBlock(nn.Module):
         self.attention = CausalAttention(width, heads, dropout)
         self.norm_feed = nn.LayerNorm(width)
         self.feed = FeedForward(width, expansion, activation, dropout)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x_BSD: Tensor, bias_BHSS: Tensor | None) -> Tensor:
         """Map ``(B, S, D)`` to ``(B, S, D)``."""

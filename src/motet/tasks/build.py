@@ -19,7 +19,7 @@ AnyRowHead = BinaryHead | RegressionHead | MulticlassHead
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What training rows say about a task; saved with the model, so that it can be built again without the log."""
+    """What training rows say about a task; saved with the model, to build it again without the log."""
 
     mean: float = 0.0  # of the labels; the rate of a binary task
     deviation: float = 1.0
@@ -39,7 +39,13 @@ def task_facts(task: Task, label_N: np.ndarray, classes: tuple[str, ...] = ()) -
 
 
 def build_head(
-    task: Task, facts: TaskFacts, scoring: Scoring, width: int, shared: int, allowed_I: Tensor, trained_I: Tensor
+    task: Task,
+    facts: TaskFacts,
+    scoring: Scoring,
+    width: int,
+    shared: int,
+    allowed_I: Tensor,
+    trained_I: Tensor,
 ) -> nn.Module:
     """The head of a task.
 

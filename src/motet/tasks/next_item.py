@@ -1,7 +1,8 @@
 """next_item: which items next, out of a whole catalogue.
 
-A state becomes a query; items are compared with it by cosine (with a learned temperature) or by dot product; the loss is a
-softmax over all items that training has met. Retrieval at serving time uses the same query and the same item vectors.
+A state becomes a query; items are compared with it by cosine (with a learned temperature) or by dot
+product; the loss is a softmax over all items that training has met. Retrieval at serving time uses the same
+query and the same item vectors.
 Shapes: R rows, I items, K trained items, D width, N pairs of a row and an item it has seen.
 """
 
@@ -11,6 +12,8 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from motet.nn.softmax import Softmax, catalogue_cross_entropy
 
 
 class NextItemHead(nn.Module):
@@ -54,10 +57,12 @@ class NextItemHead(nn.Module):
         self.register_buffer("item_K", item_K, persistent=False)
         self.register_buffer("column_I", column_I, persistent=False)
 
-    def queries(self, state_RD: Tensor) -> Tensor:
-        """Queries ``(R, D)``; their dot product with `keys` is the score."""
+    def queries(self, state_RD: Tensor, *, scaled: bool = True) -> Tensor:
+        """Queries ``(R, D)``; scaled, their dot product with `keys` is the score."""
         query = self.query(state_RD)
-        return F.normalize(query, dim=-1) * self.log_scale.exp() if self.cosine else query
+        if self.cosine:
+            query = F.normalize(query, dim=-1)
+        return query * self.log_scale.exp() if scaled else query
 
     def keys(self, item_ID: Tensor) -> Tensor:
         """Keys ``(I, D)``."""
@@ -74,20 +79,24 @@ class NextItemHead(nn.Module):
         """
         column_I: Tensor = self.get_buffer("column_I")
         keep_R = column_I[target_R] >= 0
-        target = column_I[target_R][keep_R]
-        query = self.queries(state_RD[keep_R])
-        key = self.keys(item_ID[self.get_buffer("item_K")])
-        logits = query @ key.T
-        if seen_2N is not None:
-            logits = self._without_seen(logits, target, keep_R, seen_2N)
-        if len(target) == 0:
-            return logits.sum() * 0.0
-        return F.cross_entropy(logits, target, label_smoothing=self.label_smoothing) / self.scale
+        query_RD, key_KD = (
+            self.queries(state_RD[keep_R], scaled=False),
+            self.keys(item_ID[self.get_buffer("item_K")]),
+        )
+        settings = Softmax(self.label_smoothing, "bf16" if torch.is_autocast_enabled("cpu") else "fp32")
+        loss = catalogue_cross_entropy(
+            query_RD,
+            key_KD,
+            column_I[target_R][keep_R],
+            scale=self.log_scale.exp(),
+            banned=None if seen_2N is None else self._banned(keep_R, seen_2N),
+            settings=settings,
+        )
+        return loss / self.scale
 
-    def _without_seen(self, logits: Tensor, target: Tensor, keep_R: Tensor, seen_2N: Tensor) -> Tensor:
+    def _banned(self, keep_R: Tensor, seen_2N: Tensor) -> tuple[Tensor, Tensor]:
+        """The seen pairs among the rows that are kept and the items of the softmax."""
         place_R = torch.cumsum(keep_R, 0) - 1
         row_N, column_N = seen_2N[0], self.get_buffer("column_I")[seen_2N[1]]
-        real = keep_R[row_N] & (column_N >= 0)
-        row_N, column_N = place_R[row_N[real]], column_N[real]
-        other = target[row_N] != column_N
-        return logits.index_put((row_N[other], column_N[other]), logits.new_tensor(-1e4))
+        real_N = keep_R[row_N] & (column_N >= 0)
+        return place_R[row_N[real_N]], column_N[real_N]

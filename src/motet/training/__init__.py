@@ -1,0 +1,1 @@
+"""Training: the loop, the optimiser, balance of losses, checkpoints."""

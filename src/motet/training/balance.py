@@ -1,4 +1,4 @@
-"""Balance: from the losses of all tasks to one number to minimise. Behaviour that is passed to the loop, not inherited.
+"""Balance: from the losses of all tasks to one number to minimise.
 
 Losses come normalised: a predictor that knows only the training mean has about 1 (see `motet.tasks`).
 """
@@ -28,7 +28,8 @@ class FixedBalance(nn.Module):
 class UncertaintyBalance(nn.Module):
     """Weights learned as each task's noise (Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115).
 
-    With s = log of the variance, the sum is over ``weight * (exp(-s) * loss + s) / 2``; at the optimum s is the log of the loss.
+    With s = log of the variance, the sum is over ``weight * (exp(-s) * loss + s) / 2``; at the optimum s is
+    the log of the loss.
     """
 
     def __init__(self, weights: dict[str, float]) -> None:

@@ -1,6 +1,7 @@
 """Checkpoints: all that training needs to go on exactly where it was killed, in one safetensors file.
 
-Nothing is pickled. Random numbers need no place here: every step derives its generator from the seed and its own number.
+Nothing is pickled. Random numbers need no place here: every step derives its generator from the seed and
+its own number.
 """
 
 import json
@@ -17,8 +18,14 @@ from motet.errors import ArtifactError
 from motet.training.optimizer import WeightAverage
 
 
-def save_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer,
-                    average: WeightAverage, best: dict[str, Tensor], state: dict[str, Any]) -> None:
+def save_checkpoint(
+    path: Path,
+    modules: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+    average: WeightAverage,
+    best: dict[str, Tensor],
+    state: dict[str, Any],
+) -> None:
     """Write a checkpoint; an older one stays whole until the new one is complete.
 
     Args:
@@ -38,12 +45,15 @@ def save_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.
     tensors |= {f"best/{key}": value for key, value in best.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_suffix(".writing")
-    save_file({key: value.contiguous() for key, value in tensors.items()}, beside, {"state": json.dumps(state)})
+    save_file(
+        {key: value.contiguous() for key, value in tensors.items()}, beside, {"state": json.dumps(state)}
+    )
     os.replace(beside, path)
 
 
-def load_checkpoint(path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer,
-                    average: WeightAverage) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_checkpoint(
+    path: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, average: WeightAverage
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a checkpoint into the modules and the optimiser; returns the best weights and the plain values.
 
     Raises:

@@ -85,13 +85,23 @@ def fit(
     settings = config.training
     facts = learn_facts(config, prepared.dataset)
     model = new_model(config, prepared, facts)
-    feed = Feed(prepared.dataset, config.model.timeline.length, settings.batch_size, settings.seed, prepared.counter_NC)
+    feed = Feed(
+        prepared.dataset,
+        config.model.timeline.length,
+        settings.batch_size,
+        settings.seed,
+        prepared.counter_NC,
+    )
     balance = build_balance(settings.balance, {task.name: task.weight for task in config.tasks})
     calls = Callbacks(lambda: validate(model), lambda record: log({"model": name, **record}), name)
     cpu = time.process_time()
     loop = Loop(model, feed, settings, balance, build_monitor(config, facts), calls, checkpoint)
     loop.run()
-    cost = {"seconds": loop.seconds, "cpu_seconds": time.process_time() - cpu, "examples": float(loop.examples)}
+    cost = {
+        "seconds": loop.seconds,
+        "cpu_seconds": time.process_time() - cpu,
+        "examples": float(loop.examples),
+    }
     return Trained(model.eval(), facts, loop.history, cost)
 
 
@@ -102,4 +112,6 @@ def build_monitor(config: Config, facts: dict[str, TaskFacts]) -> Monitor:
         return Monitor([(task, metric)])
     constant = {(name, "auc"): 0.5 for name in facts}
     constant |= {(name, "rmse"): fact.deviation for name, fact in facts.items()}
-    return Monitor([(task.name, main_metric(task.kind)) for task in config.tasks if task.weight > 0], constant)
+    return Monitor(
+        [(task.name, main_metric(task.kind)) for task in config.tasks if task.weight > 0], constant
+    )

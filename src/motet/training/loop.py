@@ -71,7 +71,10 @@ class Loop:
         """Train until the patience ends; the model then holds the weights of the best epoch."""
         epoch, first = self._resume()
         try:
-            while epoch < self.settings.epochs and epoch - max(self.monitor.best_epoch, 0) <= self.settings.patience:
+            while (
+                epoch < self.settings.epochs
+                and epoch - max(self.monitor.best_epoch, 0) <= self.settings.patience
+            ):
                 self._train_epoch(epoch, first)
                 self._validate(epoch)
                 epoch, first = epoch + 1, 0
@@ -79,7 +82,10 @@ class Loop:
         except KeyboardInterrupt:
             if not self.best:
                 raise
-            warn(f"{self.calls.name}: stopped by the keyboard; the best epoch so far ({self.monitor.best_epoch + 1}) is kept")
+            warn(
+                f"{self.calls.name}: stopped by the keyboard; "
+                f"the best epoch so far ({self.monitor.best_epoch + 1}) is kept"
+            )
         self.model.load_state_dict(self.best, strict=False)
 
     def _train_epoch(self, number: int, first: int) -> None:
@@ -92,13 +98,16 @@ class Loop:
             for place, batch in enumerate(epoch.since(first), first):
                 began = time.monotonic()
                 losses = self._one_step(batch, total, f"epoch {number + 1}, batch {place + 1}")
-                running = {name: 0.95 * running.get(name, value) + 0.05 * value for name, value in losses.items()}
+                running = {
+                    name: 0.95 * running.get(name, value) + 0.05 * value for name, value in losses.items()
+                }
                 self.seconds += time.monotonic() - began
                 self.examples += int((batch.row_BP >= 0).sum())
                 bar.advance(1, running)
                 if place + 1 < len(epoch) and self._save_is_due():
                     self._save(number, place + 1)
-        self.calls.log({"event": "train", "epoch": number + 1, "loss": running, "weights": self.balance.current(),
+        self.calls.log({"event": "train", "epoch": number + 1, "loss": running,
+                        "weights": self.balance.current(),
                         "seconds": self.seconds, "examples": self.examples})  # fmt: skip
 
     def _one_step(self, batch: Batch, total: int, where: str) -> dict[str, float]:
@@ -123,10 +132,11 @@ class Loop:
     def _bad_loss(self, where: str, values: dict[str, float], batch: Batch) -> str:
         rows = batch.row_BP[batch.row_BP >= 0]
         said = ", ".join(f"{name} {value:g}" for name, value in values.items())
+        rate = f"{self.settings.learning_rate:g}"
         return (
-            f"{self.calls.name}, {where}: the loss is not a number ({said}; rows {int(rows.min())} to {int(rows.max())} of the "
-            f"ordered log). Nothing of this step is kept. Try a lower  training.learning_rate  (now "
-            f"{self.settings.learning_rate:g}), or look for extreme numbers in the columns with  motet check."
+            f"{self.calls.name}, {where}: the loss is not a number ({said}; rows {int(rows.min())} "
+            f"to {int(rows.max())} of the ordered log). Nothing of this step is kept. Try a lower  "
+            f"training.learning_rate  (now {rate}), or look for extreme numbers with  motet check."
         )
 
     def _validate(self, epoch: int) -> None:
@@ -137,7 +147,13 @@ class Loop:
         if better:
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.average.swap(self.model)
-        record = {"event": "valid", "epoch": epoch + 1, "metrics": metrics, "best": better, "seconds": self.seconds}
+        record = {
+            "event": "valid",
+            "epoch": epoch + 1,
+            "metrics": metrics,
+            "best": better,
+            "seconds": self.seconds,
+        }
         self.history.append(record)
         self.calls.log(record)
 
@@ -148,7 +164,8 @@ class Loop:
         if self.checkpoint is None:
             return
         state = {
-            "epoch": epoch, "first": first, "step": self.step, "seconds": self.seconds, "examples": self.examples,
+            "epoch": epoch, "first": first, "step": self.step, "seconds": self.seconds,
+            "examples": self.examples,
             "history": self.history, "best": self.monitor.best, "best_epoch": self.monitor.best_epoch,
         }  # fmt: skip
         save_checkpoint(self.checkpoint, self._modules(), self.optimizer, self.average, self.best, state)

@@ -1,4 +1,4 @@
-"""Which epoch was best: one named metric, or the mean relative gain of all tasks over the best epoch so far."""
+"""Which epoch was best: by one named metric, or by the mean relative gain of all tasks."""
 
 import math
 from dataclasses import dataclass, field
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from motet.metrics.names import higher_is_better
 
 Metrics = dict[str, dict[str, float]]  # task -> metric -> value
+
 
 @dataclass
 class Monitor:

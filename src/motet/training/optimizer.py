@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 
-def build_optimizer(modules: Iterable[nn.Module], learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+def build_optimizer(
+    modules: Iterable[nn.Module], learning_rate: float, weight_decay: float
+) -> torch.optim.AdamW:
     """AdamW (Loshchilov, Hutter 2019, arXiv:1711.05101); vectors, norms and embeddings are not decayed."""
     decayed: list[Tensor] = []
     free: list[Tensor] = []
@@ -19,10 +21,14 @@ def build_optimizer(modules: Iterable[nn.Module], learning_rate: float, weight_d
                 plain = parameter.ndim < 2 or id(parameter) in embeddings
                 (free if plain else decayed).append(parameter)
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=learning_rate, betas=(0.9, 0.98))
+    return torch.optim.AdamW(
+        [group for group in groups if group["params"]], lr=learning_rate, betas=(0.9, 0.98)
+    )
 
 
-def learning_rate_factor(step: int, warmup: int, total: int, decay: Literal["none", "cosine", "linear"]) -> float:
+def learning_rate_factor(
+    step: int, warmup: int, total: int, decay: Literal["none", "cosine", "linear"]
+) -> float:
     """Share of the full learning rate at a step.
 
     >>> [learning_rate_factor(s, 10, 110, "linear") for s in (0, 9, 60, 110)]
