@@ -1,0 +1,241 @@
+"""What each file is: a log, sequences, a catalogue, a list of users, or something that is not used yet."""
+
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from motet.data.infer.dependence import settles
+from motet.data.infer.ids import Link, Table, as_table, best_links, id_columns, is_id_like, link, list_columns
+from motet.data.infer.look import Look, laid_together
+
+_SHORT_RELATION = 500
+_SAME_ROWS = 0.5
+
+
+@dataclass
+class Log:
+    """A file of events, with the two columns that name who and what (their order not yet settled)."""
+
+    table: Table
+    first: str
+    second: str
+    links: dict[str, Link | None]
+    """Column -> the key of another file that it points to."""
+    list_column: str | None = None
+    """Of sequences: the column with the lists; it is also `second`."""
+    reasons: list[str] = field(default_factory=list)
+
+    @property
+    def events(self) -> int:
+        """How many events it has, about."""
+        if self.list_column is None:
+            return self.table.look.rows
+        profile = self.table.profiles[self.list_column]
+        return int(profile.tokens * self.table.look.rows / max(self.table.look.sample.height, 1))
+
+
+@dataclass
+class Families:
+    """Files by what they are."""
+
+    logs: list[Log] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
+    """Files with one row for each of something."""
+    unused: dict[str, str] = field(default_factory=dict)
+    """File name -> why it is left out."""
+
+
+def sort_files(looks: list[Look]) -> Families:
+    """Find out what each file is."""
+    found = Families()
+    tables = [as_table(look) for look in _parts_together(looks, found)]
+    rest = [table for table in tables if not _set_aside(table, tables, found)]
+    for table in list(rest):
+        log = _sequences(table, rest)
+        if log is not None:
+            found.logs.append(log)
+            rest.remove(table)
+    pointed_at = _pointed_at(rest, found.logs)
+    for table in list(rest):
+        log = None if id(table) in pointed_at else _rows(table, rest)
+        if log is not None:
+            found.logs.append(log)
+            rest.remove(table)
+    found.tables = rest
+    found.logs.sort(key=lambda log: (log.list_column is not None, -log.events))
+    return found
+
+
+def _parts_together(looks: list[Look], found: Families) -> list[Look]:
+    """Files with the same columns are parts of one table, or copies of each other's rows."""
+    groups: dict[tuple[object, ...], list[Look]] = {}
+    for look in looks:
+        types = tuple(str(dtype) for dtype in look.raw.schema.values())
+        numbers = tuple(_is_number(look.sample[name]) for name in look.sample.columns)
+        groups.setdefault((tuple(look.raw.schema), types, numbers, str(look.settings)), []).append(look)
+    together = []
+    for group in groups.values():
+        group.sort(key=lambda look: -look.rows)
+        kept = [group[0]]
+        for look in group[1:]:
+            if _share_of_rows(look, kept) >= _SAME_ROWS:
+                found.unused[look.name] = f"its rows lie in {kept[0].name} too"
+            else:
+                kept.append(look)
+        together.append(
+            kept[0] if len(kept) == 1 else laid_together(sorted(kept, key=lambda look: look.paths))
+        )
+    return together
+
+
+def _is_number(column: pl.Series) -> bool:
+    known = column.drop_nulls().head(100)
+    return known.dtype.is_numeric() or (
+        known.dtype == pl.String and known.cast(pl.Float64, strict=False).null_count() == 0
+    )
+
+
+def _share_of_rows(look: Look, others: list[Look]) -> float:
+    hashes = look.head.head(1_000).hash_rows(seed=0)
+    frames = [
+        other.raw.frame.collect(engine="streaming").hash_rows(seed=0)
+        for other in others
+        if other.rows < 2_000_000
+    ]
+    return max((hashes.is_in(frame.implode()).mean() or 0.0 for frame in frames), default=0.0)  # type: ignore[type-var, return-value]
+
+
+def _set_aside(table: Table, tables: list[Table], found: Families) -> bool:
+    """Triples of a knowledge graph, and files that only translate one numbering into another."""
+    columns = list(table.profiles)
+    if len(tables) > 1 and _are_triples(table, columns):
+        found.unused[table.name] = "triples (head, relation, tail) of a knowledge graph: not used yet"
+        return True
+    if len(tables) > 1 and len(columns) == 2 and _is_map(table, columns):
+        found.unused[table.name] = f"it only maps {columns[0]} to {columns[1]}, one to one: not used yet"
+        return True
+    return False
+
+
+def _are_triples(table: Table, columns: list[str]) -> bool:
+    if len(columns) != 3:
+        return False
+    kinds = [table.profiles[name] for name in columns]
+    if any(each.kind not in ("word", "code", "integer") for each in kinds):
+        return False
+    if kinds[1].distinct > min(_SHORT_RELATION, kinds[0].distinct, kinds[2].distinct):
+        return False
+    heads, tails = table.values(columns[0]), table.values(columns[2])
+    shared = heads.is_in(tails.implode()).sum() / min(len(heads), len(tails))
+    return shared > (0.05 if kinds[0].kind != "integer" else 0.5)
+
+
+def _is_map(table: Table, columns: list[str]) -> bool:
+    if not set(columns) <= set(table.keys):
+        return False
+    coded = [table.values(name).head(1_000).str.contains(r"\d").mean() or 0 for name in columns]
+    return all(table.profiles[name].kind in ("integer", "code") for name in columns) and min(coded) > 0.5  # type: ignore[operator]
+
+
+def _sequences(table: Table, others: list[Table]) -> Log | None:
+    """A file with a list of ids in each row, when the lists are what somebody did."""
+    lists = [name for name in list_columns(table) if _may_be_ids(table, name)]
+    linked = {name: best_links(table, name, others)[:1] for name in lists}
+    lists = [name for name in lists if linked[name]] or [name for name in lists if _is_long(table, name)]
+    users = _users_of_lines(table)
+    if not lists or not users:
+        return None
+    longest = max(lists, key=lambda name: table.profiles[name].tokens)
+    target = linked[longest][0] if linked[longest] else None
+    if target and any(link(table, name, target.table, target.key).overlap > 0.8 for name in table.keys):
+        return None  # lists of items beside an item: alike or bought together
+    user = users[0]
+    to = [
+        found
+        for found in best_links(table, user, others)
+        if target is None or found.table is not target.table
+    ]
+    others_too = [name for name in lists if name != longest]
+    reasons = [f"{longest} holds lists of ids" + (f" of {target.table.name}" if target else "")]
+    if others_too:
+        reasons.append(f"it is the longest of the lists ({', '.join([longest, *others_too])})")
+    return Log(table, user, longest, {user: to[0] if to else None, longest: target}, longest, reasons)
+
+
+def _may_be_ids(table: Table, name: str) -> bool:
+    profile = table.profiles[name]
+    values = table.values(name).head(1_000)
+    return profile.whole or (values.str.contains(r"\d").mean() or 0) > 0.8  # type: ignore[operator]
+
+
+def _is_long(table: Table, name: str) -> bool:
+    profile = table.profiles[name]
+    textual = any(each.kind == "text" for each in table.profiles.values())
+    return not textual and profile.tokens >= 2 * profile.count and profile.distinct >= 20
+
+
+def _users_of_lines(table: Table) -> list[str]:
+    """Columns that name the user of a line: a key, or ids that come again a few times (once a split)."""
+    scalar = [
+        name for name, each in table.profiles.items() if each.kind in ("integer", "code", "word", "text")
+    ]
+    again = [
+        n
+        for n in scalar
+        if n not in table.keys and table.profiles[n].repeats <= 5 and table.profiles[n].distinct > 2
+    ]
+    return [n for n in table.keys if table.profiles[n].kind != "text"] + again
+
+
+def _pointed_at(tables: list[Table], logs: list[Log]) -> set[int]:
+    """Files whose key is where the ids of another file lie: catalogues and lists of users."""
+    found = {id(each.table) for log in logs for each in log.links.values() if each is not None}
+    for table in tables:
+        for name in id_columns(table):
+            links = best_links(table, name, tables)
+            found |= {id(each.table) for each in links[:1]}
+    return found
+
+
+def _rows(table: Table, others: list[Table]) -> Log | None:
+    """A log with one event a row, when two columns name who and what."""
+    candidates = [name for name in id_columns(table) if is_id_like(table, name)]
+    links = {name: next(iter(best_links(table, name, others)), None) for name in candidates}
+    candidates = _without_functions(table, candidates)
+    ranked = sorted(
+        candidates, key=lambda name: (links[name] is not None, table.profiles[name].distinct), reverse=True
+    )
+    pair = _different_things(ranked, links)
+    if len(pair) < 2:
+        return None
+    first, second = (name for name in table.profiles if name in pair)
+    return Log(
+        table,
+        first,
+        second,
+        {name: links[name] for name in pair},
+        None,
+        [f"{first} and {second} come in pairs"],
+    )
+
+
+def _without_functions(table: Table, candidates: list[str]) -> list[str]:
+    """Leave out what another candidate settles (the author of an item, the user of a session)."""
+    kept = list(candidates)
+    for name in sorted(candidates, key=lambda each: table.profiles[each].distinct):
+        finer = [each for each in kept if table.profiles[each].distinct > table.profiles[name].distinct]
+        if len(kept) > 2 and any(settles(table.look.head, each, name) for each in finer):
+            kept.remove(name)
+    return kept
+
+
+def _different_things(ranked: list[str], links: dict[str, Link | None]) -> list[str]:
+    pair: list[str] = []
+    for name in ranked:
+        here = links[name]
+        taken = [links[each] for each in pair]
+        if here is None or all(each is None or each.table is not here.table for each in taken):
+            pair.append(name)
+        if len(pair) == 2:
+            break
+    return pair

@@ -1,0 +1,201 @@
+"""Tasks, split and model settings for the logs that were found, each with its reason."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from motet.config.syntax import RESERVED
+from motet.data.infer import words
+from motet.data.infer.events import Column, LogRoles
+
+LEAST_POSITIVES = 200
+_MOST_FLAGS, _MOST_NUMBERS, _MOST_WINDOWS = 6, 2, 3
+_WITHIN = "7d"
+
+
+@dataclass
+class Planned:
+    """One mapping of the configuration, with its reason; `off` says why it is only written as a comment."""
+
+    settings: dict[str, Any]
+    reason: str
+    off: str = ""
+
+
+@dataclass
+class Plan:
+    """What the configuration says besides the files."""
+
+    tasks: list[Planned] = field(default_factory=list)
+    split: Planned = field(default_factory=lambda: Planned({"kind": "leave_one_out"}, ""))
+    length: Planned = field(default_factory=lambda: Planned({"length": 100}, ""))
+    types: dict[str, int] = field(default_factory=dict)
+    """Event types of the first log and how often each occurs; empty without a type column."""
+
+
+def make_plan(logs: list[LogRoles], lengths: pl.Series) -> Plan:
+    """Choose tasks, split and timeline length.
+
+    Args:
+        logs: The logs, the main one first.
+        lengths: How many events each user has.
+    """
+    main = logs[0]
+    plan = Plan(types=_types(main))
+    names: set[str] = set()
+    plan.tasks.append(_next_item(main, plan.types))
+    names.add("next")
+    plan.tasks += _flag_tasks(main, names) + _star_tasks(main, names) + _number_tasks(main, names)
+    plan.tasks += _window_tasks(main, plan.types, names)
+    plan.split = _split(logs, any(task.settings["kind"] != "next_item" and not task.off for task in plan.tasks))
+    plan.length = _length(lengths)
+    return plan
+
+
+def quoted(column: str) -> str:
+    """A column as label expressions spell it.
+
+    >>> quoted("is_click"), quoted("dwell time")
+    ('is_click', '`dwell time`')
+    """
+    plain = re.fullmatch(r"[^\W\d]\w*", column) and column not in RESERVED
+    return column if plain else f"`{column}`"
+
+
+def task_name(column: str, taken: set[str]) -> str:
+    """A name for a task that learns from a column; adds it to those taken.
+
+    >>> task_name("is_click", set()), task_name("3 stars", set()), task_name("like", {"like"})
+    ('click', 'task_3_stars', 'like_2')
+    """
+    plain = re.sub(r"[^A-Za-z0-9_]+", "_", column).strip("_")
+    plain = re.sub(r"^(is|has|did|if)_(?=[A-Za-z])", "", plain)
+    if not plain or not plain[0].isalpha():
+        plain = f"task_{plain}".rstrip("_")
+    name, number = plain, 2
+    while name in taken:
+        name, number = f"{plain}_{number}", number + 1
+    taken.add(name)
+    return name
+
+
+def _types(roles: LogRoles) -> dict[str, int]:
+    column = roles.one("type")
+    if column is None:
+        return {}
+    counts = roles.log.table.look.raw.frame.group_by(column.name).agg(pl.len().alias("n")).collect(engine="streaming")
+    return {str(name): n for name, n in counts.drop_nulls().sort("n", descending=True).rows()}
+
+
+def _next_item(roles: LogRoles, types: dict[str, int]) -> Planned:
+    task: dict[str, Any] = {"name": "next", "kind": "next_item"}
+    flags = [each for each in _flags(roles) if 0 < each.share <= 0.9]
+    if flags:
+        chosen = flags[0]
+        task["positive"] = f"{quoted(chosen.name)} == 1"
+        return Planned(task, f"{chosen.name} is the most frequent sign of interest ({chosen.share:.1%} of the rows)")
+    shown = [name for name in types if words.speaks_of(name, words.EXPOSURE)]
+    done = [name for name in types if name not in shown and types[name] >= LEAST_POSITIVES]
+    if shown and done and any(words.speaks_of(name, ["impression", "show", "expose", "exposure", "曝光"]) for name in shown):
+        task["positive"] = done
+        return Planned(task, f"{', '.join(shown)} only says that an item was shown")
+    if any(column.shape == "stars" for column in roles.of("outcome")):
+        return Planned(task, "every rating counts: to rate an item is to have chosen it")
+    return Planned(task, "every event counts as interest")
+
+
+def _flags(roles: LogRoles) -> list[Column]:
+    found = [column for column in roles.of("outcome") if column.shape == "flag"]
+    return sorted(found, key=lambda column: -column.positives)
+
+
+def _flag_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
+    tasks = []
+    for place, column in enumerate(_flags(roles)):
+        label = f"{quoted(column.name)} == 1"
+        settings = {"name": task_name(column.name, names), "kind": "binary", "label": label}
+        ones = f"about {column.positives:,} ones ({column.share:.2%})"
+        off = ""
+        if column.positives < LEAST_POSITIVES:
+            off = f"{ones}: fewer than {LEAST_POSITIVES} are too few to learn from and to measure"
+        elif place >= _MOST_FLAGS:
+            off = f"{ones}: {_MOST_FLAGS} more frequent ones are tasks already"
+        tasks.append(Planned(settings, ones, off))
+    return tasks
+
+
+def _star_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
+    tasks = []
+    for column in [column for column in roles.of("outcome") if column.shape == "stars"][:1]:
+        scale = column.scale
+        if scale is None:
+            continue
+        steps = f"{scale.low:g} to {scale.high:g}"
+        label = f"{quoted(column.name)} >= {scale.threshold:g}"
+        like = {"name": task_name("like", names), "kind": "binary", "label": label}
+        tasks.append(Planned(like, f"the upper {scale.share:.0%} of a scale from {steps}"))
+        number = {"name": task_name(column.name, names), "kind": "regression", "label": quoted(column.name)}
+        tasks.append(Planned(number, f"{column.name} is a scale from {steps}"))
+    return tasks
+
+
+def _number_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
+    spent = [column for column in roles.of("outcome") if column.shape == "spent"]
+    others = [column for column in roles.of("outcome") if column.shape == "number"]
+    tasks = []
+    for place, column in enumerate(spent + others):
+        settings = {"name": task_name(column.name, names), "kind": "regression", "label": quoted(column.name)}
+        if column.shape == "spent":
+            settings["transform"] = "log1p"
+        off = "" if place < _MOST_NUMBERS and column.shape == "spent" else "its values are not those of a time spent"
+        if column.shape == "spent" and place >= _MOST_NUMBERS:
+            off = f"{_MOST_NUMBERS} numbers are tasks already"
+        tasks.append(Planned(settings, column.reason, off))
+    return tasks
+
+
+def _window_tasks(roles: LogRoles, types: dict[str, int], names: set[str]) -> list[Planned]:
+    """In a log with one row an event: will the first, most frequent act be followed by another?"""
+    if len(types) < 2 or roles.one("time") is None:
+        return []
+    base, *later = types
+    tasks = []
+    for place, event in enumerate(later):
+        window = {"of": base, "event": event, "within": _WITHIN}
+        settings = {"name": task_name(event, names), "kind": "binary", "label": window}
+        reason = f"does {event} follow {base} on the same item ({types[event]:,} rows of it)"
+        off = ""
+        if types[event] < LEAST_POSITIVES:
+            off = f"{types[event]} rows are too few to learn from and to measure"
+        elif place >= _MOST_WINDOWS:
+            off = f"{_MOST_WINDOWS} more frequent acts are tasks already"
+        tasks.append(Planned(settings, reason, off))
+    return tasks
+
+
+def _split(logs: list[LogRoles], row_tasks: bool) -> Planned:
+    main = logs[0]
+    column = main.one("split")
+    if column is not None:
+        settings: dict[str, Any] = {"kind": "column", "column": column.name}
+        other = {part: value for part, value in main.split_values.items() if part != value}
+        return Planned(settings | ({"values": other} if other else {}), f"the file has it: {column.reason}")
+    timed = main.one("time") is not None
+    rated = any(column.shape == "stars" for column in main.of("outcome"))
+    if timed and row_tasks and not rated:
+        share = {"kind": "time", "valid": 0.1, "test": 0.1}
+        return Planned(share, "rows are scored as they come, so the last tenth in time is the test, the tenth before it validation")
+    if timed:
+        return Planned({"kind": "leave_one_out"}, "each user's last event is the test, the one before it validation")
+    if main.log.list_column is not None:
+        return Planned({"kind": "leave_one_out"}, "there are no times: the last item of each list is the test")
+    return Planned({"kind": "random", "valid": 0.1, "test": 0.1}, "there is neither time nor order: rows are drawn at random")
+
+
+def _length(lengths: pl.Series) -> Planned:
+    high = float(lengths.quantile(0.95) or 10)
+    length = int(min(200, max(10, -(-high // 10) * 10)))
+    said = f"95% of the users have at most {high:.0f} events" + (", of which the last 200 are read" if high > 200 else "")
+    return Planned({"length": length}, said)
