@@ -15,6 +15,7 @@ TONES = {
     "untested": "var(--muted)",
     "none": "var(--muted)",
 }
+SHAPES = {"better": "triangle-up", "worse": "triangle-down", "other": "diamond"}
 ROW = 30  # pixels for one row of a chart with names on its left
 
 Rows = list[dict[str, Any]]
@@ -44,7 +45,7 @@ def _data(rows: Rows) -> alt.Data:
 def _format(rows: Rows) -> str:
     """Thousands as k where values are large, plain numbers where they are not."""
     largest = max((abs(value) for row in rows if (value := real(row["value"])) is not None), default=0.0)
-    return "~s" if largest >= 10_000 else ",~g"
+    return "~s" if largest >= 10_000 else ",f"
 
 
 def intervals(rows: Rows, title: str, description: str, *, zero: bool = False) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def intervals(rows: Rows, title: str, description: str, *, zero: bool = False) -
         zero: Draw a line at zero, for differences.
     """
     names = _names(rows, "name")
-    colours = _tones(rows)
+    colours, shapes = _tones(rows)
     y = alt.Y("name:N", sort=names, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
     x = alt.X("value:Q", title=title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(tickCount=4))
     start = alt.Chart(_data(rows))
@@ -65,7 +66,8 @@ def intervals(rows: Rows, title: str, description: str, *, zero: bool = False) -
     line = start.mark_rule(strokeWidth=2.5).encode(
         y=y, x=alt.X("low:Q", title=title), x2="high:Q", color=colours
     )
-    point = start.mark_point(filled=True, size=80, opacity=1).encode(y=y, x=x, color=colours, tooltip=tooltip)
+    mark = start.mark_point(filled=True, size=90, opacity=1)
+    point = mark.encode(y=y, x=x, color=colours, shape=shapes, tooltip=tooltip)
     layers: list[Any] = [line, point]
     if zero:
         layers.insert(
@@ -74,12 +76,13 @@ def intervals(rows: Rows, title: str, description: str, *, zero: bool = False) -
     return _finish(alt.layer(*layers), ROW * len(names) + 46, description)
 
 
-def _tones(rows: Rows) -> alt.Color:
+def _tones(rows: Rows) -> tuple[alt.Color, alt.Shape]:
+    """A colour and a shape for each tone, so that colour never speaks alone."""
     found = _names(rows, "tone")
     colours = {"joint": JOINT, "other": OTHER, "plain": MUTED, **TONES}
-    return alt.Color(
-        "tone:N", scale=alt.Scale(domain=found, range=[colours[one] for one in found]), legend=None
-    )
+    colour = alt.Scale(domain=found, range=[colours[one] for one in found])
+    shape = alt.Scale(domain=found, range=[SHAPES.get(one, "circle") for one in found])
+    return alt.Color("tone:N", scale=colour, legend=None), alt.Shape("tone:N", scale=shape, legend=None)
 
 
 def curves(rows: Rows, title: str, description: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ ARROWS = {"higher": "higher is better", "lower": "lower is better", "neither": "
 COLOURS = {"joint": "joint", "twin": "other"}
 INTRO = "The joint model beside its twins, itself without one of its inputs, and simple baselines."
 NOTE = (
-    "Bold is the best of its row; on green, by more than noise. ≈ is within noise of the best: the "
+    "Bold is the best of its row; where shaded, by more than noise. ≈ is within noise of the best: the "
     "intervals overlap (for joint model and twin the interval of their difference decides). "
     "In small print: the {level} interval."
 )
