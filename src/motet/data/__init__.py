@@ -1,0 +1,1 @@
+"""From files to batches: readers, cleaning, order, splits, labels, counters, timelines, collation."""

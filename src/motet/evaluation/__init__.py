@@ -1,0 +1,1 @@
+"""Evaluation: protocol, scores, records, baselines, comparison, report."""

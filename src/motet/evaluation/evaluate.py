@@ -20,10 +20,9 @@ from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
 from motet.evaluation.scoring import Ranked, Scored, Scorer, questions, rank
-from motet.metrics.names import main_metric
+from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet
 from motet.system.randomness import generator
-from motet.training.monitor import Metrics
 
 SHORT = 5  # a history of at most so many events is a short one
 

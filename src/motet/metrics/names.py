@@ -4,6 +4,9 @@ from typing import Literal
 
 TaskKind = Literal["next_item", "binary", "regression", "multiclass"]
 
+Metrics = dict[str, dict[str, float]]
+"""Task -> metric -> value."""
+
 _MAIN: dict[TaskKind, str] = {
     "next_item": "ndcg@10",
     "binary": "auc",

@@ -15,13 +15,13 @@ from motet.data.counters import CounterScaler
 from motet.data.dataset import Dataset
 from motet.data.loader import Feed
 from motet.features.items import ItemContent
-from motet.metrics.names import main_metric
+from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet, build_model
 from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
 from motet.training.balance import build_balance
 from motet.training.loop import Callbacks, Loop
-from motet.training.monitor import Metrics, Monitor
+from motet.training.monitor import Monitor
 
 
 @dataclass(frozen=True)

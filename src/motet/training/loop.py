@@ -16,11 +16,12 @@ from motet.batch import Batch
 from motet.config.training import TrainingConfig
 from motet.data.loader import Feed
 from motet.errors import DataError
+from motet.metrics.names import Metrics
 from motet.system.log import progress, warn
 from motet.system.randomness import derived_seed
 from motet.training.balance import Balance
 from motet.training.checkpoint import load_checkpoint, save_checkpoint
-from motet.training.monitor import Metrics, Monitor
+from motet.training.monitor import Monitor
 from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor
 
 

@@ -3,9 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from motet.metrics.names import higher_is_better
-
-Metrics = dict[str, dict[str, float]]  # task -> metric -> value
+from motet.metrics.names import Metrics, higher_is_better
 
 
 @dataclass
