@@ -58,3 +58,10 @@ def test_a_language_model_that_is_not_found_is_explained():
 )
 def test_a_line_of_requirements_gives_name_and_extra(line, named):
     assert doctor._named(line) == named
+
+
+def test_a_language_model_in_the_cache_of_the_hub_is_found(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    assert doctor.language_model("nowhere-L6")["folder"] is None
+    (tmp_path / "hub" / "models--sentence-transformers--nowhere-L6").mkdir(parents=True)
+    assert doctor.language_model("nowhere-L6")["folder"].startswith(str(tmp_path))

@@ -1,5 +1,6 @@
 """`motet doctor`: what is installed, what is missing, and what to do about it."""
 
+import os
 import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -84,14 +85,14 @@ def tested() -> dict[str, str]:
 
 def language_model(name: str = "all-MiniLM-L6-v2") -> dict[str, Any]:
     """Where the small language model lies that is used unless the configuration names another."""
-    from motet.errors import MotetError
+    from importlib.util import find_spec
 
-    try:
-        from motet.language.load import find_folder
-
-        return {"name": name, "folder": str(find_folder(name))}
-    except (ImportError, MotetError):
-        return {"name": name, "folder": None}
+    spec = find_spec("gt_" + _normal(name).replace("-", "_"))
+    if spec is not None and spec.origin is not None:
+        return {"name": name, "folder": str(Path(spec.origin).parent)}
+    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
+    cached = home / "hub" / f"models--sentence-transformers--{name}"
+    return {"name": name, "folder": str(cached) if cached.is_dir() else None}
 
 
 def advice(all_packages: list[Package], model: dict[str, Any]) -> list[str]:
