@@ -130,6 +130,7 @@ def cut_outliers(
         train: Rows that the quartiles are taken from; None: all.
     """
     setting = f"data.cleaning.outliers: {cleaning.outliers}"
+    clipped = "clipped to these bounds" + ("" if train is None else ", from training rows")
     cells, drops = [], []
     for name, (low, high) in _bounds(sheet, columns, cleaning.outlier_iqr, train).items():
         value = pl.col(name)
@@ -138,7 +139,7 @@ def cut_outliers(
         if cleaning.outliers == "drop":
             drops.append(RowRule(rule, far, setting, column=name))
         elif cleaning.outliers == "clip":
-            cells.append(CellRule(rule, name, far, "clipped to these bounds", value.clip(low, high), setting))
+            cells.append(CellRule(rule, name, far, clipped, value.clip(low, high), setting))
         else:
             cells.append(CellRule(rule, name, far, "kept", None, setting))
     return apply_row_rules(apply_cell_rules(sheet, cells, ledger), drops, ledger)

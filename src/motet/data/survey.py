@@ -6,6 +6,7 @@ The log streams through cleaning; only the columns that order, labels and splits
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from motet.config import Config
@@ -47,7 +48,7 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
         "account": list(account.lines()),
         "columns": _roles(tables),
         "log": _log(events, tables),
-        "tasks": {task.name: _rows_of(task, events, config) for task in config.tasks},
+        "tasks": _tasks(events, config),
     }
 
 
@@ -104,10 +105,22 @@ def _counted(frame: pl.DataFrame | None, column: str) -> dict[str, int]:
     return dict(counts.iter_rows())
 
 
-def _rows_of(task: Task, events: pl.DataFrame, config: Config) -> dict[str, Any]:
-    """Rows of every part of a task's split, and those of them that the task asks about."""
-    split = task.split or config.data.split
-    part_N = split_rows(events, split, eligible_rows(events, config.tasks)).to_numpy()
+def _tasks(events: pl.DataFrame, config: Config) -> dict[str, dict[str, Any]]:
+    """Every task with the rows of its parts; a split that several tasks share is made once."""
+    eligible = eligible_rows(events, config.tasks)
+    made: dict[str, np.ndarray] = {}
+    found = {}
+    for task in config.tasks:
+        split = task.split or config.data.split
+        key = split.model_dump_json()
+        if key not in made:
+            made[key] = split_rows(events, split, eligible).to_numpy()
+        found[task.name] = {"kind": task.kind, "split": split.kind, **_rows_of(task, events, made[key])}
+    return found
+
+
+def _rows_of(task: Task, events: pl.DataFrame, part_N: np.ndarray) -> dict[str, Any]:
+    """Rows of every part, and those of them that the task asks about."""
     if is_row_task(task):
         label = events[f"label:{task.name}"]
         asked_N = label.is_not_null().to_numpy()
@@ -118,4 +131,4 @@ def _rows_of(task: Task, events: pl.DataFrame, config: Config) -> dict[str, Any]
         name: {"rows": int((part_N == number).sum()), "asked": int(((part_N == number) & asked_N).sum())}
         for name, number in {**PARTS, "unused": UNUSED}.items()
     }
-    return {"kind": task.kind, "split": split.kind, "parts": parts, "mean": mean}
+    return {"parts": parts, "mean": mean}
