@@ -81,6 +81,13 @@ def test_a_value_and_the_column_it_was_read_from_stay_equal():
     assert len(account.findings) == 1
 
 
+def test_events_without_their_value_are_counted():
+    events = log(price=[1.0, None], at_value=[1.0, None])
+    tables, account = cleaned(events, config(value="price", missing="mean"))
+    assert the_events(tables)["@value"].to_list() == [1.0, None]
+    assert found(account) == {("price", "missing values"): (1, 0, 0)}
+
+
 @pytest.mark.parametrize(
     ("how", "expected"),
     [

@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-from motet.config.data import Cleaning, DataConfig
+from motet.config.data import Cleaning, Column, DataConfig
 from motet.data.account import Account, Ledger
 from motet.data.cleaning_cells import cut_outliers, mend_cells, value_columns, with_value
 from motet.data.cleaning_missing import fill_missing
@@ -137,7 +137,9 @@ def _clean_events(
     numeric = dict.fromkeys([*(f.name for f in features if f.kind == "numeric"), *values])
     sheet = cut_outliers(sheet, list(numeric), cleaning, ledger, train)
     sheet = sheet.with_frame(with_value(sheet.frame, data, values))
-    return fill_missing(sheet, roles.context, roles.outcome, cleaning, ledger, train).frame
+    known = {feature.name for feature in features}
+    read = [Feature(name, "numeric", Column(column=name)) for name in values if name not in known]
+    return fill_missing(sheet, roles.context, (*roles.outcome, *read), cleaning, ledger, train).frame
 
 
 def _refuse(account: Account, cleaning: Cleaning) -> None:

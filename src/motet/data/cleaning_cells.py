@@ -97,7 +97,10 @@ def _vectors(sheet: Sheet, features: Sequence[Feature]) -> list[CellRule]:
 
 
 def value_columns(data: DataConfig, schema: pl.Schema) -> list[str]:
-    """The columns that `@value` was read from, if all of them are there as numbers; else `@value` itself."""
+    """The columns that `@value` was read from, if all of them are there as numbers; else `@value` itself.
+
+    None when no source declares a value.
+    """
     names = list(dict.fromkeys(source.value for source in data.events if source.value))
     return names if all(name in schema and schema[name].is_numeric() for name in names) else ["@value"]
 
