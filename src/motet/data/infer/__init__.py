@@ -1,7 +1,7 @@
 """Inference: from files to a configuration that a person can read and edit, with a reason for each choice.
 
-Values decide, names are weak evidence: files and columns may bear any name. Reads samples (about 100,000 rows of a file) and
-a few exact counts that stream.
+Values decide, names are weak evidence: files and columns may bear any name. Reads samples (about 100,000
+rows of a file) and a few exact counts that stream.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def infer(files: Sequence[Path], folder: Path | None = None, name: str | None = 
 
     Args:
         files: CSV, JSON Lines, Parquet, atomic files; folders stand for the files in them.
-        folder: Where the configuration will lie, so that its paths are relative to it; None: the present folder.
+        folder: Where the configuration will lie, so that its paths are relative to it; None: the present one.
         name: Of the configuration; None: the name of the folder of the first file.
 
     Raises:
@@ -64,7 +64,10 @@ def _files(files: Sequence[Path]) -> list[Path]:
 def _statements(found: Findings, plan: Plan) -> list[str]:
     said = []
     for roles in found.logs:
-        said.append(f"{roles.log.table.name}: a log of {roles.log.events:,} events; {roles.user} is the user ({roles.reason})")
+        said.append(
+            f"{roles.log.table.name}: a log of {roles.log.events:,} events; {roles.user} is the user"
+            f" ({roles.reason})"
+        )
     said += [f"{each.table.name}: items, by {each.key}" for each in found.items]
     said += [f"{each.table.name}: users, by {each.key}" for each in found.users]
     said += [f"{name}: not used ({reason})" for name, reason in found.unused.items()]

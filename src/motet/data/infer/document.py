@@ -22,7 +22,9 @@ def write_document(found: Findings, plan: Plan, name: str, folder: Path) -> str:
         folder: Where it will lie; paths are relative to it.
     """
     page = Page()
-    page.comment("Written by `motet init` from the files below. Every choice has its reason beside it; change what you")
+    page.comment(
+        "Written by `motet init` from the files below. Every choice has its reason beside it; change what you"
+    )
     page.comment("know better, then run  motet check  and  motet train  on this file.")
     page.put("name", name)
     page.gap()
@@ -72,7 +74,7 @@ def _path(look: Look, folder: Path) -> str | list[str]:
 
 
 def _relative(path: Path, folder: Path) -> str:
-    """Relative where the file lies beside or below the configuration, else absolute; never a pattern by accident."""
+    """Relative where the file lies beside or below the configuration, else absolute."""
     absolute = path.resolve()
     relative = os.path.relpath(absolute, folder.resolve())
     return str(absolute) if relative.startswith(os.path.join("..", "..")) else Path(relative).as_posix()
@@ -110,7 +112,7 @@ def _write_items(page: Page, described: Described, kind: str, folder: Path) -> N
 
 def _write_features(page: Page, described: Described) -> None:
     for role in ("text", "categorical", "numeric", "vectors"):
-        choices = described.of(role)  # type: ignore[arg-type]
+        choices = described.of(role)
         if role == "text":
             choices = _short_first(described, choices)
         if choices:
@@ -144,7 +146,8 @@ def _column(choice: Choice, role: str) -> Any:
 
 def _write_log(page: Page, roles: LogRoles, type_name: str, folder: Path) -> None:
     log = roles.log
-    page.comment("; ".join([*log.reasons, f"{roles.user} is the user: {roles.reason}"]), 2)
+    for reason in [*log.reasons, f"{roles.user} is the user: {roles.reason}"]:
+        page.comment(reason, 2)
     page.put("path", _path(log.table.look, folder), depth=3, first=True)
     settings = dict(log.table.look.settings)
     if log.list_column is not None:
@@ -170,7 +173,9 @@ def _why_time(roles: LogRoles, time: Column) -> str:
 
 def _write_type(page: Page, roles: LogRoles, type_name: str) -> None:
     column = roles.one("type")
-    page.put("type", type_name, f"column: {column.reason}" if column else "what these events are called", depth=3)
+    page.put(
+        "type", type_name, f"column: {column.reason}" if column else "what these events are called", depth=3
+    )
     stars = [each for each in roles.of("outcome") if each.shape == "stars"]
     if stars:
         page.put("value", stars[0].name, stars[0].reason, depth=3)
@@ -191,8 +196,6 @@ def _write_rest(page: Page, roles: LogRoles) -> None:
     if outcomes:
         page.comment("known only after the event, so never an input of the row itself:", 3)
         page.put("outcomes", depth=3)
-    else:
-        page.put("outcomes", [], depth=3)
     for column in outcomes:
         page.entry(column.name, column.reason, 4)
     ignored = [column for column in roles.columns.values() if column.part in ("ignore", "of_item", "of_user")]

@@ -1,4 +1,4 @@
-"""What the other columns of a log are: time, type, outcomes, context, splits, and what is left out, each with its reason."""
+"""What the other columns of a log are: type, outcomes, context, split, or left out; each with its reason."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,11 +8,14 @@ import polars as pl
 from motet.data.infer import words
 from motet.data.infer.dependence import agreement, settles
 from motet.data.infer.families import Log
+from motet.data.infer.figures import mean, number
 from motet.data.infer.profile import Profile
 from motet.data.infer.ratings import Stars, is_time_spent, stars
 from motet.data.readers_times import time_in_ms
 
-Part = Literal["user", "item", "time", "type", "request", "split", "context", "outcome", "of_item", "of_user", "ignore"]
+Part = Literal[
+    "user", "item", "time", "type", "request", "split", "context", "outcome", "of_item", "of_user", "ignore"
+]
 Shape = Literal["flag", "stars", "spent", "number", "category", ""]
 
 SPLIT_WORDS = {
@@ -77,8 +80,14 @@ class LogReader:
     def read(self, name: str, profile: Profile) -> Column:
         """Find the part of one column."""
         questions = (
-            self._same_everywhere, self._split, self._type, self._numbering, self._function, self._time,
-            self._unusable, self._request,
+            self._same_everywhere,
+            self._split,
+            self._type,
+            self._numbering,
+            self._function,
+            self._time,
+            self._unusable,
+            self._request,
         )
         for question in questions:
             answer = question(name, profile)
@@ -113,7 +122,11 @@ class LogReader:
         return bool(values) and words.speaks_of(values[0], words.ACTS)
 
     def _split(self, name: str, profile: Profile) -> Column | None:
-        values = split_values(self.log.table.look.sample[name]) if profile.kind == "word" and profile.distinct <= 4 else {}
+        values = (
+            split_values(self.log.table.look.sample[name])
+            if profile.kind == "word" and profile.distinct <= 4
+            else {}
+        )
         return Column(name, "split", f"its values are {', '.join(values.values())}") if values else None
 
     def _time(self, name: str, profile: Profile) -> Column | None:
@@ -156,13 +169,19 @@ class LogReader:
 
     def _follows_time(self, name: str) -> bool:
         """Rows of different users, next to each other in time, nearly always agree."""
-        rows = self.frame.filter(pl.col(self.user) != pl.col(self.user).shift()).with_columns(pl.lit(0).alias("@all"))
+        rows = self.frame.filter(pl.col(self.user) != pl.col(self.user).shift()).with_columns(
+            pl.lit(0).alias("@all")
+        )
         found = agreement(rows, ["@all"], name)
         return found.pairs >= 100 and found.kappa >= 0.85
 
     def _request(self, name: str, profile: Profile) -> Column | None:
         """Ids of requests (all rows at one moment) and of sittings (some rows of one user)."""
-        if profile.kind not in ("integer", "code", "word") or profile.distinct < 0.02 * profile.count or profile.distinct < 50:
+        if (
+            profile.kind not in ("integer", "code", "word")
+            or profile.distinct < 0.02 * profile.count
+            or profile.distinct < 50
+        ):
             return None
         if not settles(self.frame, name, self.user) or settles(self.frame, self.user, name):
             return None
@@ -170,12 +189,12 @@ class LogReader:
             return Column(name, "ignore", f"it settles {self.user}: it names a sitting")
         spans = self.frame.group_by(name).agg(n=pl.len(), span=pl.col("@t").max() - pl.col("@t").min())
         spans = spans.filter(pl.col("n") > 1)
-        if spans.height >= 30 and (spans["span"] <= 2_000).mean() > 0.95:  # type: ignore[operator]
+        if spans.height >= 30 and mean(spans["span"] <= 2_000) > 0.95:
             return Column(name, "request", f"rows that share it are of one {self.user} and one moment")
         return Column(name, "ignore", f"it settles {self.user} and lasts for a while: it names a sitting")
 
     def _known_before(self, name: str, profile: Profile) -> Column | None:
-        """Surface, device and the like: constant in a request, or called so and steady while the user sits there."""
+        """Surface, device and the like: constant in a request, or called so and steady in a sitting."""
         small = profile.kind in ("word", "integer") and 2 <= profile.distinct <= 200
         if not small or stars(self.frame[name]) is not None:
             return None
@@ -185,8 +204,18 @@ class LogReader:
             return Column(name, "context", reason, "category") if named and profile.kind == "word" else None
         rows = self.by_user
         moment = agreement(rows, [self.user, "@t"], name)
-        if profile.distinct >= 3 and moment.pairs >= 200 and moment.kappa >= 0.85 and _varies(self.frame[name]):
-            return Column(name, "context", "rows of one user and one moment share it: known with the request", "category")
+        if (
+            profile.distinct >= 3
+            and moment.pairs >= 200
+            and moment.kappa >= 0.85
+            and _varies(self.frame[name])
+        ):
+            return Column(
+                name,
+                "context",
+                "rows of one user and one moment share it: known with the request",
+                "category",
+            )
         if named and self._steadiness(rows, name) >= 0.3:
             reason = "its name speaks of where the question was asked, and it is steady in a sitting"
             return Column(name, "context", reason, "category")
@@ -212,7 +241,9 @@ class LogReader:
             steps = f"{scale.low:g} to {scale.high:g}"
             return Column(name, "outcome", f"a rating scale from {steps}", "stars", scale)
         if profile.kind in ("integer", "number") and is_time_spent(values):
-            return Column(name, "outcome", "not negative, with a long tail: a time spent or an amount", "spent")
+            return Column(
+                name, "outcome", "not negative, with a long tail: a time spent or an amount", "spent"
+            )
         if profile.kind in ("integer", "number") and profile.distinct > 20:
             return Column(name, "outcome", f"numbers, {profile.distinct} values in the sample", "number")
         return Column(name, "outcome", f"{profile.distinct} values", "category")
@@ -220,7 +251,9 @@ class LogReader:
 
 def _joined(frame: pl.DataFrame) -> list[pl.Expr]:
     """Native lists as one string each, so that they can be compared."""
-    names = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List) and not _is_nested(dtype)]
+    names = [
+        name for name, dtype in frame.schema.items() if isinstance(dtype, pl.List) and not _is_nested(dtype)
+    ]
     return [pl.col(name).cast(pl.List(pl.String)).list.join("|") for name in names]
 
 
@@ -236,14 +269,14 @@ def _shape(profile: Profile) -> Shape:
 
 def _varies(values: pl.Series) -> bool:
     counts = values.drop_nulls().value_counts()["count"]
-    return float(counts.max() / counts.sum()) <= 0.95  # type: ignore[operator]
+    return number(counts.max()) <= 0.95 * number(counts.sum())
 
 
 def _share_of_ones(values: pl.Series) -> float:
     known = values.drop_nulls()
     if known.dtype == pl.String:
         known = known.str.strip_chars().str.to_lowercase().replace({"true": "1", "false": "0"})
-    return float(known.cast(pl.Float64, strict=False).mean() or 0.0)  # type: ignore[arg-type]
+    return mean(known.cast(pl.Float64, strict=False))
 
 
 def split_values(column: pl.Series) -> dict[str, str]:
@@ -254,6 +287,9 @@ def split_values(column: pl.Series) -> dict[str, str]:
     """
     values = [str(value) for value in column.drop_nulls().unique().to_list()]
     found = {
-        part: value for part, known in SPLIT_WORDS.items() for value in values if value.strip().lower() in known
+        part: value
+        for part, known in SPLIT_WORDS.items()
+        for value in values
+        if value.strip().lower() in known
     }
     return found if len(found) == len(values) and {"train", "test"} <= set(found) else {}

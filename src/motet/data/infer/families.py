@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from motet.data.infer.dependence import settles
+from motet.data.infer.figures import mean
 from motet.data.infer.ids import Link, Table, as_table, best_links, id_columns, is_id_like, link, list_columns
 from motet.data.infer.look import Look, laid_together
 
@@ -102,7 +103,7 @@ def _share_of_rows(look: Look, others: list[Look]) -> float:
         for other in others
         if other.rows < 2_000_000
     ]
-    return max((hashes.is_in(frame.implode()).mean() or 0.0 for frame in frames), default=0.0)  # type: ignore[type-var, return-value]
+    return max((mean(hashes.is_in(frame.implode())) for frame in frames), default=0.0)
 
 
 def _set_aside(table: Table, tables: list[Table], found: Families) -> bool:
@@ -133,8 +134,8 @@ def _are_triples(table: Table, columns: list[str]) -> bool:
 def _is_map(table: Table, columns: list[str]) -> bool:
     if not set(columns) <= set(table.keys):
         return False
-    coded = [table.values(name).head(1_000).str.contains(r"\d").mean() or 0 for name in columns]
-    return all(table.profiles[name].kind in ("integer", "code") for name in columns) and min(coded) > 0.5  # type: ignore[operator]
+    coded = [mean(table.values(name).head(1_000).str.contains(r"\d")) for name in columns]
+    return all(table.profiles[name].kind in ("integer", "code") for name in columns) and min(coded) > 0.5
 
 
 def _sequences(table: Table, others: list[Table]) -> Log | None:
@@ -163,9 +164,10 @@ def _sequences(table: Table, others: list[Table]) -> Log | None:
 
 
 def _may_be_ids(table: Table, name: str) -> bool:
+    """Whether values are whole numbers, or words with digits."""
     profile = table.profiles[name]
     values = table.values(name).head(1_000)
-    return profile.whole or (values.str.contains(r"\d").mean() or 0) > 0.8  # type: ignore[operator]
+    return profile.whole or mean(values.str.contains(r"\d")) > 0.8
 
 
 def _is_long(table: Table, name: str) -> bool:
@@ -193,7 +195,7 @@ def _pointed_at(tables: list[Table], logs: list[Log]) -> set[int]:
     for table in tables:
         for name in id_columns(table):
             links = best_links(table, name, tables)
-            found |= {id(each.table) for each in links[:1]}
+            found |= {id(each.table) for each in links if each.overlap >= 0.5 * links[0].overlap}
     return found
 
 
@@ -208,6 +210,12 @@ def _rows(table: Table, others: list[Table]) -> Log | None:
     pair = _different_things(ranked, links)
     if len(pair) < 2:
         return None
+    if (
+        table.keys
+        and not any(links[name] for name in pair)
+        and not all(_may_be_ids(table, name) for name in pair)
+    ):
+        return None  # a catalogue whose columns are names, not ids
     first, second = (name for name in table.profiles if name in pair)
     return Log(
         table,

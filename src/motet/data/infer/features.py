@@ -1,4 +1,4 @@
-"""Which columns of a catalogue or a list of users are text, categories, numbers, vectors, times, and which are left out."""
+"""Which columns of a catalogue or a list of users are text, categories, numbers, times, or left out."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -6,6 +6,7 @@ from typing import Literal
 import polars as pl
 
 from motet.data.infer import words
+from motet.data.infer.figures import mean, number
 from motet.data.infer.ids import Table, is_id_like
 from motet.data.infer.profile import Profile
 
@@ -14,6 +15,7 @@ FeatureRole = Literal["text", "categorical", "numeric", "vectors"]
 _MANY_CODES = 20
 _FEW_NUMBERS = 50
 _FOLLOWS_EVENTS = 0.4
+_MOST_SPOKEN, _MOST_IN_TEXT, _MOST_COUNTED = 2_000, 3, 2
 
 
 @dataclass
@@ -45,23 +47,29 @@ class Described:
         return [choice for choice in self.choices if choice.role == role]
 
 
-def describe_items(table: Table, key: str, events: pl.DataFrame | None, only: list[str] | None = None) -> Described:
+def describe_items(
+    table: Table, key: str, events: pl.DataFrame | None, only: list[str] | None = None
+) -> Described:
     """Choose the roles of a catalogue's columns.
 
     Args:
         table: The file.
         key: Its column of ids.
-        events: `id` (String) and `n`, how often each item occurs in the log; numbers that follow it are left out.
-        only: Look at these columns alone.
+        events: `id` (String) and `n`, how often each item occurs in the log; numbers that follow it leak.
+        only: Look at these columns alone; None: all.
     """
     found = Described(table, key, only=only)
-    has_text = any(each.kind == "text" for name, each in table.profiles.items() if only is None or name in only)
+    has_text = any(
+        each.kind == "text" for name, each in table.profiles.items() if only is None or name in only
+    )
     for name, profile in table.profiles.items():
         if name == key or (only is not None and name not in only):
             continue
         _choose(found, name, profile, has_text)
         _drop_followers(found, name, events)
     _drop_repeated_text(found)
+    _limit_text(found)
+    _limit_counted(found)
     return found
 
 
@@ -72,12 +80,16 @@ def describe_users(table: Table, key: str, only: list[str] | None = None) -> Des
         if name == key or (only is not None and name not in only):
             continue
         if profile.kind in ("text", "code", "address"):
-            found.left_out[name] = "it hardly repeats: it may name a person, and there is nothing to learn from it"
+            found.left_out[name] = (
+                "it hardly repeats: it may name a person, and there is nothing to learn from it"
+            )
         elif profile.kind == "time":
             found.left_out[name] = "times of users are not used yet"
         else:
             _choose(found, name, profile, False)
     found.choices = [choice for choice in found.choices if choice.role in ("categorical", "numeric")]
+    for choice in found.choices:
+        choice.count = False
     return found
 
 
@@ -115,8 +127,9 @@ def _why_not(profile: Profile) -> str:
 def _choose_list(found: Described, name: str, profile: Profile, has_text: bool) -> None:
     divided = f", divided by {profile.separator!r}" if profile.separator else ""
     reason = f"{profile.distinct} values, several in a cell{divided}"
-    found.choices.append(Choice("categorical", name, reason, profile.separator))
-    if has_text and not profile.whole:
+    nearly_single = profile.tokens <= 1.5 * profile.count and profile.distinct >= 5
+    found.choices.append(Choice("categorical", name, reason, profile.separator, nearly_single))
+    if has_text and not profile.whole and profile.distinct <= _MOST_SPOKEN:
         found.choices.append(Choice("text", name, "its words say something too"))
 
 
@@ -124,10 +137,11 @@ def _choose_word(found: Described, name: str, profile: Profile, has_text: bool) 
     if profile.repeats < 1.1:
         found.left_out[name] = "nearly every row has a value of its own"
         return
-    count = 5 <= profile.distinct <= 100_000
-    found.choices.append(Choice("categorical", name, f"{profile.distinct} values", count=count))
-    letters = found.table.values(name).head(200).str.contains(r"\p{L}{3,}").mean() or 0
-    if has_text and letters > 0.8 and profile.distinct > 10:  # type: ignore[operator]
+    found.choices.append(
+        Choice("categorical", name, f"{profile.distinct} values", count=profile.distinct >= 5)
+    )
+    letters = mean(found.table.values(name).head(200).str.contains(r"\p{L}{3,}"))
+    if has_text and letters > 0.8 and profile.distinct > 10:
         found.choices.append(Choice("text", name, "its words say something too"))
 
 
@@ -135,7 +149,9 @@ def _choose_integer(found: Described, name: str, profile: Profile) -> None:
     if name in found.table.keys:
         found.left_out[name] = "different in every row: another numbering"
     elif profile.low < 0 and profile.distinct <= _FEW_NUMBERS:
-        found.choices.append(Choice("categorical", name, f"{profile.distinct} values, among them {profile.low:g}"))
+        found.choices.append(
+            Choice("categorical", name, f"{profile.distinct} values, among them {profile.low:g}")
+        )
     elif profile.distinct <= _FEW_NUMBERS and profile.repeats >= 4:
         found.choices.append(Choice("categorical", name, f"{profile.distinct} whole numbers, each often"))
     elif _are_codes(found.table, name, profile):
@@ -154,7 +170,7 @@ def _are_codes(table: Table, name: str, profile: Profile) -> bool:
 
 def _choose_codes(found: Described, name: str, profile: Profile) -> None:
     counts = found.table.look.sample[name].drop_nulls().value_counts()["count"]
-    shared = float(counts.filter(counts > 1).sum() / counts.sum())
+    shared = number(counts.filter(counts > 1).sum()) / number(counts.sum())
     if shared < 0.1:
         found.left_out[name] = "numbers that name something, nearly every row its own"
     else:
@@ -175,7 +191,7 @@ def _choose_time(found: Described, name: str, profile: Profile) -> None:
 
 
 def _drop_followers(found: Described, name: str, events: pl.DataFrame | None) -> None:
-    """Numbers that follow how often an item occurs in the log were probably counted after it: they leak the future."""
+    """Numbers that follow how often an item occurs in the log were probably counted after it: they leak."""
     last = found.choices[-1] if found.choices else None
     if events is None or last is None or last.column != name or last.role != "numeric":
         return
@@ -190,22 +206,54 @@ def _drop_followers(found: Described, name: str, events: pl.DataFrame | None) ->
     if follows >= limit:
         found.choices.pop()
         found.left_out[name] = (
-            f"it follows how often the item occurs in the log (rank correlation {follows:.2f}), so it may have been counted "
-            "afterwards and leak the future; add it under numeric: if it was known before"
+            f"it follows how often the item occurs in the log (rank correlation {follows:.2f}), so it may"
+            " have been counted afterwards and leak the future; add it under numeric: if it was known before"
         )
 
 
 def _drop_repeated_text(found: Described) -> None:
     """Of two texts of which one holds the other nearly everywhere, the longer is enough."""
-    texts = [choice for choice in found.choices if choice.role == "text" and found.table.profiles[choice.column].kind == "text"]
+    texts = [
+        choice
+        for choice in found.choices
+        if choice.role == "text" and found.table.profiles[choice.column].kind == "text"
+    ]
     sample = found.table.look.sample.head(2_000)
     for first in texts:
         for second in texts:
             if first is second or first not in found.choices or second not in found.choices:
                 continue
             rows = sample.select(
-                pl.col(first.column).str.to_lowercase().alias("a"), pl.col(second.column).str.to_lowercase().alias("b")
+                pl.col(first.column).str.to_lowercase().alias("a"),
+                pl.col(second.column).str.to_lowercase().alias("b"),
             ).drop_nulls()
-            if rows.height > 20 and (rows.select(pl.col("b").str.contains(pl.col("a"), literal=True).mean()).item() or 0) > 0.8:
+            if (
+                rows.height > 20
+                and (rows.select(pl.col("b").str.contains(pl.col("a"), literal=True).mean()).item() or 0)
+                > 0.8
+            ):
                 found.choices.remove(first)
                 found.left_out[first.column] = f"{second.column} says the same and more"
+
+
+def _limit_text(found: Described) -> None:
+    """Categories in the text: the few that say most, lists first; more would crowd out the descriptions."""
+    spoken = [choice for choice in found.of("text") if found.table.profiles[choice.column].kind != "text"]
+
+    def weight(choice: Choice) -> tuple[bool, float]:
+        profile = found.table.profiles[choice.column]
+        return profile.kind == "list", (
+            profile.tokens / max(profile.count, 1) if profile.kind == "list" else profile.distinct
+        )
+
+    for choice in sorted(spoken, key=weight, reverse=True)[_MOST_IN_TEXT:]:
+        found.choices.remove(choice)
+
+
+def _limit_counted(found: Described) -> None:
+    """Counters for the few columns whose values gather the most items without being rare."""
+    counted = [choice for choice in found.choices if choice.count]
+    for choice in sorted(counted, key=lambda each: -found.table.profiles[each.column].distinct)[
+        _MOST_COUNTED:
+    ]:
+        choice.count = False

@@ -1,4 +1,4 @@
-"""From files to findings: logs with their roles, catalogues and users that belong to them, and what is left out."""
+"""From files to findings: logs with their roles, their catalogues and users, and what is left out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from motet.data.infer import words
 from motet.data.infer.events import LogRoles
 from motet.data.infer.families import Families, sort_files
 from motet.data.infer.features import Described, describe_items, describe_users
+from motet.data.infer.figures import mean
 from motet.data.infer.ids import Link, Table, link
 from motet.data.infer.look import Look, Unread, look_at
 from motet.data.infer.settle import settle
@@ -54,11 +55,15 @@ def gather(files: Sequence[Path]) -> Findings:
 
 
 def _no_log(families: Families, unread: dict[str, str]) -> str:
-    said = [f"{table.name}: {', '.join(table.profiles)} (no two columns that name users and items)" for table in families.tables]
+    said = [
+        f"{table.name}: {', '.join(table.profiles)} (no two columns that name users and items)"
+        for table in families.tables
+    ]
     said += [f"{name}: {reason}" for name, reason in (unread | families.unused).items()]
     return (
-        "no log of events was found among the files. A log has a row for each event with a column that names the user and "
-        "one that names the item, or a line for each user with a list of items. Found: " + "; ".join(said)
+        "no log of events was found among the files. A log has a row for each event with a column that names"
+        " the user and one that names the item, or a line for each user with a list of items. Found: "
+        + "; ".join(said)
     )
 
 
@@ -68,7 +73,7 @@ def user_values(roles: LogRoles) -> pl.Series:
 
 
 def _keep_related_logs(found: Findings) -> None:
-    """Other logs must speak of the same users and items as the main one, and know times where it knows them."""
+    """Other logs must speak of the same users and items as the main one, and know times where it does."""
     main, kept = found.main, [found.main]
     for other in found.logs[1:]:
         users = _contained(other.log.table.values(other.user), main.log.table.values(main.user))
@@ -77,14 +82,16 @@ def _keep_related_logs(found: Findings) -> None:
         if users < 0.05 or items < 0.05:
             found.unused[other.log.table.name] = f"its users or items are not those of {main.log.table.name}"
         elif not timed:
-            found.unused[other.log.table.name] = f"of it and {main.log.table.name} only one has times: they have no common order"
+            found.unused[other.log.table.name] = (
+                f"of it and {main.log.table.name} only one has times: they have no common order"
+            )
         else:
             kept.append(other)
     found.logs = kept
 
 
 def _contained(values: pl.Series, others: pl.Series) -> float:
-    return float(values.is_in(others.implode()).mean() or 0.0)  # type: ignore[arg-type]
+    return mean(values.is_in(others.implode()))
 
 
 def _describe(found: Findings, tables: list[Table]) -> None:
@@ -99,10 +106,18 @@ def _describe(found: Findings, tables: list[Table]) -> None:
             found.items.append(describe_items(table, best.key, counts))
         else:
             found.users.append(describe_users(table, best.key))
+    found.items.sort(key=_spoken, reverse=True)
     keys = [each.table.values(each.key) for each in found.items]
-    found.separate_kinds = len(keys) > 1 and max(_contained(b, a) for a in keys for b in keys if a is not b) < 0.1
+    found.separate_kinds = (
+        len(keys) > 1 and max(_contained(b, a) for a in keys for b in keys if a is not b) < 0.1
+    )
     if not found.separate_kinds:
         _drop_twins(found.items)
+
+
+def _spoken(described: Described) -> float:
+    """Words that a catalogue says of an item."""
+    return sum(described.table.profiles[choice.column].words for choice in described.of("text"))
 
 
 def _why_unused(main: LogRoles, table: Table) -> str:
@@ -152,7 +167,7 @@ def history_lengths(logs: list[LogRoles]) -> pl.Series:
 
 
 def _describe_from_log(found: Findings) -> None:
-    """Without a catalogue (or a list of users) the columns of the log that describe the item (or user) make one."""
+    """Without a catalogue (or users) the columns of the log that describe the item (or user) make one."""
     main = found.main
     for part, described in (("of_item", found.items), ("of_user", found.users)):
         columns = main.of(part)  # type: ignore[arg-type]
@@ -178,7 +193,12 @@ def _drop_twins(items: list[Described]) -> None:
     """What two catalogues say alike is said once: the same text, the same numbers."""
     for place, first in enumerate(items):
         for second in items[place + 1 :]:
-            names = [(a, b) for a in first.choices for b in second.choices if a.role == b.role and a.role in ("text", "numeric")]
+            names = [
+                (a, b)
+                for a in first.choices
+                for b in second.choices
+                if a.role == b.role and a.role in ("text", "numeric")
+            ]
             for a, b in names:
                 if b in second.choices and _same(first, a.column, second, b.column):
                     second.choices.remove(b)
@@ -186,12 +206,16 @@ def _drop_twins(items: list[Described]) -> None:
 
 
 def _same(first: Described, a: str, second: Described, b: str) -> bool:
-    left = first.table.look.sample.select(pl.col(first.key).cast(pl.String).alias("key"), _lower(first, a).alias("a"))
-    right = second.table.look.sample.select(pl.col(second.key).cast(pl.String).alias("key"), _lower(second, b).alias("b"))
+    left = first.table.look.sample.select(
+        pl.col(first.key).cast(pl.String).alias("key"), _lower(first, a).alias("a")
+    )
+    right = second.table.look.sample.select(
+        pl.col(second.key).cast(pl.String).alias("key"), _lower(second, b).alias("b")
+    )
     rows = left.join(right, on="key").drop_nulls()
     if rows.height < 20:
         return False
-    return (rows.select(pl.col("a").str.contains(pl.col("b"), literal=True).mean()).item() or 0) > 0.8
+    return mean(rows.select(pl.col("a").str.contains(pl.col("b"), literal=True)).to_series()) > 0.8
 
 
 def _lower(described: Described, name: str) -> pl.Expr:
@@ -202,7 +226,7 @@ def _lower(described: Described, name: str) -> pl.Expr:
 
 
 def kind_of(described: Described, separate: bool) -> str:
-    """What to call the items of a catalogue: by its file when there are several kinds, else by its column of ids."""
+    """What to call the items of a catalogue: after its file when there are several kinds, else its ids."""
     if separate:
         stem = described.table.look.paths[0].name.split(".")[0]
         return stem.removesuffix("s") or "item"

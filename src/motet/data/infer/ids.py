@@ -1,9 +1,10 @@
-"""Which columns hold ids, and which of them name the same things: found by comparing their values, not their names."""
+"""Which columns hold ids, and which of them name the same things: found by their values, not their names."""
 
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from motet.data.infer.figures import middle, number, span
 from motet.data.infer.look import Look
 from motet.data.infer.profile import Profile, profiles
 from motet.data.readers_cells import is_list, parts
@@ -108,7 +109,7 @@ def list_columns(table: Table) -> list[str]:
 def link(table: Table, column: str, other: Table, key: str) -> Link:
     """Compare the values of a column with those of a key."""
     mine, theirs = table.values(column), other.values(key)
-    shared = mine.is_in(theirs.implode()).sum() if len(mine) and len(theirs) else 0
+    shared = number(mine.is_in(theirs.implode()).sum()) if len(mine) and len(theirs) else 0.0
     return Link(column, other, key, shared / max(len(mine), 1), shared / max(len(theirs), 1))
 
 
@@ -124,7 +125,7 @@ def best_links(table: Table, column: str, others: list[Table]) -> list[Link]:
 
 
 def _is_good(found: Link, size: int, strings: bool) -> bool:
-    """Small whole numbers lie in any key of whole numbers; a link needs most values, and a fair share of the key."""
+    """Small whole numbers lie in any key; a link needs most of the values, and a fair share of the key."""
     if strings:
         return found.contained >= 0.3 and size >= 2
     fair = found.covered >= 0.05 or (found.column == found.key and found.contained >= 0.95)
@@ -132,11 +133,11 @@ def _is_good(found: Link, size: int, strings: bool) -> bool:
 
 
 def is_id_like(table: Table, column: str) -> bool:
-    """Whether whole numbers look like names of things: packed densely, or spread over their range; quantities crowd at its start."""
+    """Whether whole numbers name things: packed densely, or spread over their range; quantities crowd low."""
     profile = table.profiles[column]
     if profile.kind != "integer":
         return True
     values = table.values(column).cast(pl.Float64, strict=False).drop_nulls()
-    low, high, middle = (float(x) for x in (values.min(), values.max(), values.median()))  # type: ignore[arg-type]
+    low, high = span(values)
     spread = max(high - low, 1.0)
-    return len(values) / (spread + 1) >= 0.3 or (middle - low) / spread >= 0.2
+    return len(values) / (spread + 1) >= 0.3 or (middle(values) - low) / spread >= 0.2

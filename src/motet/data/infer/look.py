@@ -1,4 +1,4 @@
-"""A first look at a file: its format, encoding, separator, whether its first line names the columns, and a sample of its rows."""
+"""A first look at a file: format, encoding, separator, whether it names its columns, a sample of its rows."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +51,7 @@ class Unread:
 
 
 def look_at(path: Path) -> Look | Unread:
-    """Look at one file; what cannot be read is returned with the reason, so that the others can still be used."""
+    """Look at one file; what cannot be read is returned with the reason, so that the others can be used."""
     try:
         encoding = find_encoding(path)
         if find_format(path, encoding) != "csv":
@@ -68,7 +68,7 @@ def look_at(path: Path) -> Look | Unread:
 
 
 def find_encoding(path: Path) -> str:
-    """The encoding of a text file: UTF-8 unless its first megabyte is not; then Chinese or Western European."""
+    """The encoding of a text: UTF-8 unless its first megabyte is not; then Chinese or Western European."""
     for encoding in _ENCODINGS:
         try:
             text = head_text(path, encoding)

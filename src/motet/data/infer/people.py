@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from motet.data.infer import words
+from motet.data.infer.figures import number
 from motet.data.infer.ids import Link, Table
 
 
@@ -89,13 +90,13 @@ def _popularity(sample: pl.DataFrame, first: str, second: str) -> Vote:
 
 
 def _gini(counts: pl.Series) -> float:
-    ordered, total = counts.sort().cast(pl.Float64), float(counts.sum())
+    ordered, total = counts.sort().cast(pl.Float64), number(counts.sum())
     place = pl.Series(range(1, len(ordered) + 1), dtype=pl.Float64)
-    return float((2 * (place * ordered).sum() / (len(ordered) * total)) - (len(ordered) + 1) / len(ordered))
+    return 2 * number((place * ordered).sum()) / (len(ordered) * total) - (len(ordered) + 1) / len(ordered)
 
 
 def _sittings(sample: pl.DataFrame, time_ms: pl.Series, first: str, second: str) -> Vote:
-    """A user acts in sittings, so that most gaps are short against the mean gap; an item is met all the time."""
+    """A user acts in sittings: most gaps are short against the mean gap; an item is met all the time."""
     crowding = [_crowding(sample[name], time_ms) for name in (first, second)]
     weight = max(-2.0, min(2.0, 0.5 * (crowding[1] - crowding[0])))
     return Vote(weight, "its events come in sittings")
@@ -110,7 +111,7 @@ def _crowding(ids: pl.Series, time_ms: pl.Series) -> float:
     if not groups.height:
         return math.log(0.7)
     ratio = ((groups["median"] + 1.0) / (groups["mean"] + 1.0)).log().clip(-8, 0)
-    return float(ratio.mean())  # type: ignore[arg-type]
+    return number(ratio.mean())
 
 
 def _same_moment(sample: pl.DataFrame, time_ms: pl.Series, first: str, second: str) -> Vote:

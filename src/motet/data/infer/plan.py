@@ -49,7 +49,9 @@ def make_plan(logs: list[LogRoles], lengths: pl.Series) -> Plan:
     names.add("next")
     plan.tasks += _flag_tasks(main, names) + _star_tasks(main, names) + _number_tasks(main, names)
     plan.tasks += _window_tasks(main, plan.types, names)
-    plan.split = _split(logs, any(task.settings["kind"] != "next_item" and not task.off for task in plan.tasks))
+    plan.split = _split(
+        logs, any(task.settings["kind"] != "next_item" and not task.off for task in plan.tasks)
+    )
     plan.length = _length(lengths)
     return plan
 
@@ -85,7 +87,11 @@ def _types(roles: LogRoles) -> dict[str, int]:
     column = roles.one("type")
     if column is None:
         return {}
-    counts = roles.log.table.look.raw.frame.group_by(column.name).agg(pl.len().alias("n")).collect(engine="streaming")
+    counts = (
+        roles.log.table.look.raw.frame.group_by(column.name)
+        .agg(pl.len().alias("n"))
+        .collect(engine="streaming")
+    )
     return {str(name): n for name, n in counts.drop_nulls().sort("n", descending=True).rows()}
 
 
@@ -95,10 +101,16 @@ def _next_item(roles: LogRoles, types: dict[str, int]) -> Planned:
     if flags:
         chosen = flags[0]
         task["positive"] = f"{quoted(chosen.name)} == 1"
-        return Planned(task, f"{chosen.name} is the most frequent sign of interest ({chosen.share:.1%} of the rows)")
+        return Planned(
+            task, f"{chosen.name} is the most frequent sign of interest ({chosen.share:.1%} of the rows)"
+        )
     shown = [name for name in types if words.speaks_of(name, words.EXPOSURE)]
     done = [name for name in types if name not in shown and types[name] >= LEAST_POSITIVES]
-    if shown and done and any(words.speaks_of(name, ["impression", "show", "expose", "exposure", "曝光"]) for name in shown):
+    if (
+        shown
+        and done
+        and any(words.speaks_of(name, ["impression", "show", "expose", "exposure", "曝光"]) for name in shown)
+    ):
         task["positive"] = done
         return Planned(task, f"{', '.join(shown)} only says that an item was shown")
     if any(column.shape == "stars" for column in roles.of("outcome")):
@@ -149,7 +161,11 @@ def _number_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
         settings = {"name": task_name(column.name, names), "kind": "regression", "label": quoted(column.name)}
         if column.shape == "spent":
             settings["transform"] = "log1p"
-        off = "" if place < _MOST_NUMBERS and column.shape == "spent" else "its values are not those of a time spent"
+        off = (
+            ""
+            if place < _MOST_NUMBERS and column.shape == "spent"
+            else "its values are not those of a time spent"
+        )
         if column.shape == "spent" and place >= _MOST_NUMBERS:
             off = f"{_MOST_NUMBERS} numbers are tasks already"
         tasks.append(Planned(settings, column.reason, off))
@@ -186,16 +202,29 @@ def _split(logs: list[LogRoles], row_tasks: bool) -> Planned:
     rated = any(column.shape == "stars" for column in main.of("outcome"))
     if timed and row_tasks and not rated:
         share = {"kind": "time", "valid": 0.1, "test": 0.1}
-        return Planned(share, "rows are scored as they come, so the last tenth in time is the test, the tenth before it validation")
+        return Planned(
+            share,
+            "rows are scored as they come, so the last tenth in time is the test, the tenth before it"
+            " validation",
+        )
     if timed:
-        return Planned({"kind": "leave_one_out"}, "each user's last event is the test, the one before it validation")
+        return Planned(
+            {"kind": "leave_one_out"}, "each user's last event is the test, the one before it validation"
+        )
     if main.log.list_column is not None:
-        return Planned({"kind": "leave_one_out"}, "there are no times: the last item of each list is the test")
-    return Planned({"kind": "random", "valid": 0.1, "test": 0.1}, "there is neither time nor order: rows are drawn at random")
+        return Planned(
+            {"kind": "leave_one_out"}, "there are no times: the last item of each list is the test"
+        )
+    return Planned(
+        {"kind": "random", "valid": 0.1, "test": 0.1},
+        "there is neither time nor order: rows are drawn at random",
+    )
 
 
 def _length(lengths: pl.Series) -> Planned:
     high = float(lengths.quantile(0.95) or 10)
     length = int(min(200, max(10, -(-high // 10) * 10)))
-    said = f"95% of the users have at most {high:.0f} events" + (", of which the last 200 are read" if high > 200 else "")
+    said = f"95% of the users have at most {high:.0f} events" + (
+        ", of which the last 200 are read" if high > 200 else ""
+    )
     return Planned({"length": length}, said)

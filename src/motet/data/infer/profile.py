@@ -1,13 +1,14 @@
-"""What a column of a sample looks like: numbers, flags, times, words, text, lists, codes, vectors, addresses."""
+"""What a column of a sample looks like: numbers, flags, times, words, text, lists, codes, vectors."""
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import polars as pl
 
+from motet.data.infer.figures import mean, span
+from motet.data.infer.lists import find_list_sign, find_vector_sign, split_flat
 from motet.data.infer.look import Look
-from motet.data.readers_cells import is_list, parts
+from motet.data.readers_cells import is_list
 from motet.data.readers_times import time_in_ms, time_unit
 from motet.errors import DataError
 
@@ -26,11 +27,9 @@ ColumnKind = Literal[
     "other",  # what cannot be used: lists of records, binary
 ]
 
-SEPARATORS = (" || ", "||", "|", " > ", ";", ",", "/", " ")
 _OLDEST, _NEWEST = 315_532_800_000, 2_524_608_000_000  # 1980 and 2050: numbers outside are no times of events
 _LOOKED_AT = 20_000
-_INTERVAL = r"^[\[(][^,]*,[^,]*[\])]$"
-_GROUPED_NUMBER = r"^\d{1,3}([,/]\d{3})+$"
+_ADDRESS = r"^(https?://|www\.)|\.(jpe?g|png|gif|webp|mp4|mp3|wav)$"
 
 
 @dataclass(frozen=True)
@@ -66,213 +65,141 @@ class Profile:
 
 def profiles(look: Look) -> dict[str, Profile]:
     """Column name -> what the column looks like."""
-    return {
-        name: profile(look.sample[name], look.raw.lists.get(name), look.name) for name in look.sample.columns
-    }
+    return {name: profile(look.sample[name], look.raw.lists.get(name)) for name in look.sample.columns}
 
 
-def profile(column: pl.Series, list_sign: str | None = None, where: str = "") -> Profile:
+def profile(column: pl.Series, list_sign: str | None = None) -> Profile:
     """What one column looks like.
 
     Args:
         column: A sample of its values.
         list_sign: What divides its parts, when the file itself declares it as a list.
-        where: File, for messages.
     """
-    known = column.drop_nulls()
-    if column.dtype.is_float():
-        known = known.drop_nans()
-    missing = 1 - len(known) / max(len(column), 1)
+    known = _known(column)
+    base = Profile(column.name, "empty", len(known), 1 - len(known) / max(len(column), 1), 0)
     if known.is_empty():
-        return Profile(column.name, "empty", 0, 1.0, 0)
-    if is_list(column.dtype):
-        return _native_list(known, missing)
-    if isinstance(column.dtype, pl.Binary | pl.Object | pl.Struct):
-        return Profile(column.name, "other", len(known), missing, 0)
-    if column.dtype == pl.Boolean:
-        return Profile(column.name, _constant_or(known, "flag"), len(known), missing, known.n_unique(), 0, 1)
-    if column.dtype.is_temporal():
-        return Profile(column.name, "time", len(known), missing, known.n_unique(), unit="native")
-    if column.dtype == pl.String:
+        return base
+    if is_list(known.dtype):
+        return _native_list(known, base)
+    if isinstance(known.dtype, pl.Binary | pl.Object | pl.Struct):
+        return replace(base, kind="other")
+    base = replace(base, distinct=known.n_unique())
+    if known.dtype == pl.Boolean:
+        return replace(base, kind="flag" if base.distinct > 1 else "empty", high=1.0)
+    if known.dtype.is_temporal():
+        return replace(base, kind="time", unit="native")
+    return _flat(known, base, list_sign)
+
+
+def _known(column: pl.Series) -> pl.Series:
+    known = column.drop_nulls()
+    if known.dtype.is_float():
+        return known.drop_nans()
+    if known.dtype == pl.String:
         known = known.str.strip_chars()
-        known = known.filter(known != "")
-        if known.is_empty():
-            return Profile(column.name, "empty", 0, 1.0, 0)
-        missing = 1 - len(known) / len(column)
-    return _flat(known, missing, list_sign, where)
+        return known.filter(known != "")
+    return known
 
 
-def _constant_or(known: pl.Series, kind: ColumnKind) -> ColumnKind:
-    return "empty" if known.n_unique() == 1 else kind
-
-
-def _flat(known: pl.Series, missing: float, list_sign: str | None, where: str) -> Profile:
+def _flat(known: pl.Series, base: Profile, list_sign: str | None) -> Profile:
     numbers = known.cast(pl.Float64, strict=False)
-    share = 1 - numbers.null_count() / len(known)
     coded = known.dtype == pl.String and known.str.contains(r"^-?0\d").any()
-    if share >= 0.95 and not coded and list_sign is None:
-        return _number(known, numbers.drop_nulls(), missing)
+    if numbers.null_count() <= 0.05 * len(known) and not coded and list_sign is None:
+        return _number(known, numbers.drop_nulls(), base)
     if known.dtype != pl.String:
         known = known.cast(pl.String)
     lowered = known.head(_LOOKED_AT).str.to_lowercase()
     if lowered.is_in(["true", "false"]).all() and lowered.n_unique() == 2:
-        return Profile(known.name, "flag", len(known), missing, 2, 0, 1)
-    if list_sign is None and _is_time_text(known, where):
-        return Profile(known.name, "time", len(known), missing, known.n_unique(), unit="iso")
-    return _words(known, missing, list_sign)
+        return replace(base, kind="flag", distinct=2, high=1.0)
+    if list_sign is None and _is_time_text(known):
+        return replace(base, kind="time", unit="iso")
+    return _words(known, base, list_sign)
 
 
-def _number(known: pl.Series, numbers: pl.Series, missing: float) -> Profile:
-    low, high = float(numbers.min()), float(numbers.max())  # type: ignore[arg-type]
-    distinct = numbers.n_unique()
-    facts = {
-        "name": known.name,
-        "count": len(known),
-        "missing": missing,
-        "distinct": distinct,
-        "low": low,
-        "high": high,
-    }
+def _number(known: pl.Series, numbers: pl.Series, base: Profile) -> Profile:
+    low, high = span(numbers)
     whole = bool((numbers == numbers.round()).all())
-    kind: ColumnKind = "integer" if whole else "number"
-    if distinct == 1:
-        kind = "empty"
-    elif distinct == 2 and low == 0 and high == 1:
-        kind = "flag"
-    elif distinct > 2 and (unit := _time_unit(known, numbers)):
-        return Profile(kind="time", unit=unit, **facts)
-    return Profile(kind=kind, whole=whole, **facts)
+    base = replace(base, distinct=numbers.n_unique(), low=low, high=high, whole=whole)
+    if base.distinct == 1:
+        return replace(base, kind="empty")
+    if base.distinct == 2 and low == 0 and high == 1:
+        return replace(base, kind="flag")
+    unit = _time_unit(known, numbers) if base.distinct > 2 else ""
+    if unit:
+        return replace(base, kind="time", unit=unit)
+    return replace(base, kind="integer" if whole else "number")
 
 
 def _time_unit(known: pl.Series, numbers: pl.Series) -> str:
     """The unit, when the numbers lie where times lie; else nothing."""
     unit = time_unit(numbers)
-    milli = known.to_frame().select(
-        time_in_ms(known.name, numbers, unit if unit not in ("day", "moment") else "auto", "")
-    )
-    times = milli.to_series().drop_nulls()
-    if times.is_empty():
-        return ""
-    inside = times.is_between(_OLDEST, _NEWEST).mean() or 0
-    return unit if inside > 0.99 else ""
+    wanted = "auto" if unit in ("day", "moment") else unit
+    times = known.to_frame().select(time_in_ms(known.name, numbers, wanted, "")).to_series().drop_nulls()
+    return unit if mean(times.is_between(_OLDEST, _NEWEST)) > 0.99 else ""
 
 
-def _is_time_text(known: pl.Series, where: str) -> bool:
+def _is_time_text(known: pl.Series) -> bool:
     cells = known.head(2_000)
-    if (
-        not cells.head(200).str.contains(r"\d").mean()
-        or (cells.head(200).str.contains(r"\d").mean() or 0) < 0.9
-    ):
+    if mean(cells.head(200).str.contains(r"\d")) < 0.9:
         return False
     try:
-        times = cells.to_frame().select(time_in_ms(known.name, cells, "iso", where)).to_series()
+        times = cells.to_frame().select(time_in_ms(known.name, cells, "iso", "")).to_series()
     except DataError:
         return False
     return times.null_count() <= 0.1 * len(cells)
 
 
-def _native_list(known: pl.Series, missing: float) -> Profile:
-    lengths = known.list.len() if isinstance(known.dtype, pl.List) else known.arr.to_list().list.len()
-    inner = getattr(known.dtype, "inner", pl.String())
-    facts = {"name": known.name, "count": len(known), "missing": missing, "tokens": int(lengths.sum())}
+def _native_list(known: pl.Series, base: Profile) -> Profile:
+    listed = known if isinstance(known.dtype, pl.List) else known.arr.to_list()
+    lengths = listed.list.len()
+    inner = getattr(listed.dtype, "inner", pl.String())
+    base = replace(base, tokens=int(lengths.sum()))
     if isinstance(inner, pl.Struct | pl.Binary | pl.Object):
-        return Profile(kind="other", distinct=0, **facts)  # type: ignore[arg-type]
+        return replace(base, kind="other")
     if inner.is_float() and lengths.n_unique() == 1 and int(lengths[0]) > 2:
-        return Profile(kind="vector", distinct=len(known), **facts)  # type: ignore[arg-type]
-    flat = (known if isinstance(known.dtype, pl.List) else known.arr.to_list()).explode()
+        return replace(base, kind="vector", distinct=len(known))
+    flat = listed.explode()
     while is_list(flat.dtype):
         flat = flat.explode()
     flat = flat.drop_nulls()
-    if flat.is_empty():
-        return Profile(kind="empty", distinct=0, **facts)  # type: ignore[arg-type]
-    whole = inner.is_integer() or flat.cast(pl.String).str.contains(r"^\d+$").all()
-    return Profile(kind="list", distinct=flat.n_unique(), whole=whole, **facts)  # type: ignore[arg-type]
+    if flat.is_empty() or isinstance(flat.dtype, pl.Struct):
+        return replace(base, kind="empty" if flat.is_empty() else "other")
+    whole = flat.dtype.is_integer() or bool(flat.cast(pl.String).str.contains(r"^\d+$").all())
+    return replace(base, kind="list", distinct=flat.n_unique(), whole=whole)
 
 
-def _words(known: pl.Series, missing: float, list_sign: str | None) -> Profile:
-    distinct = known.n_unique()
-    facts = {"name": known.name, "count": len(known), "missing": missing}
-    if distinct == 1 and len(known) > 1:
-        return Profile(kind="empty", distinct=1, **facts)  # type: ignore[arg-type]
+def _words(known: pl.Series, base: Profile, list_sign: str | None) -> Profile:
+    if base.distinct == 1 and len(known) > 1:
+        return base
     looked_at = known.head(_LOOKED_AT)
-    if (looked_at.str.contains(r"^(https?://|www\.)|\.(jpe?g|png|gif|webp|mp4|mp3|wav)$").mean() or 0) > 0.8:
-        return Profile(kind="address", distinct=distinct, **facts)  # type: ignore[arg-type]
-    if vector := _vector(looked_at):
-        return Profile(kind="vector", distinct=distinct, separator=vector, **facts)  # type: ignore[arg-type]
+    if mean(looked_at.str.contains(_ADDRESS)) > 0.8:
+        return replace(base, kind="address")
+    vector = find_vector_sign(looked_at)
+    if vector:
+        return replace(base, kind="vector", separator=vector)
     sign = find_list_sign(looked_at, list_sign)
     if sign:
-        flat = parts(pl.col(known.name), sign)
-        tokens = known.to_frame().select(flat).to_series().explode().drop_nulls()
+        tokens = split_flat(known, sign)
         whole = bool(tokens.str.contains(r"^\d+$").all())
-        return Profile(
-            kind="list", distinct=tokens.n_unique(), tokens=len(tokens), separator=sign, whole=whole, **facts
-        )  # type: ignore[arg-type]
-    return Profile(kind=_kind_of_words(looked_at), distinct=distinct, words=_mean_words(looked_at), **facts)  # type: ignore[arg-type]
-
-
-def _vector(cells: pl.Series) -> str:
-    """What divides the numbers of ready-made vectors that are written as text; else nothing."""
-    first = re.sub(r"[\[\](){}]", " ", str(cells[0])).strip()
-    for sign in (",", ";", "|", " "):
-        pieces = [piece for piece in first.split(sign) if piece.strip()]
-        if len(pieces) < 8 or "." not in first:
-            continue
-        values = cells.to_frame().select(parts(pl.col(cells.name), sign).alias("v"))
-        numbers = values.select(pl.col("v").list.eval(pl.element().cast(pl.Float64, strict=False)))["v"]
-        if numbers.list.len().n_unique() == 1 and numbers.explode().null_count() == 0:
-            return sign
-    return ""
-
-
-def find_list_sign(cells: pl.Series, declared: str | None = None) -> str:
-    """What divides the parts of cells that hold several categories or ids; nothing when they hold one value.
-
-    Parts of a list come again in other cells; those of a sentence do not, apart from its single words.
-    """
-    for sign in SEPARATORS if declared is None else (declared,):
-        several = cells.filter(cells.str.contains(sign, literal=True))
-        if len(several) < max(2, 0.01 * len(cells)):
-            continue
-        tokens = cells.to_frame().select(parts(pl.col(cells.name), sign)).to_series()
-        if _are_parts(cells, several, tokens, sign):
-            return sign
-    return ""
-
-
-def _are_parts(cells: pl.Series, several: pl.Series, tokens: pl.Series, sign: str) -> bool:
-    flat = tokens.explode().drop_nulls()
-    counts = flat.value_counts()
-    distinct, cell_values = counts.height, cells.n_unique()
-    if flat.is_empty() or _all(several, _INTERVAL) or (sign in ",/" and _all(several, _GROUPED_NUMBER)):
-        return False
-    again = flat.is_in(counts.filter(pl.col("count") > 1)[cells.name].implode()).mean() or 0.0
-    if sign != " ":
-        few_words = (flat.str.split(" ").list.len().mean() or 0) <= 4  # type: ignore[operator]
-        return bool(few_words and again >= 0.5 and distinct < cell_values * 3)  # type: ignore[operator]
-    digits = flat.str.contains(r"^\d+$").mean() or 0
-    if digits == 1:
-        return len(several) > 0.3 * len(cells) and len(flat) > 1.2 * len(cells)
-    sentences = (flat.str.contains(r"[.!?:]$").mean() or 0) > 0.01 or 0.05 < digits < 0.95  # type: ignore[operator]
-    return bool(again > 0.95 and distinct <= 0.5 * cell_values and not sentences)  # type: ignore[operator]
-
-
-def _all(cells: pl.Series, pattern: str) -> bool:
-    return bool(cells.str.contains(pattern).all())
+        distinct = tokens.n_unique()
+        return replace(base, kind="list", distinct=distinct, tokens=len(tokens), separator=sign, whole=whole)
+    return replace(base, kind=_kind_of_words(looked_at), words=_mean_words(looked_at))
 
 
 def _mean_words(cells: pl.Series) -> float:
-    chinese = cells.str.count_matches(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-    return float((cells.str.split(" ").list.len() + chinese * 0.5).mean() or 0)  # type: ignore[arg-type]
+    """Words in a cell; signs of languages without blanks count as half a word."""
+    eastern = cells.str.count_matches(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+    return mean(cells.str.split(" ").list.len() + eastern * 0.5)
 
 
 def _kind_of_words(cells: pl.Series) -> ColumnKind:
-    distinct, mean = cells.n_unique(), _mean_words(cells)
-    fresh = distinct / len(cells)
-    if fresh < 0.5 and not (mean > 12 and fresh > 0.1):
+    words = _mean_words(cells)
+    fresh = cells.n_unique() / len(cells)
+    if fresh < 0.5 and not (words > 12 and fresh > 0.1):
         return "word"
-    spoken = cells.str.contains(r"\p{L}{2,}").mean() or 0
-    bare = (~cells.str.contains(r"\s")).mean() or 0
-    coded = cells.str.contains(r"^\S*\d\S*$").mean() or 0
-    if spoken < 0.8 or coded > 0.8 or (bare > 0.95 and mean < 2):
+    spoken = mean(cells.str.contains(r"\p{L}{2,}"))
+    bare = mean(~cells.str.contains(r"\s"))
+    coded = mean(cells.str.contains(r"^\S*\d\S*$"))
+    if spoken < 0.8 or coded > 0.8 or (bare > 0.95 and words < 2):
         return "code"
     return "text"

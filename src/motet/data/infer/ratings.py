@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from motet.data.infer.figures import mean, middle, number
+
 _TOPS = {3, 4, 5, 6, 7, 10, 20, 100}
 _LIKED = 0.55
 
@@ -23,7 +25,8 @@ class Stars:
 def stars(values: pl.Series) -> Stars | None:
     """The rating scale of a column, or None when it is no rating.
 
-    A rating has equal steps of 1 or 0.5 between a low end near 0 and a usual top, and its mean lies above the middle.
+    A rating has equal steps of 1 or 0.5 between a low end near 0 and a usual top, and its mean lies above
+    the middle.
 
     >>> stars(pl.Series([1, 2, 3, 3, 4, 4, 4, 5, 5])).threshold
     4.0
@@ -37,22 +40,21 @@ def stars(values: pl.Series) -> Stars | None:
         return None
     spread = high - low
     complete = len(steps) >= 0.8 * (spread + 1) or len(steps) >= 0.8 * (2 * spread + 1)
-    if not complete or float(numbers.mean()) <= (low + high) / 2:  # type: ignore[arg-type]
+    if not complete or mean(numbers) <= (low + high) / 2:
         return None
-    shares = {step: float((numbers >= step).mean()) for step in steps[1:]}  # type: ignore[arg-type]
+    shares = {step: mean(numbers >= step) for step in steps[1:]}
     threshold = min(shares, key=lambda step: abs(shares[step] - _LIKED))
     return Stars(low, high, threshold, shares[threshold])
 
 
 def is_time_spent(values: pl.Series) -> bool:
-    """Whether numbers look like a time spent or an amount: not negative, many values, a long tail, not mostly zero.
+    """Whether numbers look like a time spent or an amount: not negative, a long tail, not mostly zero.
 
     >>> is_time_spent(pl.Series([0, 1, 1, 2, 3, 5, 8, 13, 400] * 30 + list(range(30))))
     True
     """
     numbers = values.cast(pl.Float64, strict=False).drop_nulls()
-    if numbers.n_unique() <= 20 or float(numbers.min()) < 0:  # type: ignore[arg-type]
+    if numbers.n_unique() <= 20 or number(numbers.min()) < 0:
         return False
-    zeros = float((numbers == 0).mean())  # type: ignore[arg-type]
     positive = numbers.filter(numbers > 0)
-    return zeros <= 0.8 and float(positive.mean()) > 1.2 * float(positive.median())  # type: ignore[arg-type]
+    return mean(numbers == 0) <= 0.8 and mean(positive) > 1.2 * middle(positive)

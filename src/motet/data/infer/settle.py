@@ -38,7 +38,9 @@ def _settle_rows(log: Log) -> LogRoles:
 
 def _main_time(table: Table) -> str | None:
     """The finest of the time columns; of two equally fine the earlier."""
-    times = [profile for profile in table.profiles.values() if profile.kind == "time" and profile.missing < 0.2]
+    times = [
+        profile for profile in table.profiles.values() if profile.kind == "time" and profile.missing < 0.2
+    ]
     finest = max((profile.distinct for profile in times), default=0)
     fine = [profile for profile in times if profile.distinct >= 0.9 * finest]
     return min(fine, key=lambda profile: profile.low).name if fine else None
@@ -47,8 +49,8 @@ def _main_time(table: Table) -> str | None:
 def _finish(roles: LogRoles) -> LogRoles:
     """One type, one split and one request column at most; the others are outcomes or left out."""
     for part in ("type", "split", "request"):
-        for extra in roles.of(part)[1:]:  # type: ignore[arg-type]
-            reason = f"{roles.of(part)[0].name} is taken as the {part}"  # type: ignore[arg-type]
+        for extra in roles.of(part)[1:]:
+            reason = f"{roles.of(part)[0].name} is taken as the {part}"
             roles.columns[extra.name] = Column(extra.name, "ignore", reason)
     split = roles.one("split")
     if split is not None:
@@ -75,8 +77,14 @@ def _beside_list(log: Log, name: str, time: str | None) -> Column:
     if profile.kind == "word" and profile.distinct <= 4 and split_values(sample[name]):
         return Column(name, "split", f"its values are {', '.join(split_values(sample[name]).values())}")
     again = agreement(sample.sort(log.first), [log.first], name)
-    if profile.distinct == log.table.profiles[log.first].distinct and (again.pairs == 0 or again.kappa > 0.99):
-        kind = f"a second numbering of {log.first}" if name in log.table.keys or again.pairs else "it names the line"
+    if profile.distinct == log.table.profiles[log.first].distinct and (
+        again.pairs == 0 or again.kappa > 0.99
+    ):
+        kind = (
+            f"a second numbering of {log.first}"
+            if name in log.table.keys or again.pairs
+            else "it names the line"
+        )
         return Column(name, "ignore", kind)
     return Column(name, "ignore", "one value for the whole line, not for an event")
 
