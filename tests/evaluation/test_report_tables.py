@@ -1,18 +1,24 @@
 """The tables of the report: best and noise, parts, cost, account, curves, and every gap in them."""
 
+import json
+
+import polars as pl
 import pytest
 
+from motet.data.behaviour import behaviour as describe
+from motet.data.order import materialise_order
 from motet.evaluation.report.account import account
 from motet.evaluation.report.behaviour import behaviour
 from motet.evaluation.report.blocks import Figures, Fold, Points, Table, Text, figures_in
 from motet.evaluation.report.cost import cost
 from motet.evaluation.report.evidence import SHOWN, Score, gather
+from motet.evaluation.report.numbers import number, percent
 from motet.evaluation.report.origins import glossary, reproduce
 from motet.evaluation.report.parts import slices
 from motet.evaluation.report.plots import calibration, popularity, training
 from motet.evaluation.report.scores import cleared, ranks, results
 from motet.evaluation.report.sharing import sharing
-from motet.evaluation.report.words import label, number, percent
+from motet.evaluation.report.words import label
 from motet.metrics.names import higher_is_better, main_metric
 from tests.evaluation.test_report_world import CONFIG, cleaning, curves, manifest, metrics, plots, score
 
@@ -93,6 +99,13 @@ def test_a_part_that_is_clearly_weaker_is_said():
     assert marked["short histories"] == "none"
 
 
+def test_a_part_of_few_rows_is_not_judged():
+    few = {"next": {"cold_items": {"ndcg@10": score(0.0, 0.0, n=2)}}}
+    section = slices(evidence(slices=few))
+    assert texts(section) == []
+    assert table(section).rows[1].small == "too few to judge"
+
+
 def test_an_empty_part_is_a_row_of_dashes():
     empty = {"like": {"cold_users": {"auc": {"value": None, "low": None, "high": None, "n": 0}}}}
     row = table(slices(evidence(slices=empty))).rows[1]
@@ -104,6 +117,22 @@ def test_curves_show_the_loss_and_the_metric_of_the_verdict_with_joint_model_and
     assert [figure.title for figure in figures][:2] == ["next: loss", "next: NDCG@10"]
     assert figures[0].table.columns == ("Epoch", "Joint", "Twin")
     assert len(figures[0].table.rows) == 20
+
+
+def test_the_curve_of_a_metric_is_its_own_and_not_that_of_a_longer_name():
+    points = [{"epoch": 1, "task": "like", "name": name, "value": 0.5} for name in ("gauc", "auc", "loss")]
+    figures = figures_in(training(evidence(plots={"curves": points})).blocks[:1])
+    assert [figure.title for figure in figures] == ["like: loss", "like: AUC"]
+
+
+def test_a_metric_that_nobody_has_is_not_shown_first():
+    empty = {"value": None, "low": None, "high": None, "n": 0}
+    tasks = {"like": {"test": {"auc": score(0.7, 0.01), "gauc": empty}}}
+    section = results(evidence(tasks=tasks, twins={}, ablations={}, baselines={}))
+    shown = next(
+        block for block in section.blocks if getattr(block, "caption", "") == "like on the test split"
+    )
+    assert [row.head for row in shown.rows] == ["AUC"]
 
 
 def test_other_curves_are_folded():
@@ -157,6 +186,17 @@ def test_behaviour_is_said_in_sentences():
         "1.3% of its events are on items that came later.",
         "Not seen in training: the item of 0.20% and the user of 0.0% of the valid rows.",
     )
+
+
+def test_what_the_account_of_behaviour_holds_is_what_the_page_reads():
+    day = 86_400_000
+    rows = [(user, item, (user + 9 * item) * day, "play") for user in range(1, 5) for item in range(1, 6)]
+    log = materialise_order(pl.DataFrame(rows, ["@user", "@item", "@time", "@type"], orient="row"), 0)
+    held = describe(log, part=pl.Series([0] * 19 + [2]))
+    section = behaviour(evidence(behaviour=json.loads(json.dumps(held))))
+    assert len(next(block for block in section.blocks if isinstance(block, Points)).points) == 6
+    assert len(figures_in(section.blocks)) == 7
+    assert table(section).rows[0].head == "play"
 
 
 def test_behaviour_without_times_leaves_out_what_needs_them():

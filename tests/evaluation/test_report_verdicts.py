@@ -115,11 +115,11 @@ def test_a_baseline_within_noise_raises_none():
     close = {"ease": {"next": {"test": {"ndcg@10": score(0.102, 0.01)}}}}
     card = card_of("next", baselines=close)
     assert not card.behind
-    assert card.rival == "Behind the best baseline, EASE (0.102) by 1.3%, within noise"
+    assert card.rival == "Behind the best baseline, EASE (NDCG@10 0.1020), by 1.3%, within noise"
 
 
 def test_the_best_baseline_is_named_with_its_distance():
-    assert card_of("next").rival == "Clearly ahead of the best baseline, EASE (0.0711) by 41.6%"
+    assert card_of("next").rival == "Clearly ahead of the best baseline, EASE (NDCG@10 0.0711), by 41.6%"
 
 
 def test_the_summary_counts_verdicts():
@@ -135,6 +135,10 @@ def test_the_facts_say_which_language_model_read_which_text():
         dict(facts(evidence()))["Language model"]
         == "all-MiniLM-L6-v2 (frozen) reads each item's title and plot"
     )
+
+
+def test_the_facts_say_how_much_was_learned_from():
+    assert dict(facts(evidence()))["Data"] == "100,000 events, 943 users and 1,682 items"
 
 
 def test_the_facts_say_when_no_text_was_used():

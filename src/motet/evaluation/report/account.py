@@ -4,7 +4,8 @@ from typing import Any
 
 from motet.evaluation.report.blocks import Block, Cell, Fold, Points, Row, Section, Table, Text
 from motet.evaluation.report.evidence import Evidence, mapping, records
-from motet.evaluation.report.words import amount, count, plain, real, said
+from motet.evaluation.report.numbers import count, real
+from motet.evaluation.report.words import amount, plain, said
 
 INTRO = "What was found in the data and what was done about it. Nothing is dropped without a line here."
 COLUMNS = ("Finding", "Where", "Found", "Changed", "Dropped", "What was done", "Setting")

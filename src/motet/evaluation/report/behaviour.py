@@ -6,7 +6,8 @@ from typing import Any
 from motet.evaluation.report.behaviour_plots import behaviour_figures
 from motet.evaluation.report.blocks import Block, Cell, Figures, Points, Row, Section, Table, Tiles
 from motet.evaluation.report.evidence import Evidence, mapping, records
-from motet.evaluation.report.words import ABSENT, count, listed, percent, plain, real, said, short
+from motet.evaluation.report.numbers import ABSENT, count, percent, real, short
+from motet.evaluation.report.words import listed, plain, said
 
 INTRO = "What the log says of its users before any model: how active they are, what they repeat, what drifts."
 Part = dict[str, Any]

@@ -5,7 +5,8 @@ from typing import Any
 from motet.evaluation.report import charts
 from motet.evaluation.report.blocks import Cell, Figure, Row, Table
 from motet.evaluation.report.evidence import mapping, records
-from motet.evaluation.report.words import count, number, percent, plain, real, said
+from motet.evaluation.report.numbers import count, number, percent, real
+from motet.evaluation.report.words import plain, said
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

@@ -68,9 +68,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Charts side by side where the window is wide enough."""
+    """Charts side by side where the window is wide enough; `wide` ones at most two in a row."""
 
     figures: tuple[Figure, ...]
+    wide: bool = False
     block: str = field(default="figures", init=False)
 
 

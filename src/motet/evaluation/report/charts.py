@@ -4,7 +4,7 @@ from typing import Any
 
 import altair as alt
 
-from motet.evaluation.report.words import real
+from motet.evaluation.report.numbers import real
 
 INK, MUTED, GRID = "var(--ink)", "var(--muted)", "var(--rule)"
 JOINT, OTHER = "var(--joint)", "var(--other)"
@@ -85,6 +85,13 @@ def _tones(rows: Rows) -> tuple[alt.Color, alt.Shape]:
     return alt.Color("tone:N", scale=colour, legend=None), alt.Shape("tone:N", scale=shape, legend=None)
 
 
+def _whole(rows: Rows, field: str) -> list[int]:
+    """At most eight whole numbers from the least to the greatest."""
+    numbers = [int(row[field]) for row in rows]
+    step = max(1, -(-(max(numbers) - min(numbers)) // 7))
+    return list(range(min(numbers), max(numbers) + 1, step))
+
+
 def curves(rows: Rows, title: str, description: str) -> dict[str, Any]:
     """Lines over epochs, one a model: the first (the joint model) solid, the others dashed.
 
@@ -95,16 +102,10 @@ def curves(rows: Rows, title: str, description: str) -> dict[str, Any]:
     """
     models = _names(rows, "model")
     colours, dashes = [JOINT, OTHER, MUTED, INK], [[1, 0], [5, 3], [2, 2], [8, 2, 2, 2]]
-    colour = alt.Color(
-        "model:N",
-        scale=alt.Scale(domain=models, range=(colours * len(models))[: len(models)]),
-        legend=alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=260)
-        if len(models) > 1
-        else None,
-    )
-    dash = alt.StrokeDash(
-        "model:N", scale=alt.Scale(domain=models, range=(dashes * len(models))[: len(models)]), legend=None
-    )
+    # One legend for both; it shows the dashes, and is left out for a single line.
+    legend = alt.Legend(orient="top", title=None, symbolType="stroke", symbolSize=260) if models[1:] else None
+    colour = alt.Scale(domain=models, range=(colours * len(models))[: len(models)])
+    dash = alt.Scale(domain=models, range=(dashes * len(models))[: len(models)])
     chart = (
         alt.Chart(_data(rows))
         .mark_line(point=alt.OverlayMarkDef(size=18), strokeWidth=2)
@@ -113,11 +114,11 @@ def curves(rows: Rows, title: str, description: str) -> dict[str, Any]:
                 "epoch:Q",
                 title="Epoch",
                 scale=alt.Scale(zero=False, nice=False),
-                axis=alt.Axis(tickMinStep=1, tickCount=6, format="d"),
+                axis=alt.Axis(values=_whole(rows, "epoch"), format="d"),
             ),
             y=alt.Y("value:Q", title=title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)),
-            color=colour,
-            strokeDash=dash,
+            color=alt.Color("model:N", scale=colour, legend=legend),
+            strokeDash=alt.StrokeDash("model:N", scale=dash, legend=legend),
             tooltip=["model:N", "epoch:Q", alt.Tooltip("value:Q", format=".4~f")],
         )
     )

@@ -4,7 +4,8 @@ from typing import Any
 
 from motet.evaluation.report.blocks import Block, Cell, Row, Section, Table, Tiles
 from motet.evaluation.report.evidence import Evidence, mapping
-from motet.evaluation.report.words import ABSENT, amount, capital, count, duration, percent, plain, real
+from motet.evaluation.report.numbers import ABSENT, count, duration, percent, real
+from motet.evaluation.report.words import amount, capital, plain
 
 
 def cost(evidence: Evidence) -> Section | None:

@@ -10,7 +10,8 @@ from typing import Any
 import yaml
 
 from motet.errors import ArtifactError
-from motet.evaluation.report.words import plain, real, split_metric
+from motet.evaluation.report.numbers import real
+from motet.evaluation.report.words import plain, split_metric
 from motet.system.files import read_json
 from motet.system.manifest import NAME as MANIFEST
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from motet.evaluation.report.evidence import Evidence, mapping, records
-from motet.evaluation.report.words import capital, listed, plain, real
+from motet.evaluation.report.numbers import count, real
+from motet.evaluation.report.words import capital, listed, plain
 
 HISTORIES = {
     "rolling": "rolling: a prediction sees all that its user did before that moment, the test included",
@@ -14,6 +15,7 @@ HISTORIES = {
 def facts(evidence: Evidence) -> list[tuple[str, str]]:
     """Label and sentence of each fact; what the run does not tell is left out, but for the language model."""
     found = [
+        ("Data", size(evidence)),
         ("Language model", language(evidence)),
         ("Visible history", capital(history(evidence))),
         ("Split", capital(split(evidence))),
@@ -25,6 +27,13 @@ def statements(evidence: Evidence) -> tuple[str, ...]:
     """What the run says of itself: what was left out, inferred or decided."""
     found = evidence.metrics.get("statements")
     return tuple(str(one) for one in found) if isinstance(found, list) else ()
+
+
+def size(evidence: Evidence) -> str:
+    """How much was learned from."""
+    held = mapping(mapping(evidence.metrics.get("behaviour")).get("activity"))
+    known = [(name, number) for name in ("events", "users", "items") if (number := real(held.get(name)))]
+    return listed([f"{count(number)} {name}" for name, number in known])
 
 
 def language(evidence: Evidence) -> str:

@@ -2,8 +2,12 @@
 
 from motet.evaluation.report.blocks import Block, Cell, Heading, Row, Section, Table, Text
 from motet.evaluation.report.evidence import Evidence, Score, mapping
+from motet.evaluation.report.numbers import between, count, number
 from motet.evaluation.report.scores import shown
-from motet.evaluation.report.words import better, between, count, label, number, plain
+from motet.evaluation.report.words import better, label, plain
+
+FEW = 30
+"""A part of fewer rows than this is not called weaker."""
 
 
 def slices(evidence: Evidence) -> Section | None:
@@ -35,16 +39,23 @@ def _slices(evidence: Evidence, task: str, raw: dict[str, object]) -> list[Block
 
 
 def _slice(name: str, scores: dict[str, Score], whole: dict[str, Score], metrics: list[str]) -> Row:
-    cells = [Cell(count(next((s.n for m in metrics if (s := scores.get(m, Score())).n is not None), None)))]
+    cells = [Cell(count(_size(scores, metrics)))]
     for metric in metrics:
         score = scores.get(metric, Score())
         tone = "worse" if _below(score, whole.get(metric, Score()), metric) else "none"
         arrow = "▼ " if tone == "worse" else ""
         cells.append(Cell(arrow + number(score.value), between(score.low, score.high), tone=tone))  # type: ignore[arg-type]
-    return Row(name, tuple(cells))
+    few = 0 < (_size(scores, metrics) or 0) < FEW
+    return Row(name, tuple(cells), "too few to judge" if few else "")
+
+
+def _size(scores: dict[str, Score], metrics: list[str]) -> float | None:
+    return next((n for metric in metrics if (n := scores.get(metric, Score()).n) is not None), None)
 
 
 def _below(score: Score, whole: Score, metric: str) -> bool:
+    if score.n is not None and score.n < FEW:
+        return False
     if score.value is None or whole.value is None or not score.apart(whole):
         return False
     gain = score.value - whole.value

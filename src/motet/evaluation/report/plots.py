@@ -3,7 +3,8 @@
 from motet.evaluation.report import charts
 from motet.evaluation.report.blocks import Block, Cell, Figure, Figures, Fold, Row, Section, Table
 from motet.evaluation.report.evidence import Evidence, Score, mapping, records
-from motet.evaluation.report.words import capital, count, label, number, percent, plain, real
+from motet.evaluation.report.numbers import count, number, percent, real
+from motet.evaluation.report.words import capital, label, plain
 
 LOSSES = ("loss", "train_loss", "train/loss")
 
@@ -16,11 +17,11 @@ def training(evidence: Evidence) -> Section | None:
     for task in dict.fromkeys(str(point["task"]) for point in points):
         names = list(dict.fromkeys(str(point["name"]) for point in points if point["task"] == task))
         chosen = _chosen(evidence, task, names)
-        for name in names:
+        for name in sorted(names, key=lambda name: name not in LOSSES):
             (shown if name in chosen else rest).append(_curve(task, name, points))
-    blocks: list[Block] = [Figures(tuple(shown))]
+    blocks: list[Block] = [Figures(tuple(shown), wide=True)]
     if rest:
-        blocks.append(Fold(f"All other curves ({len(rest)})", (Figures(tuple(rest)),)))
+        blocks.append(Fold(f"All other curves ({len(rest)})", (Figures(tuple(rest), wide=True),)))
     intro = "How the loss of each task and its validation metric moved while the model was trained."
     return Section("training", "Training", "Training", intro, tuple(blocks)) if shown else None
 
@@ -48,7 +49,7 @@ def _chosen(evidence: Evidence, task: str, names: list[str]) -> list[str]:
     """The loss and the metric of the verdict, or the first two names."""
     main = evidence.main_metric(task)
     loss = [name for name in names if name in LOSSES][:1]
-    metric = [name for name in names if main and name.endswith(main)][:1]
+    metric = [name for name in names if main and name in (main, f"valid/{main}", f"valid {main}")][:1]
     return [*loss, *metric] if loss and metric else names[:2]
 
 

@@ -3,9 +3,10 @@
 from motet.evaluation.report import charts
 from motet.evaluation.report.blocks import Block, Cell, Figure, Fold, Heading, Mark, Row, Section, Table, Text
 from motet.evaluation.report.evidence import Contender, Evidence, Score
+from motet.evaluation.report.numbers import between, count, number
 from motet.evaluation.report.sentences import question
 from motet.evaluation.report.verdicts import Verdict, verdict
-from motet.evaluation.report.words import better, between, count, label, number, plain
+from motet.evaluation.report.words import better, family, label, plain
 
 ARROWS = {"higher": "higher is better", "lower": "lower is better", "neither": "describes, no best"}
 COLOURS = {"joint": "joint", "twin": "other"}
@@ -34,7 +35,7 @@ def _task(evidence: Evidence, task: str) -> list[Block]:
     main, found = shown(evidence, task, metrics), verdict(evidence, task)
     blocks += _forest(evidence, task, rivals)
     blocks.append(score_table(f"{name} on the {split} split", rivals, task, split, main, found))
-    rest = [metric for metric in metrics if metric not in main]
+    rest = sorted((metric for metric in metrics if metric not in main), key=family)
     if rest:
         table = score_table(
             f"{name} on the {split} split, all other metrics", rivals, task, split, rest, found
@@ -51,12 +52,15 @@ def measured(evidence: Evidence, task: str, split: str) -> tuple[list[Contender]
 
 def shown(evidence: Evidence, task: str, metrics: list[str]) -> list[str]:
     """Those of the metrics that a task's tables show first."""
-    chosen = [evidence.main_metric(task), *evidence.usual_metrics(task, metrics)]
+    scores = evidence.joint.scores(task, evidence.split(task))
+    known = [metric for metric in metrics if scores.get(metric, Score()).value is not None]
+    chosen = [evidence.main_metric(task), *evidence.usual_metrics(task, known)]
     return [metric for metric in dict.fromkeys(chosen) if metric in metrics] or metrics[:4]
 
 
 def _fold(evidence: Evidence, task: str, split: str) -> Fold:
     rivals, metrics = measured(evidence, task, split)
+    metrics = sorted(metrics, key=family)
     caption = f"{plain(task)} on the {split} split"
     table = score_table(caption, rivals, task, split, metrics, Verdict("none", ""))
     return Fold(f"{caption} (used to choose, not to judge)", (table,))

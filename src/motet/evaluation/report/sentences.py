@@ -4,7 +4,8 @@ from typing import Any
 
 from motet.evaluation.report.blocks import Tone
 from motet.evaluation.report.evidence import Score, mapping
-from motet.evaluation.report.words import brief, percent, plain, split_metric
+from motet.evaluation.report.numbers import brief, percent
+from motet.evaluation.report.words import plain, split_metric
 
 OUTCOMES: dict[Tone, str] = {
     "better": "better than the same model trained on this task alone",

@@ -3,8 +3,9 @@
 from motet.evaluation.report import charts
 from motet.evaluation.report.blocks import Block, Cell, Figure, Row, Section, Table, Text
 from motet.evaluation.report.evidence import Evidence
+from motet.evaluation.report.numbers import between, number, signed
 from motet.evaluation.report.verdicts import BADGES, Verdict, verdict
-from motet.evaluation.report.words import between, label, number, plain, signed
+from motet.evaluation.report.words import label, plain
 
 INTRO = (
     "A twin is the same model with the same inputs, trained on one task alone: what sharing costs or gives."
@@ -23,7 +24,7 @@ def sharing(evidence: Evidence) -> Section | None:
     gains = [gain for task, one in known if (gain := _gain(task, one))]
     note = (
         f"Lines: {evidence.confidence} interval of the difference between the two, on the same users. "
-        "A line that crosses zero may be noise."
+        "A line that crosses zero may be noise; verdicts also allow for several tasks being tested at once."
     )
     block: Block = _figure(gains, table) if gains else table
     return Section("sharing", "Sharing", "Does sharing help?", INTRO, (block, Text(note, quiet=True)))

@@ -5,19 +5,9 @@ from dataclasses import dataclass
 
 from motet.evaluation.report.blocks import Tone
 from motet.evaluation.report.evidence import Contender, Evidence, Score, mapping
+from motet.evaluation.report.numbers import brief, number, percent, real
 from motet.evaluation.report.sentences import sentence
-from motet.evaluation.report.words import (
-    amount,
-    better,
-    brief,
-    capital,
-    label,
-    listed,
-    number,
-    percent,
-    plain,
-    real,
-)
+from motet.evaluation.report.words import amount, better, capital, label, listed, plain
 
 BADGES: dict[Tone, str] = {
     "better": "Better than its twin",
@@ -158,11 +148,12 @@ def _rival(evidence: Evidence, task: str, metric: str, score: Score) -> tuple[st
         return "", False
     ahead = (score.value - best[1].value) * (1 if better(metric) == "higher" else -1) > 0
     clear = score.apart(best[1])
-    share = f" by {percent(abs(score.value / best[1].value - 1))}" if best[1].value else ""
+    share = f", by {percent(abs(score.value / best[1].value - 1))}" if best[1].value else ""
     where = (
         f"{'clearly ' if clear else ''}{'ahead of' if ahead else 'behind'} the best baseline, {best[0].name}"
     )
-    return f"{where} ({brief(best[1].value)}){share}{'' if clear else ', within noise'}", clear and not ahead
+    value = f"({label(metric)} {number(best[1].value)})"
+    return f"{where} {value}{share}{'' if clear else ', within noise'}", clear and not ahead
 
 
 def summary(made: list[Card]) -> str:

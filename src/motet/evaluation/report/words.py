@@ -1,12 +1,9 @@
-"""Numbers and metric names in words: what a metric means, which way is better, how a figure is printed."""
+"""Words: what a metric means and which way is better, names and lists as a sentence has them."""
 
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from motet.metrics.names import higher_is_better
-
-ABSENT = "–"
 
 
 @dataclass(frozen=True)
@@ -68,13 +65,6 @@ MEANINGS: dict[str, Meaning] = {
 }
 
 
-def real(value: Any) -> float | None:
-    """The value as a finite number, or None (absent, NaN, infinite, not a number)."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if math.isfinite(value) else None
-
-
 def split_metric(metric: str) -> tuple[str, str]:
     """Name and cut-off of a metric.
 
@@ -102,6 +92,17 @@ def better(metric: str) -> Literal["higher", "lower", "neither"]:
     return "higher" if higher_is_better(metric) else "lower"
 
 
+def family(metric: str) -> tuple[int, str, int]:
+    """A key that sorts metrics: those of one name together, by their cut-off.
+
+    >>> sorted(["auc", "hr@10", "ndcg@5", "hr@5"], key=family)
+    ['hr@5', 'hr@10', 'ndcg@5', 'auc']
+    """
+    name, cut = split_metric(metric)
+    known = list(MEANINGS)
+    return known.index(name) if name in known else len(known), name, int(cut) if cut.isdigit() else 0
+
+
 def label(metric: str) -> str:
     """A metric as it is printed.
 
@@ -110,109 +111,6 @@ def label(metric: str) -> str:
     """
     cut = split_metric(metric)[1]
     return meaning(metric).name + (f"@{cut}" if cut else "")
-
-
-def number(value: float | None) -> str:
-    """A figure with as many decimals as help: four below 1, three below 10, none from 1,000.
-
-    >>> number(0.19514), number(1234.5), number(None)
-    ('0.1951', '1,234', '–')
-    """
-    if value is None or not math.isfinite(value):
-        return ABSENT
-    size = abs(value)
-    decimals = 4 if size < 1 else 3 if size < 10 else 2 if size < 100 else 1 if size < 1000 else 0
-    return f"{value:,.{decimals}f}".replace("-", "−")
-
-
-def brief(value: float | None, like: float | None = None) -> str:
-    """A figure with three digits that count, four decimals at most, for sentences.
-
-    Args:
-        value: The figure.
-        like: Another figure that sets the number of decimals, so that the ends of an interval agree with it.
-
-    >>> brief(0.1007), brief(12345.6), brief(0.0887, like=0.1007)
-    ('0.101', '12,346', '0.089')
-    """
-    if value is None or not math.isfinite(value):
-        return ABSENT
-    size = abs(value if like is None else like)
-    decimals = 0 if size >= 100 else 2 - math.floor(math.log10(size)) if size else 4
-    return f"{value:,.{min(decimals, 4)}f}".replace("-", "−")
-
-
-def short(value: float | None) -> str:
-    """A figure of the data: three digits that count, no zeros behind them, whole from 100.
-
-    >>> short(4.0), short(2.758), short(1234.5)
-    ('4', '2.76', '1,234')
-    """
-    if value is None or not math.isfinite(value) or abs(value) >= 100:
-        return count(value)
-    return f"{value:.3g}".replace("-", "−")
-
-
-def signed(value: float | None) -> str:
-    """A difference with its sign.
-
-    >>> signed(0.0123), signed(-2.0)
-    ('+0.0123', '−2.000')
-    """
-    text = number(value)
-    return f"+{text}" if value is not None and value > 0 and text != ABSENT else text
-
-
-def between(low: float | None, high: float | None, *, sign: bool = False) -> str:
-    """An interval, or an empty string where one end is unknown.
-
-    >>> between(0.1, 0.2)
-    '0.1000 to 0.2000'
-    """
-    if low is None or high is None:
-        return ""
-    return f"{(signed if sign else number)(low)} to {(signed if sign else number)(high)}"
-
-
-def percent(value: float | None) -> str:
-    """A share in per cent, three digits at most.
-
-    >>> percent(0.1951), percent(0.0042)
-    ('19.5%', '0.42%')
-    """
-    if value is None or not math.isfinite(value):
-        return ABSENT
-    size = abs(value) * 100
-    if 0 < size < 0.005:
-        return "<0.01%"
-    return f"{value * 100:.{2 if 0 < size < 1 else 1}f}%".replace("-", "−")
-
-
-def count(value: float | None) -> str:
-    """A whole number with thousands separated.
-
-    >>> count(80234)
-    '80,234'
-    """
-    return ABSENT if value is None or not math.isfinite(value) else f"{value:,.0f}".replace("-", "−")
-
-
-def duration(seconds: float | None) -> str:
-    """A time in the unit that suits it.
-
-    >>> duration(42), duration(372), duration(7440)
-    ('42 s', '6 min 12 s', '2 h 4 min')
-    """
-    if seconds is None or not math.isfinite(seconds):
-        return ABSENT
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600:,} h {whole % 3600 // 60} min"
 
 
 def plain(name: str) -> str:

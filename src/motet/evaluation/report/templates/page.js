@@ -19,11 +19,16 @@
     mode: "vega-lite", actions: false, renderer: "svg", ast: true, defaultStyle: false, config: config,
     tooltip: { theme: "custom" },
   };
-  for (const place of document.querySelectorAll("[data-chart]")) {
+  function draw(place) {
     vegaEmbed(place, specs[place.dataset.chart], options).catch(function () {
       place.textContent = "This chart could not be drawn; its figures are in the table below.";
       place.nextElementSibling.open = true;
     });
+  }
+  for (const place of document.querySelectorAll("[data-chart]")) {
+    const fold = place.closest("details:not([open])"); // what is folded away has no width yet
+    if (fold) fold.addEventListener("toggle", () => draw(place), { once: true });
+    else draw(place);
   }
 
   let opened = [];
