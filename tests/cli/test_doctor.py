@@ -60,8 +60,9 @@ def test_a_line_of_requirements_gives_name_and_extra(line, named):
     assert doctor._named(line) == named
 
 
-def test_a_language_model_in_the_cache_of_the_hub_is_found(monkeypatch, tmp_path):
-    monkeypatch.setenv("HF_HOME", str(tmp_path))
-    assert doctor.language_model("nowhere-L6")["folder"] is None
-    (tmp_path / "hub" / "models--sentence-transformers--nowhere-L6").mkdir(parents=True)
-    assert doctor.language_model("nowhere-L6")["folder"].startswith(str(tmp_path))
+def test_the_doctor_looks_for_the_language_model_and_fetches_nothing(monkeypatch, tmp_path):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    assert doctor.language_model("nobody/has-this-model") == {"name": "nobody/has-this-model", "folder": None}
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).write_text("{}")
+    assert doctor.language_model(str(tmp_path))["folder"] == str(tmp_path)

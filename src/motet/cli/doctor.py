@@ -85,14 +85,14 @@ def tested() -> dict[str, str]:
 
 def language_model(name: str = "all-MiniLM-L6-v2") -> dict[str, Any]:
     """Where the small language model lies that is used unless the configuration names another."""
-    from importlib.util import find_spec
+    from motet.errors import ConfigError
+    from motet.language.find import find_model
 
-    spec = find_spec("gt_" + _normal(name).replace("-", "_"))
-    if spec is not None and spec.origin is not None:
-        return {"name": name, "folder": str(Path(spec.origin).parent)}
-    home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface"))
-    cached = home / "hub" / f"models--sentence-transformers--{name}"
-    return {"name": name, "folder": str(cached) if cached.is_dir() else None}
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a doctor looks, and fetches nothing
+    try:
+        return {"name": name, "folder": str(find_model(name))}
+    except ConfigError:
+        return {"name": name, "folder": None}
 
 
 def advice(all_packages: list[Package], model: dict[str, Any]) -> list[str]:
