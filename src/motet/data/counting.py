@@ -69,7 +69,7 @@ def count_rows(source: CounterInput, log: Timelines, part_N: np.ndarray, *, froz
         part_N: Part of each row; rows that are not used count nothing.
         frozen: Rows of a part see what came before the part alone, instead of all that came before the row.
     """
-    asof_N = log.time_N[log.moment_N]
+    asof_N = counted_before(log)
     out = np.zeros((len(log), len(Counters(source.plan).names())), np.float32)
     out[part_N == TRAIN] = _run(source, log, part_N == TRAIN, asof_N)
     for before, part in pairwise((TRAIN, VALID, TEST)):
@@ -98,7 +98,12 @@ def count_asked(source: CounterInput, log: Timelines, past_N: np.ndarray, place_
     """
     counters = Counters(source.plan)
     counters.update(*_pick(source, log, past_N))
-    return counters.read(source.key_KN[:, place_Q], log.time_N[log.moment_N[place_Q]])
+    return counters.read(source.key_KN[:, place_Q], counted_before(log)[place_Q])
+
+
+def counted_before(log: Timelines) -> np.ndarray:
+    """Time before which events count for a row, ``(N,)`` int64 ms: when its moment (its request) began."""
+    return log.time_N[log.moment_N]
 
 
 def _run(source: CounterInput, log: Timelines, rows_N: np.ndarray, asof_N: np.ndarray) -> np.ndarray:

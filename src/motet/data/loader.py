@@ -9,6 +9,7 @@ from motet.batch import Batch
 from motet.data.collate import Collator
 from motet.data.dataset import Dataset
 from motet.data.requests import plan_requests
+from motet.data.timelines import Timelines
 from motet.system.randomness import generator
 
 BUCKET = 32  # batches among which windows are sorted by length
@@ -46,6 +47,11 @@ def sorted_windows(length_W: np.ndarray, rows_W: np.ndarray, budget: int = 16_38
     if begin < len(order):
         batches.append(order[begin:])
     return batches
+
+
+def visible_in_training(log: Timelines) -> np.ndarray:
+    """Events that training windows hold, boolean ``(N,)``: those that train every task."""
+    return log.train_N
 
 
 @dataclass(frozen=True)
@@ -86,7 +92,8 @@ class Feed:
         random = generator(self.seed, f"epoch {number}")
         stride = max(1, self.length // 2)
         train_N = self.log.train_N
+        visible_N = visible_in_training(self.log)
         shift = int(random.integers(stride))
-        plan = plan_requests(self.log, train_N, train_N, self.length, stride=stride, shift=shift)
+        plan = plan_requests(self.log, visible_N, train_N, self.length, stride=stride, shift=shift)
         batches = shuffled_windows(plan.length_W, self.batch_size, random)
         return Epoch(Collator(self.log, plan, self.item_time_I, self.counter_NC), batches)

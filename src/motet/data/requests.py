@@ -60,11 +60,19 @@ def plan_requests(
     row_Q = np.flatnonzero(row_N)
     user_Q = log.user_N[row_Q]
     first_Q = np.searchsorted(visible_H, log.offset_U[user_Q])
-    sees_Q = np.searchsorted(visible_H, log.moment_N[row_Q]) - first_Q
+    sees_Q = np.searchsorted(visible_H, visible_before(log, row_Q)) - first_Q
     asks_Q = np.searchsorted(visible_H, log.ask_N[row_Q]) - first_Q
     index_Q = np.maximum(0, -(-(sees_Q + shift - length) // stride))
     begin_Q = np.maximum(0, index_Q * stride - shift)
     return _group(visible_H, user_Q, first_Q, begin_Q, sees_Q, asks_Q, row_Q)
+
+
+def visible_before(log: Timelines, row_Q: np.ndarray) -> np.ndarray:
+    """Place in the log before which a row may read its timeline, ``(Q,)``: its moment's first event.
+
+    So a row sees neither itself nor another event of equal time or of its request.
+    """
+    return log.moment_N[row_Q]
 
 
 def _group(

@@ -31,8 +31,12 @@ class TargetAttention(nn.Module):
         score = (
             self.query(candidate_BPD) @ self.key(event_BLD).transpose(1, 2) * candidate_BPD.shape[-1] ** -0.5
         )
-        place_L = torch.arange(event_BLD.shape[1], device=event_BLD.device)
-        hidden = place_L >= visible_BP[..., None]
+        hidden = hidden_events(visible_BP, event_BLD.shape[1])
         weight = torch.softmax(score.masked_fill(hidden, -1e9), -1).masked_fill(hidden, 0.0)
         out: Tensor = weight @ self.value(event_BLD)
         return out
+
+
+def hidden_events(visible_BP: Tensor, events: int) -> Tensor:
+    """Events that a candidate may not see, boolean ``(B, P, L)``: all from its own row on."""
+    return torch.arange(events, device=visible_BP.device) >= visible_BP[..., None]

@@ -43,11 +43,16 @@ class TimelineEncoder(nn.Module):
         """
         S = token_BSD.shape[1]
         bias = self.bias(S, time_BS)
-        later_SS = torch.ones(S, S, dtype=torch.bool, device=token_BSD.device).triu(1)
-        out_of_sight = torch.zeros(S, S, device=token_BSD.device).masked_fill(later_SS, float("-inf"))
-        bias = out_of_sight if bias is None else bias + out_of_sight
+        hidden_SS = out_of_sight(S, token_BSD.device)
+        bias = hidden_SS if bias is None else bias + hidden_SS
         state_BSD = self.dropout(token_BSD)
         for block in self.blocks:
             state_BSD = block(state_BSD, bias)
         out: Tensor = self.norm(state_BSD)
         return out
+
+
+def out_of_sight(states: int, device: torch.device) -> Tensor:
+    """The causal mask ``(S, S)``, to be added to scores: -inf where the key lies after the query, else 0."""
+    later_SS = torch.ones(states, states, dtype=torch.bool, device=device).triu(1)
+    return torch.zeros(states, states, device=device).masked_fill(later_SS, float("-inf"))
