@@ -99,7 +99,7 @@ def open_bundle(folder: Path) -> Bundle:
     facts = {name: _fact(fact) for name, fact in raw["facts"].items()}
     scaler = CounterScaler.load({k: np.array(v) for k, v in raw["scaler"].items()}) if raw["scaler"] else None
     content = _content(tensors)
-    dataset = Dataset(catalogue, _no_log(timed=raw["timed"], once=raw["seen_once"]), encodings, [])
+    dataset = Dataset(catalogue, _no_log(timed=raw["timed"], once=raw["seen_once"]), encodings, [], {})
     model = build_model(config, dataset, facts, content, len(scaler.mean) if scaler else 0)
     model.load_state_dict(load_file(folder / "model.safetensors"))
     return Bundle(folder, config, model.eval(), catalogue, encodings, facts, scaler, content)

@@ -11,7 +11,6 @@ import polars as pl
 from motet.config import Config
 from motet.config.data import DataConfig
 from motet.config.tasks import is_row_task
-from motet.data.behaviour import behaviour
 from motet.data.cleaning import clean
 from motet.data.counters import Counters, CounterScaler
 from motet.data.counting import CounterInput, count_rows, counter_input
@@ -20,8 +19,9 @@ from motet.data.readers import read_tables
 from motet.data.table import Tables
 from motet.data.timelines import TRAIN, UNUSED
 from motet.evaluation.protocol import View, views
-from motet.features.content import build_content
-from motet.language.cache import cached_encoder
+from motet.features.content import Encode, build_content
+from motet.language.backbone import load_language
+from motet.language.cache import TextVectors
 from motet.system.log import say
 from motet.training.fit import Prepared
 
@@ -51,11 +51,18 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     dataset = prepare(tables, config)
     say(describe(dataset))
     counter_NC, scaler, names, asked = count(config, tables, dataset)
-    encode = cached_encoder(config.model.language) if config.model.language else None
-    content = build_content(dataset.catalogue, encode)
+    content = build_content(dataset.catalogue, _encoder(config))
     statements = [*dataset.statements, _text_statement(config, content.text_IT is not None)]
     prepared = Prepared(dataset, content, counter_NC, scaler, names)
-    return Material(config, prepared, asked, account.to_json(), _behaviour(tables, config), statements)
+    return Material(config, prepared, asked, account.to_json(), dataset.behaviour, statements)
+
+
+def _encoder(config: Config) -> Encode | None:
+    """Texts to vectors through the cache; None without a language model."""
+    if config.model.language is None:
+        return None
+    language = config.model.language
+    return lambda texts: TextVectors().lookup_or_encode(texts, load_language(language))
 
 
 def split_columns(config: Config) -> list[str]:
@@ -125,10 +132,6 @@ def _text_statement(config: Config, used: bool) -> str:
     if not used:
         return "The items have no text, so the language model had nothing to read."
     return f"Item texts are read by {config.model.language.name} ({config.model.language.tuning})."
-
-
-def _behaviour(tables: Tables, config: Config) -> dict[str, Any]:
-    return behaviour(tables.events, tables.items, seed=config.training.seed)
 
 
 def user_numbers(dataset: Dataset, users: Sequence[Any]) -> np.ndarray:

@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from motet.gather import Material, gather, with_absolute_paths
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
 from motet.system.log import JsonLines, say
-from motet.system.machine import cpu_seconds, machine, peak_rss_mb
+from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
 from motet.system.randomness import generator
 from motet.training.fit import Prepared, Trained, fit
@@ -108,7 +109,7 @@ def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained
     """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint."""
     models: dict[str, Trained] = {}
     for name, (config, prepared) in variants(material).items():
-        examiner = Examiner(config, prepared.dataset, material.views)
+        examiner = _examiner(material, config, prepared)
         say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
         models[name] = fit(
             config, prepared, examiner.validate, log.write, name, work / "checkpoints" / f"{name}.safetensors"
@@ -140,17 +141,20 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
     return found
 
 
+def _examiner(material: Material, config: Config, prepared: Prepared) -> Examiner:
+    """Puts the questions to one model; a model without counters is asked without them."""
+    views = material.views
+    if prepared.counter_NC is None:
+        views = [replace(view, counter_NC=None) for view in views]
+    return Examiner(config, prepared.dataset, views)
+
+
 def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     """Measure every model on the test rows: what metrics.json holds."""
     config = material.config
     records: dict[str, dict[str, Predictions]] = {}
     for name, (own, prepared) in variants(material).items():
-        views = (
-            material.views
-            if prepared.counter_NC is not None
-            else [replace(v, counter_NC=None) for v in material.views]
-        )
-        records[name] = Examiner(own, prepared.dataset, views).examine(models[name].model, TEST)
+        records[name] = _examiner(material, own, prepared).examine(models[name].model, TEST)
     examiner = Examiner(config, material.prepared.dataset, material.views)
     rivals, left_out = opponents(examiner, list(config.report.baselines), TEST, say)
     twins = {
@@ -172,7 +176,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "cost": _cost(models),
         "plots": plots(joint, {name: model.history for name, model in models.items()}),
         "behaviour": material.behaviour,
-        "statements": [*material.statements, *left_out, f"History: {config.evaluation.history}."],
+        "statements": [*material.statements, *left_out],
     }  # fmt: skip
 
 
@@ -238,7 +242,13 @@ def _save(place: Path, work: Path, material: Material, joint: Trained, metrics: 
     write_json(place / "metrics.json", metrics)
     write_json(place / "cleaning.json", material.account)
     shutil.copy(work / "log.jsonl", place / "log.jsonl")
-    write_manifest(
-        place, {"name": material.config.name, "seed": material.config.training.seed, "machine": machine()}
-    )
+    facts = {
+        "name": material.config.name,
+        "seed": material.config.training.seed,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": versions(),
+        "machine": machine(),
+    }
+    write_manifest(place, facts)
     write_report(place)
+    write_manifest(place, facts)  # once more, for the report reads the manifest and belongs to it

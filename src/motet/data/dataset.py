@@ -6,6 +6,7 @@ trained model.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -13,19 +14,16 @@ import polars as pl
 from motet.config import Config
 from motet.config.data import Column
 from motet.config.tasks import Multiclass, NextItem, Regression, Task, is_row_task
-from motet.data.behaviour import repeat_share
+from motet.data.behaviour import REPEATS_FROM, behaviour, repeat_share
 from motet.data.catalogue import Catalogue, build_catalogue
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
-from motet.data.splits import split_rows
+from motet.data.splits import eligible_rows, split_rows
 from motet.data.table import Feature, Tables
 from motet.data.timelines import TEST, TRAIN, VALID, Timelines, asked_before, moment_starts
 from motet.data.vocabulary import Encoding, fit_encoding
 
 FEW_VALUES = 20  # a value column with at most so many different values is read as a category
-REPEATS_FROM = (
-    0.01  # share of events on an item the user already had, from which items are said to come again
-)
 
 
 @dataclass(frozen=True)
@@ -47,6 +45,7 @@ class Dataset:
     log: Timelines
     encodings: Encodings
     statements: list[str]  # what was inferred, for the report
+    behaviour: dict[str, Any]  # what users do, for the report
 
 
 def prepare(tables: Tables, config: Config) -> Dataset:
@@ -79,7 +78,10 @@ def prepare(tables: Tables, config: Config) -> Dataset:
         seen_once=once,
     )
     log = _timelines(tables, events, config.tasks, parts, catalogue, encodings)
-    return Dataset(catalogue, log, encodings, [said])
+    labels = [f"label:{name}" for name in log.label if name not in encodings.classes]
+    part = pl.Series("@part", next(iter(parts.values())))
+    page = behaviour(events, tables.items, part=part, labels=labels, seed=config.training.seed)
+    return Dataset(catalogue, log, encodings, [said], page)
 
 
 def reopen(
@@ -115,7 +117,7 @@ def reopen(
     log = _timelines(tables, both, config.tasks, parts, items, encodings)
     question_N = both["@question"].to_numpy()
     place = np.flatnonzero(question_N >= 0)
-    return Dataset(items, log, encodings, []), place[np.argsort(question_N[place])]
+    return Dataset(items, log, encodings, [], {}), place[np.argsort(question_N[place])]
 
 
 def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
@@ -128,19 +130,11 @@ def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np
         split = task.split or config.data.split
         key = split.model_dump_json()
         if key not in made:
-            made[key] = split_rows(events, split, _eligible(events, config.tasks)).to_numpy()
+            made[key] = split_rows(events, split, eligible_rows(events, config.tasks)).to_numpy()
         parts[task.name] = made[key]
     if any(_windowed(task) for task in config.tasks):
         events = label_columns(events, config.tasks, cut_times(events, next(iter(parts.values()))))
     return events, parts
-
-
-def _eligible(events: pl.DataFrame, tasks: Sequence[Task]) -> pl.Series | None:
-    """Rows that some task can be asked about: positives of next_item, or else labelled rows."""
-    positives = [events[f"positive:{task.name}"] for task in tasks if isinstance(task, NextItem)]
-    labels = [events[f"label:{task.name}"].is_not_null() for task in tasks if is_row_task(task)]
-    chosen = positives or labels
-    return pl.Series(np.logical_or.reduce([each.fill_null(False).to_numpy() for each in chosen]))
 
 
 def _windowed(task: Task) -> bool:

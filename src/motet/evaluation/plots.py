@@ -3,9 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
+from motet.metrics.beyond import popularity_deciles
 from motet.metrics.calibration import reliability
 
 BINS = 10
@@ -26,7 +25,7 @@ def plots(
         if isinstance(record, RowPredictions) and record.kind == "binary"
     }
     popularity = {
-        task: popularity_points(record)
+        task: popularity_deciles(record.lists.shown_QK[:, :10], record.lists.catalogue.count_I)
         for task, record in records.items()
         if isinstance(record, RankingPredictions) and record.lists is not None
     }
@@ -38,26 +37,6 @@ def calibration_points(record: RowPredictions) -> list[dict[str, float]]:
     return [
         {"predicted": float(row["predicted"]), "observed": float(row["observed"]), "n": int(row["n"])}
         for row in reliability(record.label_N, record.prediction_N, BINS)
-    ]
-
-
-def popularity_points(record: RankingPredictions) -> list[dict[str, float]]:
-    """Share of training events and of recommendations in each tenth of the items by popularity."""
-    assert record.lists is not None
-    count_I = record.lists.catalogue.count_I[1:]
-    order = np.argsort(-count_I, kind="stable")
-    decile_I = np.empty(len(count_I), np.int64)
-    decile_I[order] = np.arange(len(count_I)) * BINS // max(len(count_I), 1)
-    shown = record.lists.shown_QK[:, :10]
-    recommended = np.bincount(decile_I[shown[shown > 0] - 1], minlength=BINS)
-    consumed = np.bincount(decile_I, count_I, minlength=BINS)
-    return [
-        {
-            "decile": place + 1,
-            "catalogue_share": float(consumed[place] / max(consumed.sum(), 1)),
-            "recommended_share": float(recommended[place] / max(recommended.sum(), 1)),
-        }
-        for place in range(BINS)
     ]
 
 
