@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from motet.config.data import DataConfig
+from motet.config.data import DataConfig, Source
 from motet.data.readers_cells import unify_ids
 from motet.data.readers_events import join_logs, shape_events
 from motet.data.readers_features import Shaped, join_sources, shape_items, shape_users
@@ -77,8 +77,12 @@ def _objects(tables: Any, entries: int, name: str) -> list[Raw]:
 def _assemble(
     data: DataConfig, items: list[Raw], users: list[Raw], events: list[Raw], extra: Sequence[str]
 ) -> Tables:
-    item_parts = [shape_items(raw, source) for raw, source in zip(items, data.items, strict=True)]
-    user_parts = [shape_users(raw, source) for raw, source in zip(users, data.users, strict=True)]
+    item_parts = [
+        _once(shape_items(raw, source), source, data) for raw, source in zip(items, data.items, strict=True)
+    ]
+    user_parts = [
+        _once(shape_users(raw, source), source, data) for raw, source in zip(users, data.users, strict=True)
+    ]
     logs = [
         shape_events(raw, source, place, data, extra)
         for place, (raw, source) in enumerate(zip(events, data.events, strict=True))
@@ -90,6 +94,14 @@ def _assemble(
     item_table, item_features = join_sources(item_parts, ITEM) if item_parts else (None, ())
     user_table, user_features = join_sources(user_parts, USER) if user_parts else (None, ())
     return Tables(item_table, user_table, frames[0], Roles(item_features, user_features, context, outcome))
+
+
+def _once(shaped: Shaped, source: Source, data: DataConfig) -> Shaped:
+    """A log may describe its items or users itself: then each row says so again, and once is enough."""
+    logs = {path for log in data.events for path in log.path}
+    if logs.isdisjoint(source.path):
+        return shaped
+    return shaped[0].unique(maintain_order=True), shaped[1]
 
 
 def _has_split(data: DataConfig, logs: Sequence[Any]) -> None:

@@ -31,7 +31,7 @@ def as_categories(raw: Raw, column: Column) -> tuple[pl.Expr, bool]:
     name, dtype = column.column, raw.schema[column.column]
     separator = column.separator or raw.lists.get(name)
     if is_list(dtype):
-        return _strings(pl.col(name), dtype), True
+        return flat_strings(pl.col(name), dtype), True
     if separator and dtype == pl.String:
         return parts(pl.col(name), separator).alias(name), True
     if dtype.is_float():
@@ -43,9 +43,19 @@ def as_categories(raw: Raw, column: Column) -> tuple[pl.Expr, bool]:
     return pl.col(name).cast(pl.String).str.strip_chars(), False
 
 
-def _strings(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    listed = value.arr.to_list() if isinstance(dtype, pl.Array) else value
-    return listed.cast(pl.List(pl.String)).list.drop_nulls()
+def flat_strings(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Lists of any depth as `pl.List(pl.String)`; what lists of lists hold twice is kept once."""
+    nested = False
+    while is_list(inner := getattr(dtype, "inner", pl.String())):
+        value = value.arr.to_list() if isinstance(dtype, pl.Array) else value
+        value, dtype, nested = value.list.eval(_opened(inner)), inner, True
+    listed = value.arr.to_list() if isinstance(dtype, pl.Array) and not nested else value
+    strings = listed.cast(pl.List(pl.String)).list.drop_nulls()
+    return strings.list.unique(maintain_order=True) if nested else strings
+
+
+def _opened(dtype: pl.DataType) -> pl.Expr:
+    return pl.element().arr.explode() if isinstance(dtype, pl.Array) else pl.element().explode()
 
 
 def as_number(raw: Raw, name: str) -> pl.Expr:
@@ -75,7 +85,7 @@ def as_text(raw: Raw, name: str) -> pl.Expr:
     """A column as one string a row; lists are joined by commas, blanks at the ends fall away."""
     dtype = raw.schema[name]
     if is_list(dtype):
-        return _strings(pl.col(name), dtype).list.join(", ")
+        return flat_strings(pl.col(name), dtype).list.join(", ")
     return pl.col(name).cast(pl.String).str.strip_chars()
 
 

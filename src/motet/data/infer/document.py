@@ -4,12 +4,13 @@ import os
 from pathlib import Path
 from typing import Any
 
+from motet.data.infer import words
 from motet.data.infer.events import Column, LogRoles
 from motet.data.infer.features import Choice, Described
 from motet.data.infer.gather import Findings, kind_of
 from motet.data.infer.look import Look
 from motet.data.infer.page import Page
-from motet.data.infer.plan import Plan
+from motet.data.infer.plan import Plan, event_type
 
 
 def write_document(found: Findings, plan: Plan, name: str, folder: Path) -> str:
@@ -40,7 +41,7 @@ def write_document(found: Findings, plan: Plan, name: str, folder: Path) -> str:
             _write_features(page, described)
     page.put("events", depth=1)
     for place, roles in enumerate(found.logs):
-        _write_log(page, roles, event_type(found, place, plan), folder)
+        _write_log(page, roles, event_type(found.logs, place), folder)
     _write_unused(page, found)
     page.put("split", plan.split.settings, plan.split.reason, depth=1)
     page.gap()
@@ -48,24 +49,6 @@ def write_document(found: Findings, plan: Plan, name: str, folder: Path) -> str:
     page.gap()
     _write_model(page, found, plan)
     return page.text()
-
-
-def event_type(found: Findings, place: int, plan: Plan) -> str:
-    """A column that holds the type, or a word for the events of one file."""
-    roles = found.logs[place]
-    column = roles.one("type")
-    if column is not None:
-        return column.name
-    shapes = {each.shape for each in roles.of("outcome")}
-    if "stars" in shapes:
-        return "rating"
-    if "flag" in shapes:
-        return "impression"
-    if roles.log.list_column is not None and place:
-        return "history"
-    if len(found.logs) > 1:
-        return roles.log.table.look.paths[0].name.split(".")[0]
-    return "event"
 
 
 def _path(look: Look, folder: Path) -> str | list[str]:
@@ -95,7 +78,7 @@ def _write_source(page: Page, described: Described, part: str, folder: Path) -> 
 
 def _why_setting(setting: str) -> str:
     return {
-        "header": "the first line is data like the others",
+        "header": "names for its columns, as the first line is data like the others",
         "encoding": "the text is not UTF-8",
         "layout": "a line is one user, then the items in order",
         "item_separator": "what divides the items of a line",
@@ -146,6 +129,15 @@ def _column(choice: Choice, role: str) -> Any:
 
 def _write_log(page: Page, roles: LogRoles, type_name: str, folder: Path) -> None:
     log = roles.log
+    if len(log.table.look.paths) > 1:
+        page.comment(f"{len(log.table.look.paths)} files with the same columns, laid end to end", 2)
+        if any(
+            words.pieces(path.name) and set(words.pieces(path.name)) & words.PARTS - {"part"}
+            for path in log.table.look.paths
+        ):
+            page.comment(
+                "their names may speak of a split; to keep it, give the rows a column that says so", 2
+            )
     for reason in [*log.reasons, f"{roles.user} is the user: {roles.reason}"]:
         page.comment(reason, 2)
     page.put("path", _path(log.table.look, folder), depth=3, first=True)

@@ -147,11 +147,18 @@ class LogReader:
 
     def _numbering(self, name: str, profile: Profile) -> Column | None:
         """A second numbering of the users or the items."""
+        if profile.kind not in ("integer", "code", "word") or not self._is_coded(name):
+            return None
         for key, rows in ((self.user, self.by_user), (self.item, self.by_item)):
             as_many = 0.98 < profile.distinct / max(self.log.table.profiles[key].distinct, 1) < 1.02
             if profile.distinct > 30 and as_many and agreement(rows, [key], name).kappa > 0.99:
                 return Column(name, "ignore", f"a second numbering of {key}")
         return None
+
+    def _is_coded(self, name: str) -> bool:
+        return (
+            mean(self.frame[name].drop_nulls().head(1_000).cast(pl.String).str.contains(r"^\S*\d\S*$")) > 0.8
+        )
 
     def _function(self, name: str, profile: Profile) -> Column | None:
         """What the time, the item or the user settles."""

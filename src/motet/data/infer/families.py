@@ -4,13 +4,26 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from motet.data.infer import words
 from motet.data.infer.dependence import settles
-from motet.data.infer.figures import mean
+from motet.data.infer.figures import mean, middle, number
 from motet.data.infer.ids import Link, Table, as_table, best_links, id_columns, is_id_like, link, list_columns
-from motet.data.infer.look import Look, laid_together
+from motet.data.infer.look import Look
+from motet.data.infer.pieces import lay_parts_together
+from motet.data.readers_sequences import USER_IS_LINE
+from motet.data.readers_times import time_in_ms
 
 _SHORT_RELATION = 500
-_SAME_ROWS = 0.5
+
+
+def main_time(table: Table) -> str | None:
+    """The finest of the time columns; of two equally fine the earlier."""
+    times = [
+        profile for profile in table.profiles.values() if profile.kind == "time" and profile.missing < 0.2
+    ]
+    finest = max((profile.distinct for profile in times), default=0)
+    fine = [profile for profile in times if profile.distinct >= 0.9 * finest]
+    return min(fine, key=lambda profile: profile.low).name if fine else None
 
 
 @dataclass
@@ -49,7 +62,8 @@ class Families:
 def sort_files(looks: list[Look]) -> Families:
     """Find out what each file is."""
     found = Families()
-    tables = [as_table(look) for look in _parts_together(looks, found)]
+    together, found.unused = lay_parts_together(looks)
+    tables = [as_table(look) for look in together]
     rest = [table for table in tables if not _set_aside(table, tables, found)]
     for table in list(rest):
         log = _sequences(table, rest)
@@ -63,47 +77,13 @@ def sort_files(looks: list[Look]) -> Families:
             found.logs.append(log)
             rest.remove(table)
     found.tables = rest
-    found.logs.sort(key=lambda log: (log.list_column is not None, -log.events))
+    found.logs.sort(key=lambda log: (log.list_column is not None, not _speaks_of_users(log), -log.events))
     return found
 
 
-def _parts_together(looks: list[Look], found: Families) -> list[Look]:
-    """Files with the same columns are parts of one table, or copies of each other's rows."""
-    groups: dict[tuple[object, ...], list[Look]] = {}
-    for look in looks:
-        types = tuple(str(dtype) for dtype in look.raw.schema.values())
-        numbers = tuple(_is_number(look.sample[name]) for name in look.sample.columns)
-        groups.setdefault((tuple(look.raw.schema), types, numbers, str(look.settings)), []).append(look)
-    together = []
-    for group in groups.values():
-        group.sort(key=lambda look: -look.rows)
-        kept = [group[0]]
-        for look in group[1:]:
-            if _share_of_rows(look, kept) >= _SAME_ROWS:
-                found.unused[look.name] = f"its rows lie in {kept[0].name} too"
-            else:
-                kept.append(look)
-        together.append(
-            kept[0] if len(kept) == 1 else laid_together(sorted(kept, key=lambda look: look.paths))
-        )
-    return together
-
-
-def _is_number(column: pl.Series) -> bool:
-    known = column.drop_nulls().head(100)
-    return known.dtype.is_numeric() or (
-        known.dtype == pl.String and known.cast(pl.Float64, strict=False).null_count() == 0
-    )
-
-
-def _share_of_rows(look: Look, others: list[Look]) -> float:
-    hashes = look.head.head(1_000).hash_rows(seed=0)
-    frames = [
-        other.raw.frame.collect(engine="streaming").hash_rows(seed=0)
-        for other in others
-        if other.rows < 2_000_000
-    ]
-    return max((mean(hashes.is_in(frame.implode())) for frame in frames), default=0.0)
+def _speaks_of_users(log: Log) -> bool:
+    """Among files of lines whose users are not named, the one called users is meant."""
+    return log.first != USER_IS_LINE or words.speaks_of(log.table.look.paths[0].name, words.USER)
 
 
 def _set_aside(table: Table, tables: list[Table], found: Families) -> bool:
@@ -232,9 +212,23 @@ def _without_functions(table: Table, candidates: list[str]) -> list[str]:
     kept = list(candidates)
     for name in sorted(candidates, key=lambda each: table.profiles[each].distinct):
         finer = [each for each in kept if table.profiles[each].distinct > table.profiles[name].distinct]
-        if len(kept) > 2 and any(settles(table.look.head, each, name) for each in finer):
-            kept.remove(name)
+        by = next((each for each in finer if settles(table.look.head, each, name)), None)
+        if len(kept) > 2 and by is not None:
+            kept.remove(by if _is_sitting(table, by) else name)
     return kept
+
+
+def _is_sitting(table: Table, name: str) -> bool:
+    """Whether the rows of a value lie close together in time: a session or request, no item or user."""
+    time = main_time(table)
+    head = table.look.head
+    if time is None:
+        return words.speaks_of(name, words.SESSION)
+    moments = head.select(pl.col(name), time_in_ms(time, head[time], "auto", table.name).alias("@t"))
+    spans = moments.group_by(name).agg(n=pl.len(), span=pl.col("@t").max() - pl.col("@t").min())
+    several = spans.filter(pl.col("n") > 1)["span"]
+    whole = number(moments["@t"].max()) - number(moments["@t"].min())
+    return len(several) >= 10 and middle(several) < 0.02 * whole
 
 
 def _different_things(ranked: list[str], links: dict[str, Link | None]) -> list[str]:

@@ -127,9 +127,14 @@ def _why_not(profile: Profile) -> str:
 def _choose_list(found: Described, name: str, profile: Profile, has_text: bool) -> None:
     divided = f", divided by {profile.separator!r}" if profile.separator else ""
     reason = f"{profile.distinct} values, several in a cell{divided}"
+    own, inside = found.table.values(found.key), found.table.values(name)
+    if len(inside) > 0.3 * len(own) and mean(inside.is_in(own.implode())) > 0.8:
+        found.left_out[name] = f"lists of other {found.key}: not used yet"
+        return
     nearly_single = profile.tokens <= 1.5 * profile.count and profile.distinct >= 5
     found.choices.append(Choice("categorical", name, reason, profile.separator, nearly_single))
-    if has_text and not profile.whole and profile.distinct <= _MOST_SPOKEN:
+    letters = mean(found.table.values(name).head(200).str.contains(r"^\P{N}{3,}$"))
+    if has_text and letters > 0.8 and profile.distinct <= _MOST_SPOKEN:
         found.choices.append(Choice("text", name, "its words say something too"))
 
 

@@ -1,7 +1,7 @@
 """From files to findings: logs with their roles, their catalogues and users, and what is left out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -11,10 +11,12 @@ from motet.data.infer.events import LogRoles
 from motet.data.infer.families import Families, sort_files
 from motet.data.infer.features import Described, describe_items, describe_users
 from motet.data.infer.figures import mean
-from motet.data.infer.ids import Link, Table, link
+from motet.data.infer.ids import Link, Table, is_id_like, link
 from motet.data.infer.look import Look, Unread, look_at
+from motet.data.infer.profile import profiles
 from motet.data.infer.settle import settle
 from motet.data.readers_cells import is_list, parts
+from motet.data.readers_sequences import USER_IS_LINE
 from motet.errors import DataError
 
 
@@ -42,7 +44,13 @@ def gather(files: Sequence[Path]) -> Findings:
     Raises:
         DataError: None of them is a log.
     """
-    looks = [look_at(path) for path in files]
+    found = _gather(files, {})
+    names = _better_names(found)
+    return _gather(files, names) if names else found
+
+
+def _gather(files: Sequence[Path], names: dict[Path, list[str]]) -> Findings:
+    looks = [look_at(path, names.get(path)) for path in files]
     unread = {look.path.name: look.reason for look in looks if isinstance(look, Unread)}
     families = sort_files([look for look in looks if isinstance(look, Look)])
     if not families.logs:
@@ -67,19 +75,46 @@ def _no_log(families: Families, unread: dict[str, str]) -> str:
     )
 
 
-def user_values(roles: LogRoles) -> pl.Series:
-    """Distinct users of a log, as strings."""
-    return roles.log.table.values(roles.user)
+def _better_names(found: Findings) -> dict[Path, list[str]]:
+    """Names for the columns of files that do not name them: what they turned out to be."""
+    meant: list[tuple[Look, dict[str, str]]] = []
+    for roles in found.logs:
+        known = {roles.user: "user", roles.item: "item"}
+        known |= {column.name: "rating" for column in roles.of("outcome") if column.shape == "stars"}
+        known |= {column.name: part for part in ("time", "type", "split") for column in roles.of(part)[:1]}
+        meant.append((roles.log.table.look, known))
+    meant += [(each.table.look, _names_of_items(each)) for each in found.items if each.only is None]
+    meant += [(each.table.look, {each.key: "user"}) for each in found.users if each.only is None]
+    return {
+        path: [known.get(name, name) for name in look.raw.schema]
+        for look, known in meant
+        if look.settings.get("header") is False
+        for path in look.paths
+    }
+
+
+def _names_of_items(described: Described) -> dict[str, str]:
+    known = {described.key: "item"}
+    if described.time is not None:
+        known[described.time] = "time"
+    profiles = described.table.profiles
+    texts = [choice.column for choice in described.of("text") if profiles[choice.column].kind == "text"]
+    return known | {name: "title" for name in sorted(texts, key=lambda name: profiles[name].words)[:1]}
 
 
 def _keep_related_logs(found: Findings) -> None:
     """Other logs must speak of the same users and items as the main one, and know times where it does."""
     main, kept = found.main, [found.main]
     for other in found.logs[1:]:
+        other = _turned(other, main)
         users = _contained(other.log.table.values(other.user), main.log.table.values(main.user))
         items = _contained(other.log.table.values(other.item), main.log.table.values(main.item))
         timed = (main.one("time") is None) == (other.one("time") is None)
-        if users < 0.05 or items < 0.05:
+        if USER_IS_LINE in (main.user, other.user):
+            found.unused[other.log.table.name] = (
+                f"its lines are not known to be those of {main.log.table.name}"
+            )
+        elif users < 0.05 or items < 0.05:
             found.unused[other.log.table.name] = f"its users or items are not those of {main.log.table.name}"
         elif not timed:
             found.unused[other.log.table.name] = (
@@ -88,6 +123,20 @@ def _keep_related_logs(found: Findings) -> None:
         else:
             kept.append(other)
     found.logs = kept
+
+
+def _turned(other: LogRoles, main: LogRoles) -> LogRoles:
+    """A second log with the user where the main one has users, if its own evidence said otherwise."""
+    if other.log.list_column is not None:
+        return other
+    tables, mains = other.log.table, main.log.table
+    straight = _contained(tables.values(other.user), mains.values(main.user)) + _contained(
+        tables.values(other.item), mains.values(main.item)
+    )
+    crossed = _contained(tables.values(other.user), mains.values(main.item)) + _contained(
+        tables.values(other.item), mains.values(main.user)
+    )
+    return settle(other.log, other.item) if crossed > 1.2 * straight else other
 
 
 def _contained(values: pl.Series, others: pl.Series) -> float:
@@ -175,15 +224,26 @@ def _describe_from_log(found: Findings) -> None:
         if described or not names:
             _as_context(main, names)
         elif part == "of_item":
-            described.append(describe_items(main.log.table, main.item, None, names))
+            described.append(describe_items(_one_row_each(main, main.item), main.item, None, names))
         else:
-            described.append(describe_users(main.log.table, main.user, names))
+            described.append(describe_users(_one_row_each(main, main.user), main.user, names))
+
+
+def _one_row_each(main: LogRoles, key: str) -> Table:
+    """The log as a table of what a key names."""
+    look = main.log.table.look
+    once = look.sample.unique(key, keep="first", maintain_order=True)
+    look = replace(look, sample=once, head=once, rows=once.height)
+    return Table(look, profiles(look))
 
 
 def _as_context(main: LogRoles, names: list[str]) -> None:
     for name in names:
-        column, kind = main.columns[name], main.log.table.profiles[name].kind
-        usable = kind in ("flag", "integer", "number", "word", "list")
+        column, profile = main.columns[name], main.log.table.profiles[name]
+        names_something = (
+            profile.kind == "integer" and profile.distinct > 50 and is_id_like(main.log.table, name)
+        )
+        usable = profile.kind in ("flag", "integer", "number", "word", "list") and not names_something
         column.part = "context" if usable else "ignore"
         if not usable:
             column.reason += ", and its file describes it"

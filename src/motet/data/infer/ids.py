@@ -7,7 +7,7 @@ import polars as pl
 from motet.data.infer.figures import middle, number, span
 from motet.data.infer.look import Look
 from motet.data.infer.profile import Profile, profiles
-from motet.data.readers_cells import is_list, parts
+from motet.data.readers_cells import flat_strings, is_list, parts
 
 _ID_KINDS = ("integer", "word", "code", "text", "flag")
 
@@ -73,8 +73,7 @@ def _distinct(table: Table, column: str) -> pl.Series:
     dtype, value = table.look.raw.schema[column], pl.col(column)
     profile = table.profiles[column]
     if is_list(dtype):
-        listed = value.arr.to_list() if isinstance(dtype, pl.Array) else value
-        value = listed.list.eval(pl.element().cast(pl.String))
+        value = flat_strings(value, dtype)
     elif profile.kind == "list" and profile.separator:
         value = parts(value, profile.separator)
     elif dtype.is_float():

@@ -24,7 +24,7 @@ def find_list_sign(cells: pl.Series, declared: str | None = None) -> str:
         several = cells.filter(cells.str.contains(sign, literal=True))
         if len(several) < max(2, 0.01 * len(cells)):
             continue
-        if declared is not None or _are_parts(cells, several, sign):
+        if _are_parts(cells, several, sign):
             return sign
     return ""
 

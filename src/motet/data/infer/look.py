@@ -1,5 +1,6 @@
 """A first look at a file: format, encoding, separator, whether it names its columns, a sample of its rows."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import polars as pl
 from motet.config.data import EventsSource, Source
 from motet.data.readers_files import find_format, head_text
 from motet.data.readers_raw import Raw, open_source
-from motet.data.readers_sequences import open_sequences
+from motet.data.readers_sequences import USER_IS_LINE, open_sequences
 from motet.data.readers_text import find_separator, sample_lines, split_line
 from motet.errors import DataError
 
@@ -50,8 +51,13 @@ class Unread:
     reason: str
 
 
-def look_at(path: Path) -> Look | Unread:
-    """Look at one file; what cannot be read is returned with the reason, so that the others can be used."""
+def look_at(path: Path, names: list[str] | None = None) -> Look | Unread:
+    """Look at one file; what cannot be read is returned with the reason, so that the others can be used.
+
+    Args:
+        path: The file.
+        names: What to call the columns of a file that does not name them itself.
+    """
     try:
         encoding = find_encoding(path)
         if find_format(path, encoding) != "csv":
@@ -62,7 +68,7 @@ def look_at(path: Path) -> Look | Unread:
             return _look_at_ragged(path, lines, settings)
         separator = find_separator(lines) or ","
         named = has_names([split_line(line, separator) for line in lines])
-        return _opened(path, settings if named else settings | {"header": False})
+        return _opened(path, settings if named else settings | {"header": names or False})
     except (DataError, OSError) as error:
         return Unread(path, str(error).removeprefix(f"{path}: "))
 
@@ -71,20 +77,22 @@ def find_encoding(path: Path) -> str:
     """The encoding of a text: UTF-8 unless its first megabyte is not; then Chinese or Western European."""
     for encoding in _ENCODINGS:
         try:
-            text = head_text(path, encoding)
+            head_text(path, encoding)
         except DataError:
             if encoding == "latin-1":
                 raise
             continue
-        if encoding != "gb18030" or _is_chinese(text):
+        if encoding != "gb18030" or _is_chinese(path):
             return encoding
     return "latin-1"
 
 
-def _is_chinese(text: str) -> bool:
-    strange = [sign for sign in text if ord(sign) > 127]
-    common = sum("\u4e00" <= sign <= "\u9fff" or "\u3000" <= sign <= "\u303f" for sign in strange)
-    return bool(strange) and common > 0.9 * len(strange)
+def _is_chinese(path: Path) -> bool:
+    """Chinese text has its bytes above 127 in pairs; Western text has them one by one among ASCII."""
+    raw = head_text(path, "latin-1")
+    high = sum(sign > "\x7f" for sign in raw)
+    paired = sum(len(run) for run in re.findall("[\x80-\xff]{2,}", raw))
+    return paired > 0.8 * high
 
 
 def has_names(rows: list[list[str]]) -> bool:
@@ -128,23 +136,32 @@ def _look_at_ragged(path: Path, lines: list[str], settings: dict[str, Any]) -> L
         tokens = [cell for row in cells for cell in row]
         ids = sum(token.isalnum() and len(token) <= 40 and any(map(str.isdigit, token)) for token in tokens)
         if several > 0.5 * len(lines) and ids >= 0.98 * len(tokens):
-            return _opened(path, settings | _ragged_settings(sign), ragged=True)
+            counted = sum(row[0] == str(len(row) - 1) for row in cells) > 0.95 * len(cells)
+            return _opened(path, settings | _ragged_settings(sign, counted), ragged=True)
     return Unread(path, "no sign divides its lines into columns; this is no table")
 
 
-def _ragged_settings(sign: str) -> dict[str, Any]:
-    return {"layout": "sequences", "header": False} | ({} if sign == " " else {"item_separator": sign})
+def _ragged_settings(sign: str, counted: bool) -> dict[str, Any]:
+    """Lines begin with their user, or with the number of their items: then the line itself is the user."""
+    names = ["count", "items"] if counted else ["user", "items"]
+    return {"layout": "sequences", "header": names} | ({} if sign == " " else {"item_separator": sign})
 
 
 def _opened(path: Path, settings: dict[str, Any], ragged: bool = False) -> Look:
     if ragged:
-        wanted = EventsSource.model_validate(
-            {"path": str(path), "user": "column_1", "item": "column_2", **settings}
-        )
-        raw = open_sequences(wanted, path.parent, "data.events")
+        wanted = EventsSource.model_validate({"path": str(path), "user": "user", "item": "items", **settings})
+        raw = _with_lines(open_sequences(wanted, path.parent, "data.events"))
     else:
         raw = open_source(Source.model_validate({"path": str(path), **settings}), path.parent, "data")
     return _sampled((path,), raw, settings, ragged)
+
+
+def _with_lines(raw: Raw) -> Raw:
+    """Where lines do not name their user, the number of the line does."""
+    if "user" in raw.schema:
+        return raw
+    frame = raw.frame.with_row_index(USER_IS_LINE).with_columns(pl.col(USER_IS_LINE).cast(pl.Int64))
+    return Raw(frame, raw.where, raw.part, dict(frame.collect_schema()), raw.lists)
 
 
 def _sampled(paths: tuple[Path, ...], raw: Raw, settings: dict[str, Any], ragged: bool) -> Look:

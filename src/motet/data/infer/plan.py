@@ -43,7 +43,7 @@ def make_plan(logs: list[LogRoles], lengths: pl.Series) -> Plan:
         lengths: How many events each user has.
     """
     main = logs[0]
-    plan = Plan(types=_types(main))
+    plan = Plan(types=_types(logs))
     names: set[str] = set()
     plan.tasks.append(_next_item(main, plan.types))
     names.add("next")
@@ -54,6 +54,25 @@ def make_plan(logs: list[LogRoles], lengths: pl.Series) -> Plan:
     )
     plan.length = _length(lengths)
     return plan
+
+
+def event_type(logs: list[LogRoles], place: int) -> str:
+    """A column that holds the type, or a word for the events of one file."""
+    roles = logs[place]
+    column = roles.one("type")
+    if column is not None:
+        return column.name
+    shapes = {each.shape for each in roles.of("outcome")}
+    if roles.log.list_column is not None and place:
+        return "history"
+    same_family = words.family(roles.log.table.look.paths[0].name)
+    if len(_rows(logs)) > 1 and roles.log.list_column is None and same_family:
+        return same_family.replace(" ", "_")
+    return "rating" if "stars" in shapes else "impression" if "flag" in shapes else "event"
+
+
+def _rows(logs: list[LogRoles]) -> list[LogRoles]:
+    return [roles for roles in logs if roles.log.list_column is None]
 
 
 def quoted(column: str) -> str:
@@ -83,10 +102,13 @@ def task_name(column: str, taken: set[str]) -> str:
     return name
 
 
-def _types(roles: LogRoles) -> dict[str, int]:
-    column = roles.one("type")
+def _types(logs: list[LogRoles]) -> dict[str, int]:
+    """Event types, the most frequent first: those of the type column, or one for each log."""
+    roles, column = logs[0], logs[0].one("type")
     if column is None:
-        return {}
+        rows = _rows(logs)
+        named = {event_type(logs, n): each.log.events for n, each in enumerate(logs) if each in rows}
+        return dict(sorted(named.items(), key=lambda item: -item[1])) if len(named) > 1 else {}
     counts = (
         roles.log.table.look.raw.frame.group_by(column.name)
         .agg(pl.len().alias("n"))
@@ -98,7 +120,8 @@ def _types(roles: LogRoles) -> dict[str, int]:
 def _next_item(roles: LogRoles, types: dict[str, int]) -> Planned:
     task: dict[str, Any] = {"name": "next", "kind": "next_item"}
     flags = [each for each in _flags(roles) if 0 < each.share <= 0.9]
-    if flags:
+    rated = any(column.shape == "stars" for column in roles.of("outcome"))
+    if flags and not rated:
         chosen = flags[0]
         task["positive"] = f"{quoted(chosen.name)} == 1"
         return Planned(
@@ -113,7 +136,7 @@ def _next_item(roles: LogRoles, types: dict[str, int]) -> Planned:
     ):
         task["positive"] = done
         return Planned(task, f"{', '.join(shown)} only says that an item was shown")
-    if any(column.shape == "stars" for column in roles.of("outcome")):
+    if rated:
         return Planned(task, "every rating counts: to rate an item is to have chosen it")
     return Planned(task, "every event counts as interest")
 

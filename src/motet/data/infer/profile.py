@@ -1,5 +1,6 @@
 """What a column of a sample looks like: numbers, flags, times, words, text, lists, codes, vectors."""
 
+import time
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -27,7 +28,8 @@ ColumnKind = Literal[
     "other",  # what cannot be used: lists of records, binary
 ]
 
-_OLDEST, _NEWEST = 315_532_800_000, 2_524_608_000_000  # 1980 and 2050: numbers outside are no times of events
+_OLDEST = 631_152_000_000  # 1990: lower numbers are no times of events
+_YEAR = 366 * 86_400_000
 _LOOKED_AT = 20_000
 _ADDRESS = r"^(https?://|www\.)|\.(jpe?g|png|gif|webp|mp4|mp3|wav)$"
 
@@ -135,7 +137,12 @@ def _time_unit(known: pl.Series, numbers: pl.Series) -> str:
     unit = time_unit(numbers)
     wanted = "auto" if unit in ("day", "moment") else unit
     times = known.to_frame().select(time_in_ms(known.name, numbers, wanted, "")).to_series().drop_nulls()
-    return unit if mean(times.is_between(_OLDEST, _NEWEST)) > 0.99 else ""
+    newest = time.time_ns() // 1_000_000 + _YEAR
+    oldest = -newest if unit in ("day", "moment") else _OLDEST
+    if mean(times.is_between(oldest, newest)) <= 0.99:
+        return ""
+    even = unit in ("day", "moment") or mean(times % 60_000 == 0) > 0.95
+    return unit if even or numbers.n_unique() >= 0.1 * len(numbers) else ""  # ids come again more often
 
 
 def _is_time_text(known: pl.Series) -> bool:

@@ -49,6 +49,7 @@ AFTERWARDS = [
 ]
 
 
+PARTS = {"part", "train", "training", "valid", "validation", "val", "dev", "test", "chunk", "shard", "split"}
 KINDS = {
     "item", "product", "movie", "film", "video", "song", "track", "artist", "album", "article", "news",
     "story", "book", "game", "app", "business", "venue", "course", "lesson", "ad", "post", "question",
@@ -65,6 +66,17 @@ def pieces(name: str) -> list[str]:
     """
     found = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\da-zA-Z_]+", name)
     return [piece.lower() for piece in found]
+
+
+def family(file: str) -> str:
+    """A file's name without its endings, numbers and words that speak of parts: parts of one table share it.
+
+    >>> family("clicks-2024-01.csv.gz"), family("buy.train.txt"), family("part-0007.parquet")
+    ('clicks', 'buy', '')
+    """
+    whole = re.sub(r"(\.(csv|tsv|txt|dat|json|jsonl|ndjson|parquet|inter|gz|data|base))+$", "", file.lower())
+    found = [piece for piece in re.findall(r"[^\W\d_]+", whole) if piece not in PARTS]
+    return " ".join(found)
 
 
 def speaks_of(name: str, words: list[str]) -> bool:
