@@ -13,7 +13,7 @@ from motet.config.data import DataConfig
 from motet.config.tasks import is_row_task
 from motet.data.cleaning import clean
 from motet.data.counters import Counters, CounterScaler
-from motet.data.counting import CounterInput, count_rows, counter_input
+from motet.data.counting import CounterInput, count_rows, counter_input, known_after
 from motet.data.dataset import Dataset, prepare
 from motet.data.readers import read_tables
 from motet.data.table import Tables
@@ -92,13 +92,25 @@ def count(
         return None, None, [], asked
     declared = [*tables.roles.item, *tables.roles.context]
     counted = {feature.name for feature in declared if feature.column.count}
-    source = counter_input(log, dataset.catalogue, dataset.encodings.request, config.data.counters, counted)
+    source = counter_input(
+        log,
+        dataset.catalogue,
+        dataset.encodings.request,
+        config.data.counters,
+        counted,
+        known_after(config.tasks),
+    )
     train_N = log.train_N
-    raw = count_rows(source, log, np.where(train_N, TRAIN, UNUSED).astype(np.int8), frozen=False)
+    raw = count_rows(source, log, counted_in_training(train_N), frozen=False)
     scaler = scaler or CounterScaler.fit(raw, train_N)
     counter_NC: np.ndarray = scaler.apply(raw)
     asked = [replace(view, counter_NC=_of_view(source, dataset, view, counter_NC, scaler)) for view in asked]
     return counter_NC, scaler, Counters(source.plan).names(), asked
+
+
+def counted_in_training(train_N: np.ndarray) -> np.ndarray:
+    """Part of each row for the counters of training rows: rows that do not train are not counted."""
+    return np.where(train_N, TRAIN, UNUSED).astype(np.int8)
 
 
 def counts(config: Config, dataset: Dataset) -> bool:

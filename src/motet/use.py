@@ -20,7 +20,7 @@ from motet.bundle import Bundle, open_bundle
 from motet.config.tasks import NextItem, Regression, is_row_task
 from motet.data.cleaning import clean
 from motet.data.collate import Collator
-from motet.data.counting import count_asked, counter_input
+from motet.data.counting import count_asked, counter_input, known_after
 from motet.data.dataset import Dataset, reopen
 from motet.data.loader import sorted_windows
 from motet.data.readers import read_tables, tables_from_frames
@@ -152,7 +152,8 @@ class TrainedModel:
 
     def _readable(self, task: Any, said: Tensor) -> np.ndarray:
         if task.kind == "multiclass":
-            return np.array(self.bundle.encodings.classes[task.name], object)[said.argmax(-1).numpy()]
+            names = self.bundle.encodings.classes[task.name]
+            return np.array([names[place] for place in said.argmax(-1).tolist()], object)
         values: np.ndarray = said.double().numpy()
         if isinstance(task, Regression) and task.transform == "log1p":
             np.expm1(values, out=values)
@@ -163,8 +164,15 @@ class TrainedModel:
             return None
         declared = [*self.tables.roles.item, *self.tables.roles.context]
         counted = {feature.name for feature in declared if feature.column.count}
-        settings, log = self.bundle.config.data.counters, dataset.log
-        source = counter_input(log, dataset.catalogue, dataset.encodings.request, settings, counted)
+        config, log = self.bundle.config, dataset.log
+        source = counter_input(
+            log,
+            dataset.catalogue,
+            dataset.encodings.request,
+            config.data.counters,
+            counted,
+            known_after(config.tasks),
+        )
         out = np.zeros((len(log), len(self.bundle.scaler.mean)), np.float32)
         out[place_Q] = self.bundle.scaler.apply(count_asked(source, log, past_N, place_Q))
         return out

@@ -7,6 +7,7 @@ One code serves training and serving: :meth:`Counters.run` reads a whole log, :m
 Shapes: N rows, K kinds of key, M targets, F features.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,7 +67,7 @@ class Counters:
         time_N: Ints,
         asof_N: Ints,
         target_MN: NDArray[Any],
-        ready_N: Ints | None = None,
+        ready_MN: Ints | None = None,
     ) -> Features:
         """Features of the rows of a log, which are counted too. A longer log may be run in parts.
 
@@ -75,7 +76,8 @@ class Counters:
             time_N: When the event happened, Unix milliseconds.
             asof_N: As of when the row is scored: the earliest time of its request.
             target_MN: Values of the targets; NaN: none.
-            ready_N: When the target values became known (a window that closes); null: with the event.
+            ready_MN: When each target value became known (a window that closes), ``(N,)`` where all did
+                together; null: with the event.
 
         Returns:
             ``(N, F)``.
@@ -84,7 +86,7 @@ class Counters:
             DataError: A row is scored after its own event, or before rows of an earlier part.
         """
         self._check_order(time_N, asof_N)
-        self._take(key_KN, time_N, target_MN, ready_N)
+        self._take(key_KN, time_N, target_MN, ready_MN)
         features_NF = self._look(key_KN, asof_N)
         if asof_N.size:
             self._settle(int(asof_N.max()))
@@ -103,11 +105,11 @@ class Counters:
         return self._look(key_KN, np.maximum(asof_N, self._settled))
 
     def update(
-        self, key_KN: Ints, time_N: Ints, target_MN: NDArray[Any], ready_N: Ints | None = None
+        self, key_KN: Ints, time_N: Ints, target_MN: NDArray[Any], ready_MN: Ints | None = None
     ) -> None:
         """Count events. No row is to be read as of a moment before the earliest of them any more."""
         if time_N.size:
-            self._take(key_KN, time_N, target_MN, ready_N)
+            self._take(key_KN, time_N, target_MN, ready_MN)
             self._settle(int(time_N.min()))
 
     def save(self) -> dict[str, NDArray[Any]]:
@@ -149,15 +151,17 @@ class Counters:
                 "as-of times."
             )
 
-    def _take(self, key_KN: Ints, time_N: Ints, target_MN: NDArray[Any], ready_N: Ints | None) -> None:
+    def _take(self, key_KN: Ints, time_N: Ints, target_MN: NDArray[Any], ready_MN: Ints | None) -> None:
         assert key_KN.shape == (len(self.plan.keys), time_N.size), key_KN.shape
         assert target_MN.shape == (len(self.plan.targets), time_N.size), target_MN.shape
         time_N = time_N.astype(np.int64, copy=False)
         self._events.wait(Entries(key_KN, time_N, time_N, np.zeros((0, time_N.size), np.float32)))
         if self.plan.targets:
-            known_N = time_N if ready_N is None else np.maximum(ready_N, time_N)
             all_KN = np.concatenate([key_KN, np.zeros((1, time_N.size), np.int64)])
-            self._targets.wait(Entries(all_KN, known_N, time_N, target_MN.astype(np.float32, copy=False)))
+            for known_N, known_MN in _known_together(
+                time_N, target_MN.astype(np.float32, copy=False), ready_MN
+            ):
+                self._targets.wait(Entries(all_KN, known_N, time_N, known_MN))
 
     def _settle(self, before_ms: int) -> None:
         self._settled = max(self._settled, before_ms)
@@ -206,6 +210,20 @@ class Counters:
                     total_N = sums_CN[2 * pair] + smoothing * prior_MN[target]
                     column = first + number * num_targets + target
                     out_NW[:, column] = total_N / (sums_CN[2 * pair + 1] + smoothing)
+
+
+def _known_together(
+    time_N: Ints, target_MN: NDArray[np.float32], ready_MN: Ints | None
+) -> Iterator[tuple[Ints, NDArray[np.float32]]]:
+    """The targets in groups that become known at the same times, each with NaN for all others."""
+    if ready_MN is None:
+        yield time_N, target_MN
+        return
+    known_MN = np.maximum(np.broadcast_to(ready_MN, target_MN.shape), time_N)
+    ready_GN, group_M = np.unique(known_MN, axis=0, return_inverse=True)
+    for group, ready_N in enumerate(ready_GN):
+        mine_M1 = (group_M.reshape(-1) == group)[:, None]
+        yield ready_N, np.where(mine_M1, target_MN, np.float32(np.nan))
 
 
 def _outline(arrays: dict[str, NDArray[Any]]) -> dict[str, tuple[int, ...]]:

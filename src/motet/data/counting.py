@@ -4,6 +4,7 @@ Counters of training rows are computed from training rows alone; those of valida
 that may be seen by then. Shapes: N rows, K kinds of key, M targets, F features.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,6 +12,7 @@ import numpy as np
 
 from motet.config.data import Counters as CounterSettings
 from motet.config.record import milliseconds
+from motet.config.tasks import NextItem, Task, Window
 from motet.data.catalogue import Catalogue
 from motet.data.counters import CounterPlan, Counters
 from motet.data.timelines import TEST, TRAIN, VALID, Timelines
@@ -24,10 +26,25 @@ class CounterInput:
     plan: CounterPlan
     key_KN: np.ndarray  # int64, -1 is none
     target_MN: np.ndarray  # float32, NaN is none
+    ready_MN: np.ndarray | None  # int64 ms, when a value becomes known; None: with the event
+
+
+def known_after(tasks: Sequence[Task]) -> dict[str, int]:
+    """How long after its row each row task's label is known, ms: at once, or when its window is over."""
+    windows = {t.name: t.label for t in tasks if not isinstance(t, NextItem)}
+    return {
+        name: milliseconds(label.within) if isinstance(label, Window) else 0
+        for name, label in windows.items()
+    }
 
 
 def counter_input(
-    log: Timelines, catalogue: Catalogue, request: Encoding, settings: CounterSettings, counted: set[str]
+    log: Timelines,
+    catalogue: Catalogue,
+    request: Encoding,
+    settings: CounterSettings,
+    counted: set[str],
+    delays: Mapping[str, int],
 ) -> CounterInput:
     """Keys and targets: user, item, every counted column, and the user with each counted column.
 
@@ -37,6 +54,7 @@ def counter_input(
         request: Encoding of the columns known when the question is asked.
         settings: From the configuration.
         counted: Names of columns declared with ``count: true``.
+        delays: From `known_after`: the row tasks, whose labels are the targets.
     """
     user_N = log.user_N.astype(np.int64)
     item_N = np.where(log.item_N > 0, log.item_N, -1).astype(np.int64)
@@ -48,16 +66,19 @@ def counter_input(
     if settings.crosses:
         keys |= {f"user*{name}": _cross(user_N, key_N) for name, key_N in (columns | surfaces).items()}
         keys |= {f"item*{name}": _cross(item_N, key_N) for name, key_N in surfaces.items()}
-    targets = {name: label_N for name, label_N in log.label.items() if np.isfinite(label_N).any()}
     plan = CounterPlan(
         tuple(keys),
-        tuple(targets),
+        tuple(delays),
         tuple(milliseconds(each) for each in settings.half_lives),
         settings.smoothing,
     )
-    values = list(targets.values())
-    empty = np.zeros((0, len(log)), np.float32)
-    return CounterInput(plan, np.stack(list(keys.values())), np.stack(values) if values else empty)
+    target_MN = np.zeros((len(delays), len(log)), np.float32)
+    for place, name in enumerate(delays):
+        target_MN[place] = log.label[name]
+    ready_MN = (
+        log.time_N + np.array(list(delays.values()), np.int64)[:, None] if any(delays.values()) else None
+    )
+    return CounterInput(plan, np.stack(list(keys.values())), target_MN, ready_MN)
 
 
 def count_rows(source: CounterInput, log: Timelines, part_N: np.ndarray, *, frozen: bool) -> np.ndarray:
@@ -67,7 +88,7 @@ def count_rows(source: CounterInput, log: Timelines, part_N: np.ndarray, *, froz
         source: Keys and targets.
         log: The timelines.
         part_N: Part of each row; rows that are not used count nothing.
-        frozen: Rows of a part see what came before the part alone, instead of all that came before the row.
+        frozen: Rows of a part see, of what came before them, what belongs to earlier parts alone.
     """
     asof_N = counted_before(log)
     out = np.zeros((len(log), len(Counters(source.plan).names())), np.float32)
@@ -78,9 +99,8 @@ def count_rows(source: CounterInput, log: Timelines, part_N: np.ndarray, *, froz
             continue
         if frozen:
             counters = Counters(source.plan)
-            past_N = (part_N >= TRAIN) & (part_N <= before)
-            counters.update(*_pick(source, log, past_N))
-            out[rows_N] = counters.read(source.key_KN[:, rows_N], _after(asof_N[rows_N], log.time_N[past_N]))
+            counters.update(*_pick(source, log, (part_N >= TRAIN) & (part_N <= before)))
+            out[rows_N] = counters.read(source.key_KN[:, rows_N], asof_N[rows_N])
         else:
             seen_N = (part_N >= TRAIN) & (part_N <= part)
             out[rows_N] = _run(source, log, seen_N, asof_N)[part_N[seen_N] == part]
@@ -103,23 +123,20 @@ def count_asked(source: CounterInput, log: Timelines, past_N: np.ndarray, place_
 
 def counted_before(log: Timelines) -> np.ndarray:
     """Time before which events count for a row, ``(N,)`` int64 ms: when its moment (its request) began."""
-    return log.time_N[log.moment_N]
+    before_N: np.ndarray = log.time_N[log.moment_N]
+    return before_N
 
 
 def _run(source: CounterInput, log: Timelines, rows_N: np.ndarray, asof_N: np.ndarray) -> np.ndarray:
-    key_KN, time_N, target_MN = _pick(source, log, rows_N)
-    return Counters(source.plan).run(key_KN, time_N, asof_N[rows_N], target_MN)
+    key_KN, time_N, target_MN, ready_MN = _pick(source, log, rows_N)
+    return Counters(source.plan).run(key_KN, time_N, asof_N[rows_N], target_MN, ready_MN)
 
 
 def _pick(
     source: CounterInput, log: Timelines, rows_N: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return source.key_KN[:, rows_N], log.time_N[rows_N], source.target_MN[:, rows_N]
-
-
-def _after(asof_N: np.ndarray, past_N: np.ndarray) -> np.ndarray:
-    """As-of times no earlier than the cut, so that everything before the cut is settled and seen."""
-    return np.maximum(asof_N, past_N.max(initial=0) + 1)
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+    ready_MN = None if source.ready_MN is None else source.ready_MN[:, rows_N]
+    return source.key_KN[:, rows_N], log.time_N[rows_N], source.target_MN[:, rows_N], ready_MN
 
 
 def _code_columns(encoding: Encoding, code_NJ: np.ndarray, counted: set[str]) -> dict[str, np.ndarray]:
