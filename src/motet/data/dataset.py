@@ -103,9 +103,8 @@ def reopen(
     """
     if rows is None:
         events, parts = _ordered(tables, config)
-        return Dataset(
-            items, _timelines(tables, events, config.tasks, parts, items, encodings), encodings, []
-        ), np.zeros(0, int)
+        log = _timelines(tables, events, config.tasks, parts, items, encodings)
+        return Dataset(items, log, encodings, [], {}), np.zeros(0, int)
     events = tables.events.collect(engine="streaming").with_columns(pl.lit(-1, pl.Int64).alias("@question"))
     asked = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("@question"))
     asked = asked.cast(

@@ -136,9 +136,9 @@ class _Maker:
             case Comparison(operator, left, right):
                 return _compared(operator, self.make(left), self.make(right))
             case Member(operand, choices):
-                value = self.make(operand)
+                asked = self.make(operand)
                 return reduce(
-                    lambda one, other: one | other, (value == self.make(choice) for choice in choices)
+                    lambda one, other: one | other, (asked == self.make(choice) for choice in choices)
                 )
             case _:
                 assert_never(node)

@@ -6,7 +6,7 @@ import gzip
 import io
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Literal, cast
 
 from motet.errors import DataError
 
@@ -78,7 +78,9 @@ def open_bytes(path: Path) -> IO[bytes]:
         raise DataError(
             f"{path}: this is a {packing} file, which is not read. Unpack it, or pack it with gzip."
         )
-    return gzip.open(path, "rb") if magic[:2] == b"\x1f\x8b" else path.open("rb")
+    if magic[:2] == b"\x1f\x8b":
+        return cast("IO[bytes]", gzip.open(path, "rb"))
+    return path.open("rb")
 
 
 def head_text(path: Path, encoding: str = "utf8", most_bytes: int = _HEAD_BYTES) -> str:

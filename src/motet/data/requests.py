@@ -72,7 +72,8 @@ def visible_before(log: Timelines, row_Q: np.ndarray) -> np.ndarray:
 
     So a row sees neither itself nor another event of equal time or of its request.
     """
-    return log.moment_N[row_Q]
+    place_Q: np.ndarray = log.moment_N[row_Q]
+    return place_Q
 
 
 def _group(

@@ -48,7 +48,8 @@ class Timelines:
     def train_N(self) -> np.ndarray:
         """Rows that train: those that are training rows of every task's split."""
         parts = {id(part): part for part in self.part.values()}
-        return np.logical_and.reduce([part == TRAIN for part in parts.values()])
+        train_N: np.ndarray = np.logical_and.reduce([part == TRAIN for part in parts.values()])
+        return train_N
 
 
 def moment_starts(user_N: np.ndarray, moment_N: np.ndarray) -> np.ndarray:
@@ -59,8 +60,8 @@ def moment_starts(user_N: np.ndarray, moment_N: np.ndarray) -> np.ndarray:
     """
     new = np.ones(len(user_N), bool)
     new[1:] = (user_N[1:] != user_N[:-1]) | (moment_N[1:] != moment_N[:-1])
-    starts = np.flatnonzero(new)
-    return starts[np.cumsum(new) - 1].astype(np.int64)
+    start_N: np.ndarray = np.flatnonzero(new)[np.cumsum(new) - 1].astype(np.int64)
+    return start_N
 
 
 def asked_before(

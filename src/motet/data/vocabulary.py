@@ -143,7 +143,7 @@ def _fit_categories(column: pl.Series, feature: Feature, offset: int) -> Categor
     slots = 1
     if feature.many:
         lengths = column.cast(pl.List(pl.String)).list.len().drop_nulls()
-        slots = int(min(max(lengths.max() or 1, 1), MOST_SLOTS))  # type: ignore[arg-type, type-var]
+        slots = int(min(max(lengths.max() or 1, 1), MOST_SLOTS))  # type: ignore[arg-type]
         column = column.cast(pl.List(pl.String)).explode()
     counts = column.cast(pl.String).drop_nulls().alias("value").value_counts(sort=True)
     values = counts.sort("count", "value", descending=[True, False])["value"].head(MOST_VALUES).to_list()

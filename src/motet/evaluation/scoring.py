@@ -156,11 +156,11 @@ class Scorer:
         order = np.argsort(row_R)
         out: dict[str, Scored] = {}
         for name in names:
-            prediction = np.concatenate(said[name])[order]
+            of_rows = np.concatenate(said[name])[order]
             label_R = log.label[name][row_R[order]]
             has = ~np.isnan(label_R)
             rows = row_R[order][has]
-            out[name] = Scored(rows, log.user_N[rows], label_R[has], prediction[has])
+            out[name] = Scored(rows, log.user_N[rows], label_R[has], of_rows[has])
         return out
 
     def _states(self, asked: Questions, view: View) -> Tensor:

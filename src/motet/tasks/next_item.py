@@ -59,7 +59,7 @@ class NextItemHead(nn.Module):
 
     def queries(self, state_RD: Tensor, *, scaled: bool = True) -> Tensor:
         """Queries ``(R, D)``; scaled, their dot product with `keys` is the score."""
-        query = self.query(state_RD)
+        query: Tensor = self.query(state_RD)
         if self.cosine:
             query = F.normalize(query, dim=-1)
         return query * self.log_scale.exp() if scaled else query
