@@ -24,6 +24,7 @@ SPLIT_WORDS = {
     "test": {"test", "testing", "te", "测试"},
 }
 _SITTING_MS = 600_000
+_HOUR = 3_600_000
 
 
 @dataclass
@@ -147,7 +148,10 @@ class LogReader:
 
     def _numbering(self, name: str, profile: Profile) -> Column | None:
         """A second numbering of the users or the items."""
-        if profile.kind not in ("integer", "code", "word") or not self._is_coded(name):
+        quantity = (
+            profile.distinct < 0.3 * (profile.high - profile.low + 1) and profile.low < 0.3 * profile.high
+        )
+        if profile.kind not in ("integer", "code", "word") or not self._is_coded(name) or quantity:
             return None
         for key, rows in ((self.user, self.by_user), (self.item, self.by_item)):
             as_many = 0.98 < profile.distinct / max(self.log.table.profiles[key].distinct, 1) < 1.02
@@ -175,12 +179,15 @@ class LogReader:
         return None
 
     def _follows_time(self, name: str) -> bool:
-        """Rows of different users, next to each other in time, nearly always agree."""
-        rows = self.frame.filter(pl.col(self.user) != pl.col(self.user).shift()).with_columns(
-            pl.lit(0).alias("@all")
-        )
-        found = agreement(rows, ["@all"], name)
-        return found.pairs >= 100 and found.kappa >= 0.85
+        """Rows of different users, near in time or at one hour of the week, nearly always agree."""
+        rows = self.frame.with_columns(pl.lit(0).alias("@all"), (pl.col("@t") // _HOUR % 168).alias("@hour"))
+        for key in ("@all", "@hour"):
+            rows = rows.sort(key, maintain_order=True)
+            others = rows.filter((pl.col(self.user) != pl.col(self.user).shift()).fill_null(True))
+            found = agreement(others, [key], name)
+            if found.pairs >= 100 and found.kappa >= 0.85:
+                return True
+        return False
 
     def _request(self, name: str, profile: Profile) -> Column | None:
         """Ids of requests (all rows at one moment) and of sittings (some rows of one user)."""
@@ -202,8 +209,7 @@ class LogReader:
 
     def _known_before(self, name: str, profile: Profile) -> Column | None:
         """Surface, device and the like: constant in a request, or called so and steady in a sitting."""
-        small = profile.kind in ("word", "integer") and 2 <= profile.distinct <= 200
-        if not small or stars(self.frame[name]) is not None:
+        if profile.kind not in ("word", "integer") or not 2 <= profile.distinct <= 200:
             return None
         named = words.speaks_of(name, words.SURFACE)
         if self.time is None:
@@ -223,7 +229,7 @@ class LogReader:
                 "rows of one user and one moment share it: known with the request",
                 "category",
             )
-        if named and self._steadiness(rows, name) >= 0.3:
+        if named and stars(self.frame[name]) is None and self._steadiness(rows, name) >= 0.3:
             reason = "its name speaks of where the question was asked, and it is steady in a sitting"
             return Column(name, "context", reason, "category")
         return None

@@ -46,7 +46,12 @@ def gather(files: Sequence[Path]) -> Findings:
     """
     found = _gather(files, {})
     names = _better_names(found)
-    return _gather(files, names) if names else found
+    if not names:
+        return found
+    alone = [path for path in files if [each.name for each in files].count(path.name) == 1]
+    again = _gather([path for path in files if path not in alone or path.name not in found.unused], names)
+    again.unused = found.unused | again.unused
+    return again
 
 
 def _gather(files: Sequence[Path], names: dict[Path, list[str]]) -> Findings:

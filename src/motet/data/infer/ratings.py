@@ -6,7 +6,8 @@ import polars as pl
 
 from motet.data.infer.figures import mean, middle, number
 
-_TOPS = {3, 4, 5, 6, 7, 10, 20, 100}
+_TOPS = {0.0: {5, 10, 100}, 0.5: {5, 10}, 1.0: {3, 4, 5, 6, 7, 10, 20, 100}}
+"""Low end -> usual high ends. From 0 to 4 are the numbers of five categories rather than stars."""
 _LIKED = 0.55
 
 
@@ -36,7 +37,7 @@ def stars(values: pl.Series) -> Stars | None:
     if not 3 <= len(steps) <= 21 or len(numbers) < len(steps):
         return None
     low, high = steps[0], steps[-1]
-    if low not in (0.0, 0.5, 1.0) or high not in _TOPS or any(step * 2 != round(step * 2) for step in steps):
+    if high not in _TOPS.get(low, ()) or any(step * 2 != round(step * 2) for step in steps):
         return None
     spread = high - low
     complete = len(steps) >= 0.8 * (spread + 1) or len(steps) >= 0.8 * (2 * spread + 1)
