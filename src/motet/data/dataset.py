@@ -19,9 +19,10 @@ from motet.data.catalogue import Catalogue, build_catalogue
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.splits import eligible_rows, split_rows
-from motet.data.table import Feature, Tables
-from motet.data.timelines import TEST, TRAIN, VALID, Timelines, asked_before, moment_starts
+from motet.data.table import Feature, Roles, Tables
+from motet.data.timelines import TRAIN, Timelines, asked_before, moment_starts
 from motet.data.vocabulary import Encoding, fit_encoding
+from motet.data.windows import cut_times
 
 FEW_VALUES = 20  # a value column with at most so many different values is read as a category
 
@@ -60,16 +61,19 @@ def prepare(tables: Tables, config: Config) -> Dataset:
     """
     events, parts = _ordered(tables, config)
     train_N = np.logical_and.reduce([part == TRAIN for part in parts.values()])
-    train = events.filter(pl.Series(train_N))
+    train = learned_from(events, train_N)
     catalogue = build_catalogue(
         tables, events["@item"].unique(), train["@item"].unique(), config.training.seed
     )
-    features = _event_features(tables, events)
+    features = _event_features(tables, train)
+    users = _user_frame(tables, events)
     once, said = _seen_once(train, config)
     encodings = Encodings(
         event=fit_encoding(events, features, train_N),
-        request=fit_encoding(events, tables.roles.context, train_N),
-        user=fit_encoding(_user_frame(tables, events), tables.roles.user),
+        request=fit_encoding(events, known_when_asked(tables.roles), train_N),
+        user=fit_encoding(
+            users, tables.roles.user, users["@user"].is_in(train["@user"].implode()).to_numpy()
+        ),
         classes={
             task.name: _classes(train[f"label:{task.name}"])
             for task in config.tasks
@@ -82,6 +86,16 @@ def prepare(tables: Tables, config: Config) -> Dataset:
     part = pl.Series("@part", next(iter(parts.values())))
     page = behaviour(events, tables.items, part=part, labels=labels, seed=config.training.seed)
     return Dataset(catalogue, log, encodings, [said], page)
+
+
+def learned_from(events: pl.DataFrame, train_N: np.ndarray) -> pl.DataFrame:
+    """The events that anything may be learned from: those that train every task."""
+    return events.filter(pl.Series(train_N))
+
+
+def known_when_asked(roles: Roles) -> tuple[Feature, ...]:
+    """Event columns that a row may read of itself; its outcomes are read by later states alone."""
+    return roles.context
 
 
 def reopen(
@@ -132,7 +146,7 @@ def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np
             made[key] = split_rows(events, split, eligible_rows(events, config.tasks)).to_numpy()
         parts[task.name] = made[key]
     if any(_windowed(task) for task in config.tasks):
-        events = label_columns(events, config.tasks, cut_times(events, next(iter(parts.values()))))
+        events = label_columns(events, config.tasks, cut_times(events, made.values()))
     return events, parts
 
 
@@ -140,28 +154,12 @@ def _windowed(task: Task) -> bool:
     return not isinstance(getattr(task, "label", ""), str)
 
 
-def cut_times(events: pl.DataFrame, part_N: np.ndarray) -> np.ndarray:
-    """When the next part of the user's timeline begins, ``(N,)`` int64 ms; after the last part the log's end.
-
-    A label that looks ahead must not look past it.
-    """
-    time_N = events["@time"].fill_null(0).to_numpy()
-    out = np.full(len(time_N), time_N.max(initial=0) + 1, np.int64)
-    frame = pl.DataFrame({"user": events["@user"], "time": time_N, "part": part_N})
-    for part, later in ((TRAIN, (VALID, TEST)), (VALID, (TEST,))):
-        first = frame.filter(pl.col("part").is_in(later)).group_by("user").agg(pl.col("time").min())
-        ends = frame.join(first, on="user", how="left", maintain_order="left")["time_right"]
-        rows_N = (part_N == part) & ends.is_not_null().to_numpy()
-        out[rows_N] = ends.fill_null(0).to_numpy()[rows_N]
-    return out
-
-
-def _event_features(tables: Tables, events: pl.DataFrame) -> tuple[Feature, ...]:
+def _event_features(tables: Tables, train: pl.DataFrame) -> tuple[Feature, ...]:
     extra: list[Feature] = []
-    if events["@type"].n_unique() > 1:
+    if train["@type"].n_unique() > 1:
         extra.append(Feature("@type", "categorical", Column(column="@type"), False))
-    if "@value" in events.columns and events["@value"].is_not_null().any():
-        few = events["@value"].n_unique() <= FEW_VALUES
+    if "@value" in train.columns and train["@value"].is_not_null().any():
+        few = train["@value"].n_unique() <= FEW_VALUES
         extra.append(Feature("@value", "categorical" if few else "numeric", Column(column="@value"), False))
     return (*extra, *tables.roles.context, *tables.roles.outcome)
 

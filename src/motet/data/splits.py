@@ -109,13 +109,14 @@ def _by_time(events: pl.DataFrame, split: Split, eligible_N: np.ndarray) -> np.n
             "data.split: kind time needs times, and the log has none. "
             "Write  time: COLUMN  under data.events, or  kind: leave_one_out  under data.split."
         )
-    time_N = _last_of_moment(events, events["@time"].fill_null(0).to_numpy())
+    time_N = last_of_moment(events, events["@time"].fill_null(0).to_numpy())
     valid_cut, test_cut = time_cuts(np.sort(time_N[known_N & eligible_N]), split)
     part_N = (time_N >= valid_cut).astype(np.int8) + (time_N >= test_cut)
     return np.where(known_N, part_N, UNUSED).astype(np.int8)
 
 
-def _last_of_moment(events: pl.DataFrame, time_N: np.ndarray) -> np.ndarray:
+def last_of_moment(events: pl.DataFrame, time_N: np.ndarray) -> np.ndarray:
+    """The latest time of each row's moment, ``(N,)``."""
     start = np.flatnonzero(changes(events["@user"]) | changes(events["@moment"]))
     return np.repeat(np.maximum.reduceat(time_N, start), np.diff(np.append(start, len(time_N))))
 
