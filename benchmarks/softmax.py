@@ -1,8 +1,8 @@
 """One training step of the softmax over a catalogue: ours, torch's own, and over a sample.
 
-Every way gets the same queries, items and targets, in turn, many times over; the best time of each counts, as
-others may compute on the same machine (then take `--threads 1 --clock cpu`). The peak memory of each is taken in
-a process of its own.
+Every way gets the same queries, items and targets, in turn, many times over; the best time of each counts.
+On a machine where others compute, take `--threads 1 --clock cpu`. The peak memory of each is taken in a
+process of its own.
 
     python benchmarks/softmax.py [--threads 2] [--clock wall] [--rounds 15] [--seeds 3] [--blocks]
 """
@@ -176,13 +176,10 @@ def print_memory(name: str, number: int) -> None:
 def try_blocks(rounds: int, clock: str) -> None:
     """Print the best time of our way for several sizes of block."""
     for size in SIZES:
-        for megabytes in (1, 2, 4, 8, 12, 16, 24, 32, 64):
-            blockwise.BLOCK_BYTES = megabytes << 20
+        for rows in (64, 128, 256, 512, size[0]):
+            blockwise.BLOCK_BYTES, blockwise.BLOCK_ROWS = 0, rows
             best = best_times(size, rounds, 0, ["ours", "ours_bf16"], clock)
-            rows = min(size[0], blockwise.BLOCK_BYTES // (4 * size[1]))
-            print(
-                size, f"{megabytes} MB = {rows} rows:", {k: round(v, 1) for k, v in best.items()}, flush=True
-            )
+            print(size, f"{rows} rows:", {k: round(v, 1) for k, v in best.items()}, flush=True)
 
 
 def claims(rounds: int, seeds: int, clock: str, memory: bool) -> list[dict[str, object]]:

@@ -45,9 +45,10 @@ class World:
         )
 
 
-@pytest.fixture(params=[1 << 24, 53 * 4 * 5], ids=["one block", "blocks of 5"])
+@pytest.fixture(params=[256, 5], ids=["one block", "blocks of 5"])
 def _block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blockwise, "BLOCK_BYTES", request.param)
+    monkeypatch.setattr(blockwise, "BLOCK_BYTES", 0)
+    monkeypatch.setattr(blockwise, "BLOCK_ROWS", request.param)
 
 
 def assert_same(

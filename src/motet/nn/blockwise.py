@@ -20,7 +20,9 @@ from torch.autograd.function import once_differentiable
 
 Pairs = tuple[Tensor, Tensor]
 
-BLOCK_BYTES = 12 << 20  # of fp32 logits; chosen by measurement, see benchmarks/softmax.py
+# Chosen by measurement (benchmarks/softmax.py --blocks): a block of fp32 logits fills most of a third-level
+# cache, but has so many rows that adding to the gradient of all items, once a block, stays cheap.
+BLOCK_BYTES, BLOCK_ROWS = 24 << 20, 256
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ class _Sums:
         self.scale, self.bias, self.positive = candidates.scale.item(), candidates.bias, candidates.positive
         self.query, self.vector = query_RD.to(self.kind), candidates.vector.to(self.kind)
         self.factor = self.vector.to(self.product_kind)
-        self.step = max(1, min(BLOCK_BYTES // (4 * max(len(self.vector), 1)), len(query_RD)))
+        self.step = max(BLOCK_ROWS, BLOCK_BYTES // (4 * max(len(self.vector), 1)))
         self.bounds = _bounds(question.left_out, len(query_RD), self.step)
         self.loss, self.grad_scale = candidates.scale.new_zeros(()), candidates.scale.new_zeros(())
         if wanted:

@@ -1,0 +1,228 @@
+"""The language model as an encoder of texts: one vector a text, from a frozen model.
+
+Shapes: N texts, B texts of a batch, L tokens, D width.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from motet.config.model import Language
+from motet.errors import ConfigError
+from motet.language.find import find_model
+from motet.language.pooling import Pooling, read_pooling
+from motet.system.devices import WORTH_BF16
+from motet.system.files import sha256_file
+from motet.system.log import Bar
+
+if TYPE_CHECKING:
+    import torch
+
+Precision = Literal["fp32", "bf16"]
+TOKENS_OF_A_BATCH = 2048
+TEXTS_AT_ONCE = 8192  # are tokenised and sorted together
+
+
+def load_language(
+    language: Language, *, precision: Precision | None = None, device: "torch.device | str" = "cpu"
+) -> "TextEncoder":
+    """The encoder that a configuration names.
+
+    Args:
+        language: The `model.language` part.
+        precision: Of the computation; None measures which is faster.
+        device: Where to compute.
+
+    Raises:
+        ConfigError: The model was not found, or cannot be read.
+    """
+    return TextEncoder(
+        find_model(language.name), language.name, language.max_tokens, precision=precision, device=device
+    )
+
+
+class TextEncoder:
+    """A frozen language model that turns texts into vectors.
+
+    Attributes:
+        name: As the configuration names it.
+        width: Length of a vector.
+        fingerprint: Hash of weights, tokenizer and settings: equal fingerprints give equal vectors.
+        precision: Of the computation; None until it is chosen.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        max_tokens: int = 128,
+        *,
+        precision: Precision | None = None,
+        device: "torch.device | str" = "cpu",
+    ) -> None:
+        import torch
+
+        self.name, self.precision, self._device = name, precision, torch.device(device)
+        self.pooling = read_pooling(folder)
+        self.model, self.tokenizer = _load(folder, name, self._device.type)
+        self.model.to(self._device)
+        self.width = int(self.model.config.hidden_size)
+        self.max_tokens = min(
+            max_tokens, self.pooling.max_tokens or max_tokens, self.tokenizer.model_max_length
+        )
+        self.fingerprint = _fingerprint(folder, self.pooling, self.max_tokens)
+
+    def choose_precision(self) -> Precision:
+        """The precision; if open, chosen now: bf16 where a small batch takes at most 1 / 1.3 of the time."""
+        if self.precision is None:
+            texts = ["a text of some twenty words that stands for what a catalogue says of an item " * 2] * 16
+            self.precision = "fp32"
+            slow = self._seconds(texts)
+            self.precision = "bf16"
+            if slow < WORTH_BF16 * self._seconds(texts):
+                self.precision = "fp32"
+        return self.precision
+
+    def encode(self, texts: Sequence[str], progress: Bar | None = None) -> NDArray[np.float32]:
+        """Vectors of texts; what is longer than `max_tokens` is cut at its end.
+
+        Args:
+            texts: The texts, in any order; an empty one has a vector too.
+            progress: Told of the number of texts done.
+
+        Returns:
+            ``(N, D)``, in the order of the texts.
+        """
+        self.choose_precision()
+        vectors_ND = np.empty((len(texts), self.width), np.float32)
+        for start in range(0, len(texts), TEXTS_AT_ONCE):
+            chosen = texts[start : start + TEXTS_AT_ONCE]
+            for place_B, vectors_BD in self._batches([self.pooling.prefix + text for text in chosen]):
+                vectors_ND[start + place_B] = vectors_BD
+                if progress is not None:
+                    progress.advance(len(place_B))
+        return vectors_ND
+
+    def _batches(self, texts: list[str]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+        """Places and vectors, longest texts first, so that batches hold little padding."""
+        tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        length_N = np.array([len(ids) for ids in tokens])
+        order_N = np.argsort(-length_N, kind="stable")
+        start = 0
+        while start < len(order_N):
+            count = max(1, TOKENS_OF_A_BATCH // max(int(length_N[order_N[start]]), 1))
+            place_B = order_N[start : start + count]
+            yield place_B, self._forward([tokens[place] for place in place_B])
+            start += count
+
+    def _forward(self, tokens: list[list[int]]) -> NDArray[np.float32]:
+        import torch
+
+        from motet.nn.blockwise import fast_products
+
+        kind = torch.bfloat16 if self.precision == "bf16" else torch.float32
+        if self.model.dtype != kind:
+            self.model.to(kind)
+        batch = self.tokenizer.pad({"input_ids": tokens}, return_tensors="pt").to(self._device)
+        with torch.inference_mode(), fast_products(self._device):
+            hidden_BLD = self.model(**batch).last_hidden_state.float()
+            vectors_BD = pool(hidden_BLD, batch["attention_mask"], self.pooling)
+        vectors: NDArray[np.float32] = vectors_BD.cpu().numpy()
+        return vectors
+
+    def _seconds(self, texts: list[str]) -> float:
+        """The best of three times."""
+        tries = []
+        for _ in range(4):
+            start = time.perf_counter()
+            self.encode(texts)
+            tries.append(time.perf_counter() - start)
+        return min(tries[1:])
+
+
+def pool(hidden_BLD: "torch.Tensor", mask_BL: "torch.Tensor", pooling: Pooling) -> "torch.Tensor":
+    """One vector a text from the vectors of its tokens; padding has no part in it.
+
+    Args:
+        hidden_BLD: The last layer, ``(B, L, D)``.
+        mask_BL: 1 for a token, 0 for padding, ``(B, L)``.
+        pooling: Mode and length.
+
+    Returns:
+        ``(B, D)``.
+    """
+    import torch
+
+    mask_BL1 = mask_BL[:, :, None].to(hidden_BLD.dtype)
+    match pooling.mode:
+        case "mean":
+            vector_BD = (hidden_BLD * mask_BL1).sum(1) / mask_BL1.sum(1).clamp_min(1)
+        case "max":
+            vector_BD = hidden_BLD.masked_fill(mask_BL1 == 0, -torch.inf).amax(1)
+        case "cls" | "lasttoken":
+            number_L = torch.arange(mask_BL.shape[1], device=mask_BL.device)
+            place_BL = torch.where(
+                mask_BL > 0, number_L, -1 if pooling.mode == "lasttoken" else mask_BL.shape[1]
+            )
+            place_B = place_BL.amax(1) if pooling.mode == "lasttoken" else place_BL.amin(1)
+            vector_BD = hidden_BLD[torch.arange(len(mask_BL), device=mask_BL.device), place_B]
+    return torch.nn.functional.normalize(vector_BD, dim=1) if pooling.normalise else vector_BD
+
+
+def _load(folder: Path, name: str, device: str) -> tuple[Any, Any]:
+    """Model (fp32, evaluation) and tokenizer, from files of this machine alone."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModel, AutoTokenizer
+
+    safe = {"local_files_only": True, "use_safetensors": True, "trust_remote_code": False}
+    attention = "eager" if device == "cpu" else "sdpa"  # faster on a CPU for short texts
+    with _quiet():
+        try:
+            model = AutoModel.from_pretrained(
+                folder, dtype=torch.float32, attn_implementation=attention, **safe
+            )
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
+            raise ConfigError(
+                f"model.language: {name!r} cannot be read from {folder} ({error}). Name another model, "
+                "or write  language: none."
+            ) from error
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
+    return model.eval().requires_grad_(False), tokenizer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No bars and no remarks on unused weights while a model loads."""
+    from transformers.utils import logging as transformers_log
+
+    logging: Any = transformers_log
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        logging.enable_progress_bar()
+
+
+def _fingerprint(folder: Path, pooling: Pooling, max_tokens: int) -> str:
+    """Hash of everything that decides on a vector."""
+    names = ("config.json", "tokenizer.json", "tokenizer_config.json", "vocab.txt", "merges.txt")
+    files = [*sorted(folder.glob("*.safetensors")), *(folder / name for name in names)]
+    files += sorted(folder.glob("*.model"))
+    hashes = {path.name: sha256_file(path) for path in files if path.exists()}
+    settings = {"files": hashes, "pooling": asdict(pooling), "max_tokens": max_tokens}
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
