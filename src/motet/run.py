@@ -34,6 +34,7 @@ from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
 from motet.system.randomness import generator
 from motet.training.fit import Prepared, Trained, fit
+from motet.training.loggers import open_loggers
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,17 @@ def settle(config: Config, folder: Path) -> Config:
 def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained]:
     """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint."""
     models: dict[str, Trained] = {}
+    track = open_loggers(material.config.training.loggers, material.config.name, work)
+
+    def write(record: dict[str, Any]) -> None:
+        log.write(record)
+        track(record)
+
     for name, (config, prepared) in variants(material).items():
         examiner = _examiner(material, config, prepared)
         say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
         models[name] = fit(
-            config, prepared, examiner.validate, log.write, name, work / "checkpoints" / f"{name}.safetensors"
+            config, prepared, examiner.validate, write, name, work / "checkpoints" / f"{name}.safetensors"
         )
     return models
 
@@ -242,6 +249,8 @@ def _save(place: Path, work: Path, material: Material, joint: Trained, metrics: 
     write_json(place / "metrics.json", metrics)
     write_json(place / "cleaning.json", material.account)
     shutil.copy(work / "log.jsonl", place / "log.jsonl")
+    if (work / "tensorboard").exists():
+        shutil.copytree(work / "tensorboard", place / "tensorboard")
     facts = {
         "name": material.config.name,
         "seed": material.config.training.seed,
