@@ -1,5 +1,4 @@
-"""The one small seam to experiment trackers: TensorBoard, Weights & Biases, MLflow; each is an extra.
-"""
+"""The one small seam to experiment trackers: TensorBoard, Weights & Biases, MLflow; each is an extra."""
 
 import importlib
 from collections.abc import Callable, Sequence
