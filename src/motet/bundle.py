@@ -21,7 +21,7 @@ from motet.data.dataset import Dataset, Encodings
 from motet.data.timelines import Timelines
 from motet.data.vocabulary import Encoding
 from motet.errors import ArtifactError
-from motet.features.items import ItemContent
+from motet.features.items import ItemContent, vector_key
 from motet.model import Motet, build_model
 from motet.system.files import read_json, write_json
 from motet.system.manifest import verify_manifest
@@ -111,7 +111,7 @@ def _item_tensors(model: Motet, catalogue: Catalogue) -> dict[str, Tensor]:
     items = model.items
     tensors = {name: items.get_buffer(name) for name in ("code_IJ", "number_IV", "text_IT", "id_row_I")
                if getattr(items, name) is not None}  # fmt: skip
-    tensors |= {f"vector_{name}": items.get_buffer(f"vector_{name}") for name in items.vector_names}
+    tensors |= {f"vector_{name}": items.get_buffer(vector_key(name)) for name in items.vector_names}
     tensors |= {"vectors": vector_ID, "kind_I": torch.from_numpy(catalogue.kind_I)}
     tensors |= {
         "time_I": torch.from_numpy(catalogue.time_I),

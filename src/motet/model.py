@@ -67,18 +67,21 @@ class Motet(nn.Module):
         super().__init__()
         self.items, self.events, self.users, self.requests = items, events, users, requests
         self.timeline, self.experts, self.target = timeline, experts, target
-        self.heads = nn.ModuleDict(heads)
+        self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.leave_seen_out = False
 
     @property
     def next_heads(self) -> dict[str, NextItemHead]:
         """Heads that rank a catalogue."""
-        return {name: head for name, head in self.heads.items() if isinstance(head, NextItemHead)}
+        return {name: head for name, head in self._named_heads() if isinstance(head, NextItemHead)}
 
     @property
     def row_heads(self) -> dict[str, AnyRowHead]:
         """Heads that score rows."""
-        return {name: head for name, head in self.heads.items() if not isinstance(head, NextItemHead)}  # type: ignore[misc]
+        return {name: head for name, head in self._named_heads() if not isinstance(head, NextItemHead)}
+
+    def _named_heads(self) -> list[tuple[str, AnyRowHead | NextItemHead]]:
+        return [(key.removeprefix("of_"), head) for key, head in self.heads.items()]  # type: ignore[misc]
 
     def encode(self, batch: Batch, item_ID: Tensor | None = None) -> Encoded:
         """The backbone: items, events and users to states; state 0 has seen the user alone."""

@@ -46,7 +46,7 @@ class ItemEncoder(nn.Module):
         self.ids = nn.Embedding(ids, width, padding_idx=0) if ids > 1 else None
         self.text = None if content.text_IT is None else nn.Linear(content.text_IT.shape[1], width)
         self.projections = nn.ModuleDict(
-            {name: nn.Linear(v.shape[1], width) for name, v in content.vectors.items()}
+            {vector_key(name): nn.Linear(v.shape[1], width) for name, v in content.vectors.items()}
         )
         self.dropout = Dropout(dropout)
         self.id_dropout = id_dropout
@@ -65,7 +65,7 @@ class ItemEncoder(nn.Module):
         self.register_buffer("text_IT", content.text_IT, persistent=False)
         self.register_buffer("id_row_I", content.id_row_I, persistent=False)
         for name, vector in content.vectors.items():
-            self.register_buffer(f"vector_{name}", vector, persistent=False)
+            self.register_buffer(vector_key(name), vector, persistent=False)
 
     def forward(self, item_K: Tensor | None = None) -> Tensor:
         """Vectors of some items ``(K, D)``, or of the whole catalogue ``(I, D)`` when none are named."""
@@ -73,9 +73,9 @@ class ItemEncoder(nn.Module):
         if self.text is not None:
             out = out + self.text(self.dropout(self._pick("text_IT", item_K).float()))
         for name in self.vector_names:
-            vector = self._pick(f"vector_{name}", item_K)
+            vector = self._pick(vector_key(name), item_K)
             present = ~vector.isnan().any(-1, keepdim=True)
-            out = out + self.projections[name](self.dropout(vector.nan_to_num(0.0))) * present
+            out = out + self.projections[vector_key(name)](self.dropout(vector.nan_to_num(0.0))) * present
         if self.ids is not None:
             out = out + self._id_vectors(item_K)
         result: Tensor = out
@@ -93,3 +93,12 @@ class ItemEncoder(nn.Module):
     def _pick(self, name: str, item_K: Tensor | None) -> Tensor:
         table: Tensor = self.get_buffer(name)
         return table if item_K is None else table[item_K]
+
+
+def vector_key(name: str) -> str:
+    """What a ready-made vector is called inside a module, where names hold no dot.
+
+    >>> vector_key("image.small")
+    'vector_image%2Esmall'
+    """
+    return "vector_" + name.replace("%", "%25").replace(".", "%2E")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 class BinaryHead(nn.Module):
     """A probability, trained with cross-entropy or focal loss (Lin et al. 2017, arXiv:1708.02002, gamma 2).
 
-    The loss is divided by the entropy of the base rate, so that 1 is what the base rate alone reaches.
+    The loss is divided by what the base rate alone reaches: its entropy, or its focal loss.
 
     Args:
         width: Width of the shared state.
@@ -26,7 +26,8 @@ class BinaryHead(nn.Module):
         rate = min(max(rate, 1e-4), 1 - 1e-4)
         self.linear = nn.Linear(width, 1)
         nn.init.constant_(self.linear.bias, math.log(rate / (1 - rate)))
-        self.scale = -(rate * math.log(rate) + (1 - rate) * math.log(1 - rate))
+        wrong = ((1 - rate) ** 2, rate**2) if focal else (1.0, 1.0)  # weight of a positive, of a negative
+        self.scale = -(rate * wrong[0] * math.log(rate) + (1 - rate) * wrong[1] * math.log(1 - rate))
         self.focal = focal
 
     def forward(self, shared_RD: Tensor) -> Tensor:

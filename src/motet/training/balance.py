@@ -35,20 +35,23 @@ class UncertaintyBalance(nn.Module):
     def __init__(self, weights: dict[str, float]) -> None:
         super().__init__()
         self.weights = weights
-        self.log_variance = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in weights})
+        zeros = {f"of_{name}": nn.Parameter(torch.zeros(())) for name in weights}  # "type" is taken
+        self.log_variance = nn.ParameterDict(zeros)
 
     def forward(self, losses: dict[str, Tensor]) -> Tensor:
         """Sum of the weighted losses and of their log variances, a scalar."""
-        terms = [
-            self.weights[name] * 0.5 * (torch.exp(-self.log_variance[name]) * loss + self.log_variance[name])
-            for name, loss in losses.items()
-        ]
+        terms = []
+        for name, loss in losses.items():
+            log_variance = self.log_variance[f"of_{name}"]
+            terms.append(self.weights[name] * 0.5 * (torch.exp(-log_variance) * loss + log_variance))
         return torch.stack(terms).sum()
 
     def current(self) -> dict[str, float]:
         """Task name -> weight."""
-        scale = {name: float(torch.exp(-each.detach())) for name, each in self.log_variance.items()}
-        return {name: weight * scale[name] / 2 for name, weight in self.weights.items()}
+        return {
+            name: weight * float(torch.exp(-self.log_variance[f"of_{name}"].detach())) / 2
+            for name, weight in self.weights.items()
+        }
 
 
 Balance = FixedBalance | UncertaintyBalance
