@@ -149,10 +149,10 @@ def _ragged_settings(sign: str, counted: bool) -> dict[str, Any]:
 
 def _opened(path: Path, settings: dict[str, Any], ragged: bool = False) -> Look:
     if ragged:
-        wanted = EventsSource.model_validate({"path": str(path), "user": "user", "item": "items", **settings})
+        wanted = EventsSource.model_validate({"path": path.name, "user": "user", "item": "items", **settings})
         raw = _with_lines(open_sequences(wanted, path.parent, "data.events"))
     else:
-        raw = open_source(Source.model_validate({"path": str(path), **settings}), path.parent, "data")
+        raw = open_source(Source.model_validate({"path": path.name, **settings}), path.parent, "data")
     return _sampled((path,), raw, settings, ragged)
 
 
