@@ -76,8 +76,8 @@ def run_peer(
         output: The folder for its results; what it prints goes to ``log.txt`` there.
         python: Its interpreter; None makes or finds the environment.
         threads: How many threads it may use.
-        keep_memory: Spare the peer the page faults of glibc's malloc: a full softmax over 12,000 items takes half
-            the time then, but freed memory stays. False runs it as it comes; measure its memory so.
+        keep_memory: Spare the peer the page faults of glibc's malloc: a full softmax over 12,000 items takes
+            half the time then, but freed memory stays. False runs it as it comes; measure its memory so.
 
     Raises:
         RuntimeError: The peer failed; the message ends with the last lines of its log.
