@@ -14,6 +14,7 @@ from motet.config.tasks import is_row_task
 from motet.data.counters import CounterScaler
 from motet.data.dataset import Dataset
 from motet.data.loader import Feed
+from motet.data.timelines import Timelines
 from motet.features.items import ItemContent
 from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet, build_model
@@ -47,15 +48,20 @@ class Trained:
 
 def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
     """What training rows say about each task."""
-    train_N = dataset.log.train_N
     facts: dict[str, TaskFacts] = {}
     for task in config.tasks:
         if is_row_task(task):
             classes = dataset.encodings.classes.get(task.name, ())
-            facts[task.name] = task_facts(task, dataset.log.label[task.name][train_N], classes)
+            facts[task.name] = task_facts(task, training_labels(dataset.log, task.name), classes)
         else:
             facts[task.name] = TaskFacts()
     return facts
+
+
+def training_labels(log: Timelines, task: str) -> np.ndarray:
+    """A task's labels on the rows that train every task; NaN: none."""
+    label_N: np.ndarray = log.label[task][log.train_N]
+    return label_N
 
 
 def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -> Motet:
