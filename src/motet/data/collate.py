@@ -27,8 +27,9 @@ class Collator:
         """The batch of some windows, given by their places in the plan."""
         log, plan = self.log, self.plan
         length_B = plan.length_W[windows]
-        place_BL, real_BL = _ragged(plan.start_W[windows], length_B)
-        place_BL = np.where(real_BL, plan.visible_H[np.minimum(place_BL, len(plan.visible_H) - 1)], 0)
+        visible_BL, real_BL = _ragged(plan.start_W[windows], length_B)
+        place_BL = np.zeros_like(visible_BL)
+        place_BL[real_BL] = plan.visible_H[visible_BL[real_BL]]
         query_BP, row_BP = self._rows(windows)
         place_BP = np.maximum(row_BP, 0)
         state_BP = plan.state_Q[query_BP] * (row_BP >= 0)
