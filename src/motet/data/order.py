@@ -6,19 +6,20 @@ Whoever is compared (our model, a baseline, a peer) gets the same materialised o
 import numpy as np
 import polars as pl
 
-from motet.data.fingerprint import fingerprint, fingerprint_rows
+from motet.data.fingerprint import fingerprint_rows
 from motet.system.randomness import derived_seed
 
 _SAID_COLUMNS = ("@kind", "@item", "@type", "@request", "@value")
+_WHOSE_COLUMNS = ("@user", "@time")
 _PLACE_COLUMNS = ("@row", "@source", "@moment")
 
 
 def materialise_order(events: pl.DataFrame, seed: int) -> pl.DataFrame:
     """Sort events by user, time and order, break ties by a seeded hash, and number the moments.
 
-    The hash reads what the row says (item, type, request, value; only where these are equal too, the other
-    columns), never its place in a file, and it does not follow the size of an id. Rows of unknown time (or
-    order) come last.
+    The hash reads what the row says (user, time, item, type, request, value; only where these are equal too,
+    the other columns), never its place in a file, and it does not follow the size of an id. As it reads the
+    user, no item comes before another in the ties of all users. Rows of unknown time (or order) come last.
 
     Args:
         events: Canonical columns; ``@user`` and ``@item`` at least.
@@ -114,8 +115,11 @@ def _settle_ties(frame: pl.DataFrame, place_N: np.ndarray, equal_N: np.ndarray, 
     if not len(tied):
         return place_N
     rows = frame[place_N[tied]]
-    keys = [np.cumsum(begins_N)[tied], fingerprint(rows["@request"], seed)]
-    keys.append(fingerprint_rows([rows[name] for name in _SAID_COLUMNS], seed))
+    keys = [np.cumsum(begins_N)[tied]]
+    keys += [
+        fingerprint_rows([rows[name] for name in (*_WHOSE_COLUMNS, *said)], seed)
+        for said in (["@request"], _SAID_COLUMNS)
+    ]
     rest = [
         name
         for name in frame.columns
