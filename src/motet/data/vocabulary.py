@@ -35,7 +35,8 @@ class Categories:
 
     def encode(self, column: pl.Series) -> np.ndarray:
         """Codes ``(N, slots)`` int32."""
-        codes = pl.DataFrame({"value": self.values, "code": np.arange(len(self.values), dtype=np.int32)})
+        values = pl.Series("value", self.values, dtype=pl.String)
+        codes = pl.DataFrame([values, pl.Series("code", range(len(values)), dtype=pl.Int32)])
         if not self.many:
             found = (
                 column.cast(pl.String)
