@@ -20,7 +20,7 @@ from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.splits import eligible_rows, split_rows
 from motet.data.table import Feature, Roles, Tables
-from motet.data.timelines import TRAIN, Timelines, asked_before, moment_starts
+from motet.data.timelines import TRAIN, Timelines, asked_before, moment_starts, refuse_empty_tasks
 from motet.data.vocabulary import Encoding, fit_encoding
 from motet.data.windows import cut_times
 
@@ -82,6 +82,7 @@ def prepare(tables: Tables, config: Config) -> Dataset:
         seen_once=once,
     )
     log = _timelines(tables, events, config.tasks, parts, catalogue, encodings)
+    refuse_empty_tasks(log)
     labels = [f"label:{name}" for name in log.label if name not in encodings.classes]
     part = pl.Series("@part", next(iter(parts.values())))
     page = behaviour(events, tables.items, part=part, labels=labels, seed=config.training.seed)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from motet.errors import DataError
+
 TRAIN, VALID, TEST, UNUSED = 0, 1, 2, -1
 PARTS = {"train": TRAIN, "valid": VALID, "test": TEST}
 
@@ -50,6 +52,26 @@ class Timelines:
         parts = {id(part): part for part in self.part.values()}
         train_N: np.ndarray = np.logical_and.reduce([part == TRAIN for part in parts.values()])
         return train_N
+
+
+def refuse_empty_tasks(log: Timelines) -> None:
+    """Refuse a task that has no row to learn from, or none to be measured on.
+
+    Raises:
+        DataError: It names the task and the part.
+    """
+    has = log.positive | {name: ~np.isnan(label_N) for name, label_N in log.label.items()}
+    for task, part_N in log.part.items():
+        what = "positive event" if task in log.positive else "row with a label"
+        rows = {name: has[task] & (part_N == part) for name, part in PARTS.items()}
+        rows["train"] = has[task] & log.train_N
+        for name, rows_N in rows.items():
+            if not rows_N.any():
+                raise DataError(
+                    f"tasks.{task}: there is no {what} among the {name} rows, of "
+                    f"{int(has[task].sum()):,} in the log. Mend what the task says of its rows, or choose "
+                    "another  split  for it or for all tasks."
+                )
 
 
 def moment_starts(user_N: np.ndarray, moment_N: np.ndarray) -> np.ndarray:
