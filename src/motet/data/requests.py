@@ -42,6 +42,7 @@ def plan_requests(
     *,
     stride: int | None = None,
     shift: int = 0,
+    asking: bool = False,
 ) -> Plan:
     """Plan the scoring of rows.
 
@@ -54,14 +55,16 @@ def plan_requests(
         stride: How far apart windows begin; a row sees at least ``length - stride + 1`` events where there
             are so many. Null: an eighth of the length.
         shift: Moves the windows' borders, ``0 <= shift < stride``; training draws it anew each epoch.
+        asking: Each row sees no more than `next_item` may when it is asked for the row's item, so that what
+            lies between that and the row does not move its window either.
     """
     stride = stride or max(1, length // 8)
     visible_H = np.flatnonzero(visible_N)
     row_Q = np.flatnonzero(row_N)
     user_Q = log.user_N[row_Q]
     first_Q = np.searchsorted(visible_H, log.offset_U[user_Q])
-    sees_Q = np.searchsorted(visible_H, visible_before(log, row_Q)) - first_Q
     asks_Q = np.searchsorted(visible_H, log.ask_N[row_Q]) - first_Q
+    sees_Q = asks_Q if asking else np.searchsorted(visible_H, visible_before(log, row_Q)) - first_Q
     index_Q = np.maximum(0, -(-(sees_Q + shift - length) // stride))
     begin_Q = np.maximum(0, index_Q * stride - shift)
     return _group(visible_H, user_Q, first_Q, begin_Q, sees_Q, asks_Q, row_Q)

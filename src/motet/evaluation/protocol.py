@@ -31,9 +31,11 @@ class View:
         """
         return self.part_N < part if self.history == "frozen" else self.part_N <= part
 
-    def plan(self, log: Timelines, part: int, rows_N: np.ndarray, length: int) -> Plan:
-        """The plan that scores those rows of a part."""
-        return plan_requests(log, self.visible(part), rows_N & (self.part_N == part), length)
+    def plan(
+        self, log: Timelines, part: int, rows_N: np.ndarray, length: int, *, asking: bool = False
+    ) -> Plan:
+        """The plan that scores those rows of a part, or asks `next_item` for their items."""
+        return plan_requests(log, self.visible(part), rows_N & (self.part_N == part), length, asking=asking)
 
 
 def views(config: Config, log: Timelines, only: Sequence[str] | None = None) -> list[View]:

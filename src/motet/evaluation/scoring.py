@@ -59,7 +59,7 @@ class Questions:
 def questions(dataset: Dataset, view: View, task: str, part: int, length: int) -> Questions:
     """The queries that a part of a view asks of a `next_item` task."""
     log = dataset.log
-    plan = view.plan(log, part, log.positive[task], length)
+    plan = view.plan(log, part, log.positive[task], length, asking=True)
     place_Q = np.arange(len(plan.row_Q))
     user_Q = log.user_N[plan.row_Q]
     target = log.item_N[plan.row_Q].astype(np.int64)
