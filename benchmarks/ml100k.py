@@ -14,22 +14,23 @@ import polars as pl
 from benchmarks.next_item import Finished, against, figures, run_ours, run_theirs, time_ratios
 from benchmarks.peers import worlds
 from benchmarks.record import claim, record
+from motet.data.order import materialise_order
 
 PEERS = ("ease", "als", "sasrec", "bert4rec", "sasrec_text")
 CONFIG = Path(__file__).parent / "configs" / "ml100k.yaml"
 
 
 def tables_of(data: Path, work: Path) -> Path:
-    """Peers' tables and the same rows as one log for us, in the same order."""
+    """Peers' tables, and the same rows as one log for us, in the materialised order of `motet.data.order`."""
     tables = work / "tables"
     tables.mkdir(parents=True, exist_ok=True)
-    worlds.ml100k(data, tables)
-    parts = [pl.read_parquet(tables / f"{name}.parquet") for name in ("train", "valid", "test")]
-    ratings = worlds._movies(data).select(
-        user=pl.col("user_id") - 1, item=pl.col("item_id") - 1, rating="rating", timestamp="timestamp"
-    )
-    log = pl.concat(parts).join(ratings, on=["user", "item"], how="left").sort("order")
-    log.write_parquet(tables / "events.parquet")
+    raw = pl.read_csv(data / "ml-100k" / "ml-100k.inter", separator="\t")
+    raw.columns = ["@user", "@item", "@value", "@time"]
+    log = materialise_order(raw.with_columns(pl.col("@time").cast(pl.Int64) * 1000), seed=0)
+    names = {"@user": "user", "@item": "item", "@value": "rating", "@time": "timestamp"}
+    log = log.rename(names).with_columns(pl.col("user") - 1, pl.col("item") - 1).with_row_index("order")
+    worlds.leave_one_out(log.select("user", "item"), tables)
+    log.drop("@moment").write_parquet(tables / "events.parquet")
     texts = worlds.ml100k_texts(data)
     pl.DataFrame({"item": range(len(texts)), "text": texts}).write_parquet(tables / "items.parquet")
     return tables
