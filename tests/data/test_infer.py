@@ -209,6 +209,33 @@ def test_logs_of_the_same_columns_are_parts_or_types_by_their_names(tmp_path):
     assert config.tasks[1].label.event == "order"
 
 
+def test_invoices_of_a_shop_are_understood(tmp_path):
+    rng = np.random.default_rng(5)
+    events = log()
+    price = np.round(np.exp(rng.normal(1, 1, 81)), 2)
+    pl.DataFrame(
+        {
+            "invoice": (events["u"] * 1000 + events["t"] // 43_200).rank("dense").cast(pl.Int64) + 536_365,
+            "code": [f"{item + 85_000}A" for item in events["i"]],
+            "said": [catalogue()["title"][item - 1] for item in events["i"]],
+            "quantity": rng.geometric(0.15, events.height) * rng.choice([1, 6, 12], events.height),
+            "date": pl.from_epoch(events["t"]).dt.truncate("12h").dt.strftime("%m/%d/%Y %H:%M"),
+            "price": price[events["i"].to_numpy()],
+            "customer": [float(user + 12_345) if user % 9 else None for user in events["u"]],
+            "country": [["UK", "France", "Spain"][user % 3] for user in events["u"]],
+        }
+    ).write_csv(tmp_path / "sales.csv")
+    config = found(tmp_path)
+    events, items, users = config.data.events[0], config.data.items[0], config.data.users[0]
+    assert (events.user, events.item, events.time, events.request) == ("customer", "code", "date", "invoice")
+    assert names(events.outcomes) == ["quantity"]
+    assert (names(items.text), names(items.numeric), names(users.categorical)) == (
+        ["said"],
+        ["price"],
+        ["country"],
+    )
+
+
 def test_reviews_in_json_lines_are_understood(tmp_path):
     events = log().with_columns(stars(log()))
     rng = np.random.default_rng(3)

@@ -327,3 +327,18 @@ def test_the_original_movielens_layout_is_read_with_generic_settings(tmp_path):
     assert tables.items["@time"][0] == 788_918_400_000
     assert tables.users["column_5"].to_list() == ["55105", "00000"]
     assert tables.events.collect()["column_3"].to_list() == [3, 3]
+
+
+def test_a_log_may_be_its_own_catalogue(tmp_path):
+    (tmp_path / "log").write_text("who,what,title\na,1,One\nb,2,Two\nc,1,One\n")
+    source = {"path": "log", "user": "who", "item": "what", "ignore": ["title"]}
+    tables = read_tables(config(source, items={"path": "log", "id": "what", "text": ["title"]}), tmp_path)
+    assert tables.items.select("@item", "title").rows() == [(1, "One"), (2, "Two")]
+    assert tables.events.collect().height == 3
+
+
+def test_lists_of_lists_are_one_list():
+    frame = pl.DataFrame({"what": [1], "paths": [[["Films", "War"], ["Films", "Drama"]]]})
+    items = {"path": "memory", "id": "what", "categorical": ["paths"]}
+    found = tables_from_frames(config(items=items), items=frame, events=table()).items
+    assert found["paths"].to_list() == [["Films", "War", "Drama"]]

@@ -106,3 +106,13 @@ def test_the_first_line_counts_as_data_where_there_are_no_names(file):
         "column_2": ["2", "4"],
     }
     assert scan_text(look(file, None), ["x", "y"]).collect_schema() == {"x": pl.String, "y": pl.String}
+
+
+def test_the_separator_is_found_where_cells_hold_line_ends(file):
+    file.write_text('"a","b"\n' + '"two\nlines","1"\n' * 5)
+    assert read(file) == [("two\nlines", "1")] * 5
+
+
+def test_a_blank_divides_only_where_nothing_else_does():
+    assert find_separator(["user , item , time", "1 , 2 , 3"]) == ","
+    assert find_separator(["user item", "1 2"]) == " "

@@ -76,3 +76,14 @@ def test_times_that_nobody_understands_are_shown():
         DataError, match=r"log.csv: the times in column 't' are not understood, for example \['soon'"
     ):
         in_ms(["soon", "later"])
+
+
+def test_slashed_days_are_read_when_some_day_tells_which_number_is_the_month():
+    assert in_ms(["1/2/1970 00:00", "1/31/1970 00:00"]) == [86_400_000, 30 * 86_400_000]
+    assert in_ms(["2/1/1970", "31/1/1970"]) == [86_400_000, 30 * 86_400_000]
+    with pytest.raises(DataError, match="are not understood"):
+        in_ms(["1/2/1970", "2/3/1970"])
+
+
+def test_blanks_around_a_time_do_not_matter():
+    assert in_ms([" 1650812741 "]) == [MOMENT]

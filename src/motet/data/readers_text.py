@@ -39,9 +39,24 @@ class Text:
 
 
 def sample_lines(path: Path, encoding: str = "utf8", most: int = _SAMPLE_LINES) -> list[str]:
-    """The first lines that are not blank, without their ends."""
-    lines = (line.rstrip("\r") for line in head_text(path, encoding).split("\n"))
-    return [line for line, _ in zip((each for each in lines if each.strip()), range(most), strict=False)]
+    """The first records that are not blank, without their ends; a cell in quotes may hold line ends."""
+    raw = (line.rstrip("\r") for line in head_text(path, encoding).split("\n"))
+    lines = [line for line, _ in zip((each for each in raw if each.strip()), range(most), strict=False)]
+    if find_separator(lines) is None and any(line.count('"') % 2 for line in lines):
+        records = _records(lines)
+        return records if find_separator(records) is not None else lines
+    return lines
+
+
+def _records(lines: list[str]) -> list[str]:
+    """Lines joined until their quotes are closed; the last may have been cut and is left out."""
+    records, open_record = [], ""
+    for line in lines:
+        open_record += ("\n" if open_record else "") + line
+        if open_record.count('"') % 2 == 0:
+            records.append(open_record)
+            open_record = ""
+    return records or lines
 
 
 def find_separator(lines: list[str]) -> str | None:
@@ -50,22 +65,22 @@ def find_separator(lines: list[str]) -> str | None:
     >>> find_separator(["user;item;note", "1;7;a,b", "2;9;"])
     ';'
     """
-    best: tuple[float, int, int] | None = None
+    best: tuple[float, bool, int, int] | None = None  # a blank only where nothing else divides
     for place, separator in enumerate(SEPARATORS):
         quoted = Counter(len(split_line(line, separator)) - 1 for line in lines)
         plain = Counter(line.count(separator) for line in lines)
         for count, times in (quoted.most_common(1)[0], plain.most_common(1)[0]):
-            rank = (round(times / len(lines), 2), count, -place)
+            rank = (round(times / len(lines), 2), separator != " ", count, -place)
             if count and rank[0] >= 0.9 and (best is None or rank > best):
                 best = rank
-    return None if best is None else SEPARATORS[-best[2]]
+    return None if best is None else SEPARATORS[-best[3]]
 
 
 def split_line(line: str, separator: str) -> list[str]:
     """Cells of one line; quotes are understood where the separator is one sign."""
     if len(separator) > 1 or '"' not in line:
         return line.split(separator)
-    return next(csv.reader([line], delimiter=separator), [""])
+    return next(csv.reader(io.StringIO(line, newline=""), delimiter=separator), [""])
 
 
 def look(path: Path, separator: str | None, encoding: str = "utf8") -> Text:

@@ -23,7 +23,12 @@ _TEXT_FORMATS = (
     "%b %d, %Y",
     "%B %d, %Y",
     "%a %b %d %H:%M:%S %#z %Y",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y",
 )
+_MONTH_FIRST, _DAY_FIRST = ("%m/%d/%Y", "%d/%m/%Y")
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 _DAY_FORMATS = {8: "%Y%m%d", 14: "%Y%m%d%H%M%S"}
 _PER_MS = {"us": 1_000, "ns": 1_000_000}
 
@@ -66,10 +71,13 @@ def time_in_ms(column: str, sample: pl.Series, unit: str, where: str) -> pl.Expr
     """
     if sample.dtype.is_temporal():
         return pl.col(column).cast(pl.Datetime("ms", time_zone=_zone(sample.dtype))).dt.epoch("ms")
+    if sample.dtype == pl.String:
+        sample = sample.str.strip_chars()
     numbers = sample.cast(pl.Float64, strict=False)
     known = len(sample) - sample.null_count()
     if unit != "iso" and len(numbers) - numbers.null_count() >= known * 0.5:
-        return _number(column, time_unit(sample) if unit == "auto" else unit)
+        value = pl.col(column).str.strip_chars() if sample.dtype == pl.String else pl.col(column)
+        return _number(value, time_unit(sample) if unit == "auto" else unit)
     return _text(column, sample, known, where)
 
 
@@ -77,8 +85,7 @@ def _zone(dtype: pl.DataType) -> str | None:
     return getattr(dtype, "time_zone", None)
 
 
-def _number(column: str, unit: str) -> pl.Expr:
-    value = pl.col(column)
+def _number(value: pl.Expr, unit: str) -> pl.Expr:
     whole, real = value.cast(pl.Int64, strict=False), value.cast(pl.Float64, strict=False)
     if unit in ("day", "moment"):
         text = real.cast(pl.Int64, strict=False).cast(pl.String)
@@ -103,6 +110,7 @@ def _text(column: str, sample: pl.Series, known: int, where: str) -> pl.Expr:
     for spelling in _TEXT_FORMATS:
         if seen.select(_parsed(text, spelling).is_not_null().any()).item():
             chosen.append(spelling)
+    chosen = chosen or _slashed(seen, text)
     if chosen:
         time = pl.coalesce([_parsed(text, spelling) for spelling in chosen])
         if seen.select(time.is_not_null().sum()).item() >= known * 0.5:
@@ -112,6 +120,17 @@ def _text(column: str, sample: pl.Series, known: int, where: str) -> pl.Expr:
         f" {seen[column].head(3).to_list()}. Write them as 2024-01-31T12:00:00Z, or as seconds or"
         " milliseconds since 1970."
     )
+
+
+def _slashed(seen: pl.DataFrame, text: pl.Expr) -> list[str]:
+    """Days such as 12/31/2024, where some day above 12 tells which number is the month."""
+    understood = []
+    for day in (_MONTH_FIRST, _DAY_FIRST):
+        for clock in _CLOCKS:
+            if seen.height and seen.select(_parsed(text, day + clock).is_not_null().all()).item():
+                understood.append(day + clock)
+                break
+    return understood if len(understood) == 1 else []
 
 
 def _clean(value: pl.Expr) -> pl.Expr:

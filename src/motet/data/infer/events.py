@@ -161,7 +161,8 @@ class LogReader:
 
     def _is_coded(self, name: str) -> bool:
         return (
-            mean(self.frame[name].drop_nulls().head(1_000).cast(pl.String).str.contains(r"^\S*\d\S*$")) > 0.8
+            mean(self.frame[name].drop_nulls().head(1_000).cast(pl.String).str.contains(r"^[!-~]*\d[!-~]*$"))
+            > 0.8
         )
 
     def _function(self, name: str, profile: Profile) -> Column | None:

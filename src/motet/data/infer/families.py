@@ -10,6 +10,7 @@ from motet.data.infer.figures import mean, middle, number
 from motet.data.infer.ids import Link, Table, as_table, best_links, id_columns, is_id_like, link, list_columns
 from motet.data.infer.look import Look
 from motet.data.infer.pieces import lay_parts_together
+from motet.data.infer.ratings import stars
 from motet.data.readers_sequences import USER_IS_LINE
 from motet.data.readers_times import time_in_ms
 
@@ -144,10 +145,10 @@ def _sequences(table: Table, others: list[Table]) -> Log | None:
 
 
 def _may_be_ids(table: Table, name: str) -> bool:
-    """Whether values are whole numbers, or words with digits."""
+    """Whether values are whole numbers, or single words with digits."""
     profile = table.profiles[name]
     values = table.values(name).head(1_000)
-    return profile.whole or mean(values.str.contains(r"\d")) > 0.8
+    return profile.whole or mean(values.str.contains(r"^[!-~]*\d[!-~]*$")) > 0.8
 
 
 def _is_long(table: Table, name: str) -> bool:
@@ -182,12 +183,12 @@ def _pointed_at(tables: list[Table], logs: list[Log]) -> set[int]:
 def _rows(table: Table, others: list[Table]) -> Log | None:
     """A log with one event a row, when two columns name who and what."""
     candidates = [name for name in id_columns(table) if is_id_like(table, name)]
-    links = {name: next(iter(best_links(table, name, others)), None) for name in candidates}
     candidates = _without_functions(table, candidates)
+    links = _one_file_each(table, candidates, others)
     ranked = sorted(
-        candidates, key=lambda name: (links[name] is not None, table.profiles[name].distinct), reverse=True
+        candidates, key=lambda name: (links[name] is not None, *_likeness(table, name)), reverse=True
     )
-    pair = _different_things(ranked, links)
+    pair = ranked[:2]
     if len(pair) < 2:
         return None
     if (
@@ -211,7 +212,7 @@ def _without_functions(table: Table, candidates: list[str]) -> list[str]:
     """Leave out what another candidate settles (the author of an item, the user of a session)."""
     kept = list(candidates)
     for name in sorted(candidates, key=lambda each: table.profiles[each].distinct):
-        finer = [each for each in kept if table.profiles[each].distinct > table.profiles[name].distinct]
+        finer = [each for each in kept if each != name and _is_finer(table, each, name)]
         by = next((each for each in finer if settles(table.look.head, each, name)), None)
         if len(kept) > 2 and by is not None:
             kept.remove(by if _is_sitting(table, by) else name)
@@ -231,13 +232,27 @@ def _is_sitting(table: Table, name: str) -> bool:
     return len(several) >= 10 and middle(several) < 0.02 * whole
 
 
-def _different_things(ranked: list[str], links: dict[str, Link | None]) -> list[str]:
-    pair: list[str] = []
-    for name in ranked:
-        here = links[name]
-        taken = [links[each] for each in pair]
-        if here is None or all(each is None or each.table is not here.table for each in taken):
-            pair.append(name)
-        if len(pair) == 2:
-            break
-    return pair
+def _is_finer(table: Table, first: str, second: str) -> bool:
+    """More values, or as many and further left."""
+    here, there = table.profiles[first].distinct, table.profiles[second].distinct
+    columns = list(table.profiles)
+    return here > there or (here == there and columns.index(first) < columns.index(second))
+
+
+def _likeness(table: Table, name: str) -> tuple[bool, bool, int]:
+    """How much a column without a file of its own looks like ids: no stars, a telling name, many values."""
+    told = words.speaks_of(name, words.USER) or words.speaks_of(name, words.ITEM)
+    rated = stars(table.look.sample[name]) is not None
+    return not rated, told and table.profiles[name].distinct < 30, table.profiles[name].distinct
+
+
+def _one_file_each(table: Table, candidates: list[str], others: list[Table]) -> dict[str, Link | None]:
+    """Give each file with a key to the column that fits it best; a column whose files are taken has none."""
+    offers = [found for name in candidates for found in best_links(table, name, others)]
+    links: dict[str, Link | None] = dict.fromkeys(candidates)
+    taken: set[int] = set()
+    for found in sorted(offers, key=lambda each: (each.overlap, each.column == each.key), reverse=True):
+        if links[found.column] is None and id(found.table) not in taken:
+            links[found.column] = found
+            taken.add(id(found.table))
+    return links

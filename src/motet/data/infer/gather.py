@@ -167,6 +167,12 @@ def _describe(found: Findings, tables: list[Table]) -> None:
     )
     if not found.separate_kinds:
         _drop_twins(found.items)
+    for described in [*found.items, *found.users]:
+        if not described.choices and described.time is None:
+            reasons = "; ".join(f"{name}: {reason}" for name, reason in described.left_out.items())
+            found.unused[described.table.name] = f"no column of it describes anything ({reasons})"
+    found.items = [each for each in found.items if each.choices or each.time is not None]
+    found.users = [each for each in found.users if each.choices]
 
 
 def _spoken(described: Described) -> float:

@@ -93,7 +93,7 @@ def id_columns(table: Table) -> list[str]:
         for name, profile in table.profiles.items()
         if profile.kind in ("integer", "word", "code")
         and profile.low >= 0
-        and profile.distinct > 2
+        and profile.distinct >= 2
         and name not in table.keys
     ]
 

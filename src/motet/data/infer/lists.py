@@ -33,11 +33,13 @@ def _are_parts(cells: pl.Series, several: pl.Series, sign: str) -> bool:
     flat = split_flat(cells, sign)
     if flat.is_empty() or _all(several, _INTERVAL) or (sign in ",/" and _all(several, _GROUPED_NUMBER)):
         return False
+    if sign == "/" and mean(several.str.contains(", ")) > 0.1:
+        return False  # n/a, and/or
     counts = flat.value_counts(name="n")
     distinct, cell_values = counts.height, cells.n_unique()
     again = mean(flat.is_in(counts.filter(pl.col("n") > 1)[flat.name].implode()))
     if sign != " ":
-        return mean(flat.str.split(" ").list.len()) <= 4 and again >= 0.5 and distinct < cell_values * 3
+        return mean(flat.str.split(" ").list.len()) <= 4 and again >= 0.5 and distinct <= cell_values * 3
     digits = mean(flat.str.contains(r"^\d+$"))
     if digits == 1:
         return len(several) > 0.3 * len(cells) and len(flat) > 1.2 * len(cells)

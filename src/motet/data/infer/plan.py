@@ -85,7 +85,7 @@ def quoted(column: str) -> str:
     return column if plain else f"`{column}`"
 
 
-def task_name(column: str, taken: set[str]) -> str:
+def task_name(column: str, taken: set[str], otherwise: str = "task") -> str:
     """A name for a task that learns from a column; adds it to those taken.
 
     >>> task_name("is_click", set()), task_name("3 stars", set()), task_name("like", {"like"})
@@ -94,7 +94,7 @@ def task_name(column: str, taken: set[str]) -> str:
     plain = re.sub(r"[^A-Za-z0-9_]+", "_", column).strip("_")
     plain = re.sub(r"^(is|has|did|if)_(?=[A-Za-z])", "", plain)
     if not plain or not plain[0].isalpha():
-        plain = f"task_{plain}".rstrip("_")
+        plain = f"{otherwise}_{plain}".rstrip("_")
     name, number = plain, 2
     while name in taken:
         name, number = f"{plain}_{number}", number + 1
@@ -150,7 +150,7 @@ def _flag_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
     tasks = []
     for place, column in enumerate(_flags(roles)):
         label = f"{quoted(column.name)} == 1"
-        settings = {"name": task_name(column.name, names), "kind": "binary", "label": label}
+        settings = {"name": task_name(column.name, names, "flag"), "kind": "binary", "label": label}
         ones = f"about {column.positives:,} ones ({column.share:.2%})"
         off = ""
         if column.positives < LEAST_POSITIVES:
@@ -171,7 +171,11 @@ def _star_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
         label = f"{quoted(column.name)} >= {scale.threshold:g}"
         like = {"name": task_name("like", names), "kind": "binary", "label": label}
         tasks.append(Planned(like, f"the upper {scale.share:.0%} of a scale from {steps}"))
-        number = {"name": task_name(column.name, names), "kind": "regression", "label": quoted(column.name)}
+        number = {
+            "name": task_name(column.name, names, "rating"),
+            "kind": "regression",
+            "label": quoted(column.name),
+        }
         tasks.append(Planned(number, f"{column.name} is a scale from {steps}"))
     return tasks
 
@@ -181,7 +185,11 @@ def _number_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
     others = [column for column in roles.of("outcome") if column.shape == "number"]
     tasks = []
     for place, column in enumerate(spent + others):
-        settings = {"name": task_name(column.name, names), "kind": "regression", "label": quoted(column.name)}
+        settings = {
+            "name": task_name(column.name, names, "number"),
+            "kind": "regression",
+            "label": quoted(column.name),
+        }
         if column.shape == "spent":
             settings["transform"] = "log1p"
         off = (

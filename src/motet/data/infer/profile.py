@@ -206,7 +206,7 @@ def _kind_of_words(cells: pl.Series) -> ColumnKind:
         return "word"
     spoken = mean(cells.str.contains(r"\p{L}{2,}"))
     bare = mean(~cells.str.contains(r"\s"))
-    coded = mean(cells.str.contains(r"^\S*\d\S*$"))
+    coded = mean(cells.str.contains(r"^[!-~]*\d[!-~]*$"))
     if spoken < 0.8 or coded > 0.8 or (bare > 0.95 and words < 2):
         return "code"
     return "text"
