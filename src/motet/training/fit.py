@@ -1,6 +1,5 @@
 """Fit one model: the joint one, a twin, an ablation. They differ only in their configuration."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,12 +99,11 @@ def fit(
     )
     balance = build_balance(settings.balance, {task.name: task.weight for task in config.tasks})
     calls = Callbacks(lambda: validate(model), lambda record: log({"model": name, **record}), name)
-    cpu = time.process_time()
     loop = Loop(model, feed, settings, balance, build_monitor(config, facts), calls, checkpoint)
     loop.run()
     cost = {
         "seconds": loop.seconds,
-        "cpu_seconds": time.process_time() - cpu,
+        "cpu_seconds": loop.cpu_seconds,
         "examples": float(loop.examples),
     }
     return Trained(model.eval(), facts, loop.history, cost)

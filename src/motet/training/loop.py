@@ -65,6 +65,7 @@ class Loop:
         self.step = 0  # over all epochs
         self.history: list[dict[str, Any]] = []
         self.seconds = 0.0
+        self.cpu_seconds = -time.process_time()  # of this try and of those that were killed, once it ends
         self.examples = 0
         self.saved_at = time.monotonic()
 
@@ -88,6 +89,7 @@ class Loop:
                 f"the best epoch so far ({self.monitor.best_epoch + 1}) is kept"
             )
         self.model.load_state_dict(self.best, strict=False)
+        self.cpu_seconds += time.process_time()
 
     def _train_epoch(self, number: int, first: int) -> None:
         epoch = self.feed.epoch(number)
@@ -121,21 +123,23 @@ class Loop:
             loss = self.balance(losses)
         values = {name: float(each.detach()) for name, each in losses.items()}
         if not torch.isfinite(loss):
-            raise DataError(self._bad_loss(where, values, batch))
+            raise DataError(self._bad_loss(where, "the loss is", values, batch))
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+        if not torch.isfinite(norm):
+            raise DataError(self._bad_loss(where, "a gradient is", values, batch))
         self.optimizer.step()
         self.average.update(self.model, self.step)
         self.step += 1
         return values
 
-    def _bad_loss(self, where: str, values: dict[str, float], batch: Batch) -> str:
+    def _bad_loss(self, where: str, what: str, values: dict[str, float], batch: Batch) -> str:
         rows = batch.row_BP[batch.row_BP >= 0]
         said = ", ".join(f"{name} {value:g}" for name, value in values.items())
         rate = f"{self.settings.learning_rate:g}"
         return (
-            f"{self.calls.name}, {where}: the loss is not a number ({said}; rows {int(rows.min())} "
+            f"{self.calls.name}, {where}: {what} not a number ({said}; rows {int(rows.min())} "
             f"to {int(rows.max())} of the ordered log). Nothing of this step is kept. Try a lower  "
             f"training.learning_rate  (now {rate}), or look for extreme numbers with  motet check."
         )
@@ -166,7 +170,7 @@ class Loop:
             return
         state = {
             "epoch": epoch, "first": first, "step": self.step, "seconds": self.seconds,
-            "examples": self.examples,
+            "cpu_seconds": self.cpu_seconds + time.process_time(), "examples": self.examples,
             "history": self.history, "best": self.monitor.best, "best_epoch": self.monitor.best_epoch,
         }  # fmt: skip
         save_checkpoint(self.checkpoint, self._modules(), self.optimizer, self.average, self.best, state)
@@ -177,6 +181,7 @@ class Loop:
             return 0, 0
         self.best, state = load_checkpoint(self.checkpoint, self._modules(), self.optimizer, self.average)
         self.step, self.seconds, self.examples = state["step"], state["seconds"], state["examples"]
+        self.cpu_seconds += state["cpu_seconds"]
         self.history = state["history"]
         self.monitor.best, self.monitor.best_epoch = state["best"], state["best_epoch"]
         return state["epoch"], state["first"]

@@ -1,0 +1,55 @@
+"""From the losses of all tasks to one."""
+
+import math
+
+import pytest
+import torch
+
+from motet.training.balance import FixedBalance, UncertaintyBalance, build_balance
+
+WEIGHTS = {"next": 1.0, "like": 0.5, "type": 0.0}
+
+
+def losses(*values: float) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor(value) for name, value in zip(WEIGHTS, values, strict=True)}
+
+
+def test_fixed_weights_give_the_weighted_sum():
+    balance = build_balance("fixed", WEIGHTS)
+    assert isinstance(balance, FixedBalance)
+    assert balance(losses(2.0, 4.0, 9.0)).item() == 4.0
+    assert balance.current() == WEIGHTS
+    assert list(balance.parameters()) == []
+
+
+def test_uncertainty_starts_from_half_the_weighted_sum():
+    balance = build_balance("uncertainty", WEIGHTS)
+    assert isinstance(balance, UncertaintyBalance)
+    assert balance(losses(2.0, 4.0, 9.0)).item() == pytest.approx(2.0)
+    assert balance.current() == {"next": 0.5, "like": 0.25, "type": 0.0}
+
+
+def test_uncertainty_learns_the_logarithm_of_each_loss():
+    balance = UncertaintyBalance({"next": 1.0, "like": 0.5})
+    optimizer = torch.optim.SGD(balance.parameters(), 0.5)
+    for _ in range(200):
+        optimizer.zero_grad()
+        balance({"next": torch.tensor(0.5), "like": torch.tensor(4.0)}).backward()
+        optimizer.step()
+    assert balance.log_variance["of_next"].item() == pytest.approx(math.log(0.5), abs=1e-3)
+    assert balance.log_variance["of_like"].item() == pytest.approx(math.log(4.0), abs=1e-2)
+    assert balance.current() == pytest.approx({"next": 1.0, "like": 0.0625}, rel=1e-2)
+
+
+def test_tasks_may_bear_the_names_of_what_python_has():
+    balance = UncertaintyBalance({"items": 1.0, "keys": 1.0, "train": 1.0})
+    assert set(balance.current()) == {"items", "keys", "train"}
+
+
+@pytest.mark.parametrize("kind", ["fixed", "uncertainty"])
+def test_a_task_of_weight_zero_moves_nothing(kind):
+    balance = build_balance(kind, WEIGHTS)
+    values = {name: torch.tensor(1.0, requires_grad=True) for name in WEIGHTS}
+    balance(values).backward()
+    assert values["type"].grad.item() == 0.0
+    assert values["next"].grad.item() > 0

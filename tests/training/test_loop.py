@@ -1,0 +1,287 @@
+"""The training loop: the best epoch kept, going on where it was stopped, nothing wrong saved."""
+
+import functools
+from pathlib import Path
+
+import pytest
+import torch
+
+from motet.errors import DataError
+from tests.training.hand_loop import BATCHES, Network, Training, weights
+
+
+class Stopped(Exception):
+    """Stands for a kill: nothing in the loop answers to it."""
+
+
+class Failing(Network):
+    """At one of its steps it does something."""
+
+    def __init__(self, step: int, what) -> None:
+        super().__init__()
+        self.step, self.what, self.taken = step, what, 0
+
+    def forward(self, batch):
+        losses = super().forward(batch)
+        if self.training:
+            self.taken += 1
+            if self.taken == self.step:
+                return self.what(losses)
+        return losses
+
+
+def stop(losses):
+    raise Stopped
+
+
+def not_a_number(losses):
+    return losses | {"down": losses["down"] * float("nan")}
+
+
+class Infinite(torch.autograd.Function):
+    """A loss like any other whose gradient is infinite."""
+
+    @staticmethod
+    def forward(ctx, loss):
+        return loss.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * float("inf")
+
+
+def infinite_gradient(losses):
+    return losses | {"down": Infinite.apply(losses["down"])}
+
+
+def test_training_lowers_the_losses():
+    training = Training(settings={"epochs": 20, "patience": 20})
+    before = training.model.eval().loss()
+    training.loop().run()
+    assert training.model.eval().loss() < 0.2 * before
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others():
+    made = []
+    for seed in (0, 0, 1):
+        training = Training(settings={"seed": seed})
+        training.loop().run()
+        made.append(weights(training.model))
+    assert made[0] == made[1] != made[2]
+
+
+def test_the_weights_of_the_best_epoch_are_kept():
+    values, kept = iter([0.6, 0.9, 0.8, 0.7]), []
+
+    def validate(training: Training) -> float:
+        kept.append(weights(training.model))
+        return next(values)
+
+    training = Training(validate=validate)
+    training.loop().run()
+    assert weights(training.model) == kept[1]
+    assert [record["best"] for record in training.log if record["event"] == "valid"] == [
+        True, True, False, False,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_what_is_validated_is_what_is_kept(average):
+    seen = []
+
+    def validate(training: Training) -> float:
+        seen.append(weights(training.model))
+        return float(len(seen))
+
+    training = Training(validate=validate, settings={"average": average})
+    training.loop().run()
+    assert weights(training.model) == seen[-1]
+
+
+@pytest.mark.parametrize(("patience", "epochs"), [(1, 3), (2, 4), (9, 10)])
+def test_training_ends_after_so_many_epochs_without_a_better_one(patience, epochs):
+    values = iter([0.5, 0.6] + [0.6] * 20)
+    training = Training(
+        validate=lambda _: next(values), settings={"epochs": 10, "patience": patience, "balance": "fixed"}
+    )
+    training.loop().run()
+    assert sum(record["event"] == "valid" for record in training.log) == epochs
+
+
+def test_the_model_is_validated_in_use_and_trained_in_training():
+    modes = []
+    training = Training(validate=lambda it: float(modes.append(it.model.training) or 0.5))
+    training.loop().run()
+    assert set(modes) == {False}
+
+
+def test_each_epoch_logs_its_losses_by_task_and_its_metrics():
+    training = Training()
+    training.loop().run()
+    trained = [record for record in training.log if record["event"] == "train"]
+    assert [record["epoch"] for record in trained] == [1, 2, 3, 4]
+    assert set(trained[0]["loss"]) == set(trained[0]["weights"]) == {"up", "down"}
+    assert trained[-1]["examples"] == 4 * BATCHES * 2
+    assert [r["metrics"]["up"]["auc"] > -9 for r in training.log if r["event"] == "valid"] == [True] * 4
+
+
+@pytest.mark.parametrize("what", [not_a_number, infinite_gradient])
+def test_a_loss_or_a_gradient_that_is_no_number_stops_and_names_the_batch(tmp_path, what):
+    training = Training(tmp_path / "joint.safetensors", model=Failing(BATCHES + 3, what))
+    with pytest.raises(
+        DataError, match=r"joint, epoch 2, batch 3: .* not a number .*rows \d+ to \d+"
+    ) as info:
+        training.loop().run()
+    assert "training.learning_rate" in str(info.value)
+
+
+@pytest.mark.parametrize("what", [not_a_number, infinite_gradient])
+def test_nothing_of_a_step_that_is_no_number_is_saved(tmp_path, what):
+    path = tmp_path / "joint.safetensors"
+    with pytest.raises(DataError):
+        Training(path, model=Failing(BATCHES + 3, what)).loop().run()
+    spoilt = path.read_bytes()
+    with pytest.raises(Stopped):
+        Training(path.with_name("good.safetensors"), model=Failing(BATCHES + 3, stop)).loop().run()
+    resumed = Training(path)
+    resumed.loop().run()
+    assert all(torch.isfinite(value).all() for value in resumed.model.state_dict().values())
+    assert len(spoilt) == len(path.with_name("good.safetensors").read_bytes())
+    assert weights(resumed.model) == undisturbed()
+
+
+@functools.cache
+def undisturbed() -> bytes:
+    training = Training()
+    training.loop().run()
+    return weights(training.model)
+
+
+@pytest.mark.parametrize("step", [1, 2, BATCHES, BATCHES + 1, 2 * BATCHES + 3, 4 * BATCHES])
+def test_a_training_that_was_stopped_at_any_step_ends_with_the_same_weights(tmp_path, step):
+    path = tmp_path / "joint.safetensors"
+    with pytest.raises(Stopped):
+        Training(path, model=Failing(step, stop)).loop().run()
+    again = Training(path, model=Network(seed=9))  # what it starts from no longer counts
+    if step == 1:  # nothing was saved yet
+        again = Training(path)
+    again.loop().run()
+    assert weights(again.model) == undisturbed()
+
+
+def test_a_training_that_is_stopped_again_and_again_ends_with_the_same_weights(tmp_path):
+    path = tmp_path / "joint.safetensors"
+    for steps in (3, 4, 2, 7, 1):
+        with pytest.raises(Stopped):
+            Training(path, model=Failing(steps, stop)).loop().run()
+    again = Training(path)
+    loop = again.loop()
+    loop.run()
+    whole = Training()
+    reference = whole.loop()
+    reference.run()
+    assert weights(again.model) == weights(whole.model)
+    for one, other in zip(loop.history, reference.history, strict=True):
+        assert one | {"seconds": 0} == other | {"seconds": 0}
+    assert loop.examples == reference.examples
+
+
+def test_a_training_that_ended_is_not_trained_again(tmp_path):
+    path = tmp_path / "joint.safetensors"
+    first = Training(path)
+    first.loop().run()
+    again = Training(path, model=Failing(1, stop))
+    loop = again.loop()
+    loop.run()
+    assert weights(again.model) == weights(first.model)
+    assert again.log == []
+    assert len(loop.history) == 4
+
+
+def test_seconds_of_computing_add_up_over_tries(tmp_path):
+    path = tmp_path / "joint.safetensors"
+    first = Training(path).loop()
+    first.run()
+    again = Training(path).loop()
+    again.run()
+    assert again.cpu_seconds >= 0.9 * first.cpu_seconds > 0
+    assert again.seconds == first.seconds
+
+
+def test_inside_an_epoch_a_checkpoint_is_written_when_its_minutes_are_over(tmp_path):
+    for minutes, last in ((0.0, BATCHES + 2), (60.0, BATCHES)):
+        path = tmp_path / f"{minutes}.safetensors"
+        training = Training(path, model=Failing(BATCHES + 3, stop), settings={"checkpoint_minutes": minutes})
+        with pytest.raises(Stopped):
+            training.loop().run()
+        resumed = Training(path).loop()
+        epoch, first = resumed._resume()
+        assert (epoch * BATCHES + first, resumed.step) == (last, last)
+
+
+def test_the_keyboard_stops_training_and_keeps_the_best_so_far(capsys):
+    def interrupt(losses):
+        raise KeyboardInterrupt
+
+    kept = []
+    training = Training(
+        model=Failing(2 * BATCHES + 2, interrupt),
+        validate=lambda it: float(kept.append(weights(it.model)) or 1 / len(kept)),
+    )
+    training.loop().run()
+    assert weights(training.model) == kept[0]
+    assert "stopped by the keyboard; the best epoch so far (1) is kept" in capsys.readouterr().err
+
+
+def test_the_keyboard_during_a_validation_keeps_the_best_so_far():
+    kept = []
+
+    def validate(training: Training) -> float:
+        if len(kept) == 2:
+            raise KeyboardInterrupt
+        kept.append(weights(training.model))
+        return float(len(kept))
+
+    training = Training(validate=validate)
+    training.loop().run()
+    assert weights(training.model) == kept[1]
+
+
+def test_the_keyboard_before_the_first_validation_stops_everything():
+    def interrupt(losses):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Training(model=Failing(2, interrupt)).loop().run()
+
+
+def test_gradients_are_clipped_to_the_norm_of_the_settings():
+    norms = []
+
+    class Watched(Network):
+        def forward(self, batch):
+            norms.append([p.grad.norm() for p in self.parameters() if p.grad is not None])
+            return super().forward(batch)
+
+    Training(model=Watched(), settings={"clip": 1e-3, "balance": "fixed", "epochs": 1}).loop().run()
+    taken = [torch.stack(each).norm().item() for each in norms if each]
+    assert taken
+    assert max(taken) <= 1e-3 * 1.001
+
+
+def test_the_learning_rate_follows_its_course(tmp_path: Path):
+    rates = []
+
+    class Watched(Network):
+        def forward(self, batch):
+            rates.append(loop.optimizer.param_groups[0]["lr"])
+            return super().forward(batch)
+
+    training = Training(
+        model=Watched(), validate=lambda _: 0.5,
+        settings={"learning_rate": 0.1, "warmup": 4, "decay": "linear", "epochs": 2},
+    )  # fmt: skip
+    loop = training.loop()
+    loop.run()
+    wanted = [0.025, 0.05, 0.075, 0.1, *(0.1 * (1 - step / 6) for step in range(6))]
+    assert rates == pytest.approx(wanted)
