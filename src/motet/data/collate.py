@@ -34,7 +34,7 @@ class Collator:
         place_BP = np.maximum(row_BP, 0)
         state_BP = plan.state_Q[query_BP] * (row_BP >= 0)
         user_B = plan.user_W[windows]
-        time_BL = log.time_N[place_BL]
+        time_BL = np.where(real_BL, log.time_N[place_BL], 0)
         last_BP = np.take_along_axis(
             np.concatenate([np.full((len(windows), 1), -1), time_BL], 1), state_BP, 1
         )
@@ -45,7 +45,7 @@ class Collator:
         return Batch(
             item_BL=_tensor(np.where(real_BL, log.item_N[place_BL], 0), np.int64),
             code_BLJ=_tensor(log.event_code_NJ[place_BL] * real_BL[..., None], np.int64),
-            number_BLV=_tensor(log.event_number_NV[place_BL], np.float32),
+            number_BLV=_tensor(np.where(real_BL[..., None], log.event_number_NV[place_BL], 0), np.float32),
             time_BL=_tensor(time_BL / 1000.0, np.float64),
             length_B=_tensor(length_B, np.int64),
             user_code_BJ=_tensor(log.user_code_UJ[user_B], np.int64),
