@@ -63,14 +63,17 @@ def main() -> None:
         return metrics
 
     clock.start()
+    fitting = time.monotonic()
     trained = fit(config, material.prepared, validate, lambda record: None)
     clock.stop()
+    fit_seconds = time.monotonic() - fitting
     write_records(given.output, examiner.examine(trained.model, TEST, lists=False))
     write_json(
         given.output / "report.json",
         {
             "curve": curve,
             "train_cpu_seconds": clock.spent,
+            "fit_seconds": fit_seconds,
             "cpu_seconds": cpu_seconds(),
             "wall_seconds": time.monotonic() - began,
             "peak_rss_mb": peak_rss_mb(),
