@@ -211,13 +211,13 @@ def test_logs_of_the_same_columns_are_parts_or_types_by_their_names(tmp_path):
 
 def test_invoices_of_a_shop_are_understood(tmp_path):
     rng = np.random.default_rng(5)
-    events = log()
+    events, titles = log(), catalogue()["title"].to_list()
     price = np.round(np.exp(rng.normal(1, 1, 81)), 2)
     pl.DataFrame(
         {
             "invoice": (events["u"] * 1000 + events["t"] // 43_200).rank("dense").cast(pl.Int64) + 536_365,
             "code": [f"{item + 85_000}A" for item in events["i"]],
-            "said": [catalogue()["title"][item - 1] for item in events["i"]],
+            "said": [titles[item - 1] for item in events["i"]],
             "quantity": rng.geometric(0.15, events.height) * rng.choice([1, 6, 12], events.height),
             "date": pl.from_epoch(events["t"]).dt.truncate("12h").dt.strftime("%m/%d/%Y %H:%M"),
             "price": price[events["i"].to_numpy()],
@@ -234,6 +234,14 @@ def test_invoices_of_a_shop_are_understood(tmp_path):
         ["price"],
         ["country"],
     )
+
+
+def test_a_column_that_counts_the_events_of_a_user_is_their_order(tmp_path):
+    events = log().with_columns(step=pl.int_range(1, pl.len() + 1).over("u")).drop("t")
+    events.sample(fraction=1, shuffle=True, seed=0).write_csv(tmp_path / "log.csv")
+    config = found(tmp_path)
+    assert (config.data.events[0].order, config.data.events[0].time) == ("step", None)
+    assert config.data.split.kind == "leave_one_out"
 
 
 def test_reviews_in_json_lines_are_understood(tmp_path):

@@ -154,6 +154,9 @@ def _write_log(page: Page, roles: LogRoles, type_name: str, folder: Path) -> Non
     time = roles.one("time")
     if time is not None:
         page.put("time", time.name, _why_time(roles, time), depth=3)
+    order = roles.one("order")
+    if order is not None:
+        page.put("order", order.name, order.reason, depth=3)
     _write_type(page, roles, type_name)
     _write_rest(page, roles)
 

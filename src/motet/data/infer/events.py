@@ -14,7 +14,18 @@ from motet.data.infer.ratings import Stars, is_time_spent, stars
 from motet.data.readers_times import time_in_ms
 
 Part = Literal[
-    "user", "item", "time", "type", "request", "split", "context", "outcome", "of_item", "of_user", "ignore"
+    "user",
+    "item",
+    "time",
+    "order",
+    "type",
+    "request",
+    "split",
+    "context",
+    "outcome",
+    "of_item",
+    "of_user",
+    "ignore",
 ]
 Shape = Literal["flag", "stars", "spent", "number", "category", ""]
 
@@ -84,6 +95,7 @@ class LogReader:
             self._same_everywhere,
             self._split,
             self._type,
+            self._order,
             self._numbering,
             self._function,
             self._time,
@@ -145,6 +157,20 @@ class LogReader:
         if profile.distinct <= 10 and words.speaks_of(name, words.TYPE) and stars(self.frame[name]) is None:
             return Column(name, "type", f"its name says so, and it has {profile.distinct} values")
         return None
+
+    def _order(self, name: str, profile: Profile) -> Column | None:
+        """In a log without times: whole numbers that count the events of each user."""
+        if self.time is not None or profile.kind != "integer":
+            return None
+        value = pl.col(name).cast(pl.Float64, strict=False)
+        users = self.frame.group_by(self.user).agg(
+            n=pl.len(), different=value.n_unique(), width=value.max() - value.min() + 1
+        )
+        users = users.filter(pl.col("n") >= 3)
+        counts = mean((users["different"] == users["n"]) & (users["width"] == users["n"]))
+        if users.height < 10 or counts < 0.95:
+            return None
+        return Column(name, "order", f"it counts the events of each {self.user}")
 
     def _numbering(self, name: str, profile: Profile) -> Column | None:
         """A second numbering of the users or the items."""

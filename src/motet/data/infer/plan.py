@@ -238,7 +238,7 @@ def _split(logs: list[LogRoles], row_tasks: bool) -> Planned:
             "rows are scored as they come, so the last tenth in time is the test, the tenth before it"
             " validation",
         )
-    if timed:
+    if timed or main.one("order") is not None:
         return Planned(
             {"kind": "leave_one_out"}, "each user's last event is the test, the one before it validation"
         )

@@ -41,7 +41,7 @@ def _settle_rows(log: Log, known: str | None) -> LogRoles:
 
 def _finish(roles: LogRoles) -> LogRoles:
     """One type, one split and one request column at most; the others are outcomes or left out."""
-    for part in ("type", "split", "request"):
+    for part in ("type", "split", "request", "order"):
         for extra in roles.of(part)[1:]:
             reason = f"{roles.of(part)[0].name} is taken as the {part}"
             roles.columns[extra.name] = Column(extra.name, "ignore", reason)
