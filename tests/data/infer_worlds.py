@@ -1,9 +1,15 @@
 """Small made-up worlds: people act in sittings, few items are popular, titles are words."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+
+from motet.config import Config
+from motet.config.data import Column
+from motet.data.infer import infer
+from motet.data.readers import read_tables
 
 START = 1_650_000_000
 WORDS = (
@@ -91,3 +97,68 @@ def iso(seconds_since: pl.Series) -> list[str]:
     return [
         datetime.fromtimestamp(each, UTC).strftime("%Y-%m-%d %H:%M:%S") for each in seconds_since.to_list()
     ]
+
+
+def found(folder: Path) -> Config:
+    """The configuration for all files of a folder, read as well."""
+    inference = infer([folder], folder)
+    read_tables(inference.config.data, folder).events.collect()
+    return inference.config
+
+
+def text(folder: Path) -> str:
+    """The text of the configuration for all files of a folder."""
+    return infer([folder], folder).text
+
+
+def names(columns: list[Column] | None) -> list[str]:
+    """Names of columns."""
+    return [column.column for column in columns or []]
+
+
+def write_ratings(folder: Path, words: dict[str, str], separator: str = ",", header: bool = True) -> None:
+    """A rating log, a catalogue and a list of people, under other names where `words` says so."""
+
+    def put(frame: pl.DataFrame, file: str) -> None:
+        frame = frame.rename({name: words.get(name, name) for name in frame.columns})
+        frame.write_csv(folder / words.get(file, file), separator=separator, include_header=header)
+
+    events = log()
+    put(events.with_columns(stars(events)).select("u", "i", "stars", "t"), "ratings.csv")
+    put(catalogue(), "films.csv")
+    put(people(), "people.csv")
+
+
+def write_impressions(folder: Path, rename: bool = False) -> dict[str, str]:
+    """A log of impressions with clicks, a time spent, a surface and functions of item, user and time."""
+    rng = np.random.default_rng(7)
+    events = log(150, 60, 24)
+    length = np.round(np.exp(rng.normal(11, 0.7, 61))).astype(int)
+    sitting = pl.struct("u", pl.col("t") // 3600).hash(seed=1) % 5
+    frame = events.with_columns(
+        flags(events, 0.4, "clicked"),
+        flags(events, 0.12, "liked", 11),
+        flags(events, 0.003, "reported", 12),
+        seconds(events, "watched"),
+        pl.Series("length", length[events["i"].to_numpy()]),
+        (100 * ((pl.col("t") // 3600) % 24)).alias("hour"),
+        pl.lit(0).alias("random"),
+        sitting.alias("tab"),
+        (pl.col("t") // 120 * 120_000 + pl.col("u") % 997).alias("t"),
+    )
+    twice = frame.filter(pl.int_range(pl.len()) % 4 == 0).with_columns(i=pl.col("i") % 60 + 1)
+    twice = twice.with_columns(pl.Series("length", length[twice["i"].to_numpy()]))
+    frame = pl.concat([frame, twice]).sort("t", maintain_order=True)
+    back = {name: f"v{place}" if rename else name for place, name in enumerate(frame.columns)}
+    frame.rename(back).write_csv(folder / "f.csv")
+    return back
+
+
+def shop(rows: int) -> pl.DataFrame:
+    """A log of views, carts and purchases (`what`) with times as text (`at`) and sittings (`visit`)."""
+    events = log(200, 100, 30)[:rows]
+    acts = np.random.default_rng(9).choice(["view", "cart", "purchase"], events.height, p=[0.8, 0.12, 0.08])
+    session = pl.format("s{}x{}", "u", (pl.col("t") - START) // 43_200)
+    return events.with_columns(
+        pl.Series("what", acts), session.alias("visit"), pl.Series("at", iso(events["t"]))
+    )
