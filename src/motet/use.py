@@ -23,15 +23,15 @@ from motet.data.collate import Collator
 from motet.data.counting import count_asked, counter_input, known_after
 from motet.data.dataset import Dataset, reopen
 from motet.data.loader import sorted_windows
+from motet.data.questions import read_questions
 from motet.data.readers import read_tables, tables_from_frames
-from motet.data.requests import Plan, plan_ends, plan_requests
+from motet.data.requests import Plan, histories, plan_ends, plan_requests
 from motet.data.table import Tables
 from motet.data.timelines import PARTS
 from motet.errors import ConfigError, DataError
 from motet.evaluation.evaluate import Examiner, measured
 from motet.gather import count, split_columns, user_numbers
 from motet.system.log import progress
-from motet.tasks.next_item import NextItemHead
 
 BLOCK = 1024  # users ranked at a time
 
@@ -83,12 +83,12 @@ class TrainedModel:
         Raises:
             DataError: A user has no event in the log.
         """
-        head = self._head(task)
+        name = self._ranking_task(task)
         number_Q = self._user_numbers(users)
         keep = not self.bundle.encodings.seen_once if keep_seen is None else keep_seen
         plan = plan_ends(self.dataset.log, number_Q, self.bundle.config.model.timeline.length)
         state_QD = self._states(plan)
-        return self._ranked(head, state_QD, number_Q, k, keep=keep)
+        return self._ranked(name, plan, state_QD, k, keep=keep)
 
     def similar(self, item: Any, task: str | None = None, k: int = 10) -> pl.DataFrame:
         """Items whose vectors lie nearest to an item's: columns ``rank, item, score``."""
@@ -98,11 +98,10 @@ class TrainedModel:
                 f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is."
             )
         vector_ID = F.normalize(self.item_ID, dim=-1)
-        score_I = (vector_ID @ vector_ID[number]).masked_fill(
-            ~self._head(task).get_buffer("allowed_I"), -torch.inf
-        )
-        score_I[number] = -torch.inf
-        best = torch.topk(score_I, min(k, len(score_I) - 2))
+        allowed_I = self.bundle.model.next_heads[self._ranking_task(task)].get_buffer("allowed_I").clone()
+        allowed_I[number] = False
+        score_I = (vector_ID @ vector_ID[number]).masked_fill(~allowed_I, -torch.inf)
+        best = torch.topk(score_I, min(k, int(allowed_I.sum())))
         return pl.DataFrame(
             {
                 "rank": np.arange(1, len(best.indices) + 1),
@@ -132,14 +131,15 @@ class TrainedModel:
         row_N = np.zeros(len(log), bool)
         row_N[place_Q] = True
         plan = plan_requests(log, ~row_N, row_N, self.bundle.config.model.timeline.length)
-        found = np.zeros(len(log), object if settings.kind == "multiclass" else np.float64)
+        collate = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))
+        words = settings.kind == "multiclass"
+        found = np.zeros(len(log), object if words else np.float64)
         for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
-            batch = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))(
-                windows
-            )
+            batch = collate(windows)
             said = self.bundle.model.predict(batch, self.item_ID)[task]
             found[batch.row_BP[batch.row_BP >= 0].numpy()] = self._readable(settings, said)
-        return rows.with_columns(pl.Series("prediction", found[place_Q].tolist()))
+        dtype = pl.String if words else pl.Float64
+        return rows.with_columns(pl.Series("prediction", found[place_Q].tolist(), dtype))
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""
@@ -178,39 +178,22 @@ class TrainedModel:
         return out
 
     def _questions(self, rows: pl.DataFrame) -> pl.DataFrame:
-        source = self.bundle.config.data.events[0]
-        renamed: dict[str, str] = {}
-        for canonical, names in (
-            ("@user", (source.user, "user")),
-            ("@item", (source.item, "item")),
-            ("@time", (source.time, "time")),
-        ):
-            name = next((each for each in names if each in rows.columns), None)
-            if name is None and canonical != "@time":
-                raise DataError(
-                    f"the rows have no column {names[0]!r} (nor {names[1]!r}). "
-                    f"They have {', '.join(rows.columns)}."
-                )
-            if name is not None:
-                renamed[name] = canonical
-        context = [feature.name for feature in self.tables.roles.context if feature.name in rows.columns]
-        asked = rows.select(*renamed, *context).rename(renamed)
+        asked = read_questions(rows, self.bundle.config.data)
         end = self.tables.events.select(pl.col("@time").max()).collect().item()
-        time = pl.col("@time").cast(pl.Int64) if "@time" in asked.columns else pl.lit(None, pl.Int64)
-        return asked.with_columns(time.fill_null(end if end is None else end + 1).alias("@time"))
+        return asked.with_columns(pl.col("@time").fill_null(end if end is None else end + 1))
 
     def _dataset(self, rows: pl.DataFrame | None) -> tuple[Dataset, np.ndarray]:
         bundle = self.bundle
         return reopen(self.tables, bundle.config, bundle.catalogue, bundle.encodings, rows)
 
-    def _head(self, task: str | None) -> NextItemHead:
+    def _ranking_task(self, task: str | None) -> str:
         names = [each.name for each in self.bundle.config.tasks if isinstance(each, NextItem)]
         if not names or (task is not None and task not in names):
             raise ConfigError(
                 f"{task or 'next_item'!r} is no task that ranks items. "
                 f"Those of this run: {', '.join(names) or 'none'}."
             )
-        return self.bundle.model.next_heads[task or names[0]]
+        return task or names[0]
 
     def _user_numbers(self, users: Sequence[Any] | None) -> np.ndarray:
         if users is None:
@@ -236,34 +219,29 @@ class TrainedModel:
         return state_QD
 
     @torch.no_grad()
-    def _ranked(
-        self, head: NextItemHead, state_QD: Tensor, number_Q: np.ndarray, k: int, *, keep: bool
-    ) -> pl.DataFrame:
-        log = self.dataset.log
+    def _ranked(self, task: str, plan: Plan, state_QD: Tensor, k: int, *, keep: bool) -> pl.DataFrame:
+        log, head = self.dataset.log, self.bundle.model.next_heads[task]
         key_ID = head.keys(self.item_ID)
         hidden_I = torch.where(head.get_buffer("allowed_I"), 0.0, -torch.inf)
         k = min(k, int(head.get_buffer("allowed_I").sum()))
-        items, scores = [], []
-        with progress(len(number_Q), "lists") as bar:
-            for begin in range(0, len(number_Q), BLOCK):
-                user_B = number_Q[begin : begin + BLOCK]
-                score_BI = head.queries(state_QD[begin : begin + BLOCK]) @ key_ID.T + hidden_I
+        item_QK, score_QK = np.zeros((len(plan), k), np.int64), np.zeros((len(plan), k), np.float32)
+        with progress(len(plan), "lists") as bar:
+            for begin in range(0, len(plan), BLOCK):
+                query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
+                score_BI = head.queries(state_QD[query_B]) @ key_ID.T + hidden_I
                 if not keep:
-                    count_B = log.offset_U[user_B + 1] - log.offset_U[user_B]
-                    place = np.concatenate([np.arange(log.offset_U[u], log.offset_U[u + 1]) for u in user_B])
-                    row = torch.from_numpy(np.repeat(np.arange(len(user_B)), count_B))
+                    offset, place = histories(plan, query_B, log.positive[task])
+                    row = torch.from_numpy(np.repeat(np.arange(len(query_B)), np.diff(offset)))
                     score_BI[row, torch.from_numpy(log.item_N[place].astype(np.int64))] = -torch.inf
                 best = torch.topk(score_BI, k)
-                items.append(best.indices.numpy())
-                scores.append(best.values.numpy())
-                bar.advance(len(user_B))
-        item, score = np.concatenate(items), np.concatenate(scores)
+                item_QK[query_B], score_QK[query_B] = best.indices.numpy(), best.values.numpy()
+                bar.advance(len(query_B))
         lists = pl.DataFrame(
             {
-                "user": log.user_ids.gather(np.repeat(number_Q, k)),
-                "rank": np.tile(np.arange(1, k + 1), len(number_Q)),
-                "item": self.bundle.catalogue.ids.gather(item.reshape(-1) - 1),
-                "score": score.reshape(-1),
+                "user": log.user_ids.gather(np.repeat(plan.user_W, k)),
+                "rank": np.tile(np.arange(1, k + 1), len(plan)),
+                "item": self.bundle.catalogue.ids.gather(item_QK.reshape(-1) - 1),
+                "score": score_QK.reshape(-1),
             }
         )
         return lists.filter(pl.col("score").is_finite())
