@@ -1,7 +1,7 @@
 """A tiny run, trained once for all tests that look at a finished one; its files lie on the disk.
 
-They are such as users have: times are whole seconds, some rows are unclean; and users are named, so that their
-names can be looked for.
+They are such as users have: times are whole seconds and some rows are unclean; and users are named, so that
+their names can be looked for.
 """
 
 import atexit
