@@ -16,13 +16,14 @@ from motet.data.counters import Counters, CounterScaler
 from motet.data.counting import CounterInput, count_rows, counter_input, known_after
 from motet.data.dataset import Dataset, prepare
 from motet.data.readers import read_tables
+from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
 from motet.data.timelines import TRAIN, UNUSED
 from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
-from motet.system.log import say
+from motet.system.log import say, warn
 from motet.training.fit import Prepared
 
 
@@ -50,6 +51,9 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     tables, account = clean(tables, config.data)
     dataset = prepare(tables, config)
     say(describe(dataset))
+    for doubt in dataset.statements:
+        if doubt.startswith(SUSPICIOUS):
+            warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
     content = build_content(dataset.catalogue, _encoder(config))
     statements = [*dataset.statements, _text_statement(config, content.text_IT is not None)]

@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from motet.data.counters import CounterPlan, Counters
-from motet.errors import ConfigError, DataError
-from tests.leaks import scores_checks, serving_checks, training_checks
+from tests.leaks import refusal_checks, scores_checks, serving_checks, training_checks
 from tests.leaks.changes import telling_rows
 from tests.leaks.stage import build, leak_config, scores, scores_among_others
 from tests.worlds import tiny_world
@@ -71,15 +69,31 @@ def test_other_ids_give_the_same_predictions():
 
 
 def test_a_counter_that_would_see_its_own_row_is_refused():
-    counters = Counters(CounterPlan(("item",)))
-    with pytest.raises(DataError, match="scored after its own event and would see it"):
-        counters.run(np.zeros((1, 1), np.int64), np.array([5]), np.array([6]), np.zeros((0, 1)))
+    refusal_checks.a_counter_that_sees_its_own_row_is_refused()
 
 
 def test_a_label_declared_as_context_is_refused():
-    context = [{"column": "surface", "count": True}, "clicked"]
-    with pytest.raises(ConfigError, match="'clicked' is declared as known beforehand"):
-        leak_config(data__events__context=context)
+    refusal_checks.a_label_declared_as_context_is_refused()
+
+
+def test_an_outcome_used_as_input_is_found():
+    refusal_checks.an_outcome_used_as_input_is_found()
+
+
+def test_an_outcome_declared_twice_is_found():
+    refusal_checks.an_outcome_declared_twice_is_found()
+
+
+def test_the_target_inside_a_user_feature_is_found():
+    refusal_checks.the_target_inside_a_user_feature_is_found()
+
+
+def test_an_item_count_of_the_whole_log_is_found():
+    refusal_checks.an_item_count_of_the_whole_log_is_found()
+
+
+def test_an_honest_world_raises_no_doubt():
+    refusal_checks.an_honest_world_raises_no_doubt()
 
 
 def test_a_question_sees_nothing_from_its_moment_on():

@@ -3,6 +3,8 @@
 A mutation replaces exactly one function or constant of the source.
 """
 
+import importlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +19,7 @@ from motet.data.readers_events import _declared as declared_columns
 from motet.data.requests import histories
 from motet.data.splits import _leave_one_out as leave_one_out
 from motet.data.vocabulary import fit_encoding
-from tests.leaks import scores_checks, serving_checks, training_checks
+from tests.leaks import refusal_checks, scores_checks, serving_checks, training_checks
 
 
 @dataclass(frozen=True)
@@ -194,6 +196,28 @@ MUTATIONS = {
         the_last_eligible_two,
         training_checks.leave_one_out_trains_on_nothing_later,
     ),
+    "a counter sees its own row": Mutation(
+        "motet.data.counters.Counters._check_order",
+        lambda self, time_N, asof_N: None,
+        refusal_checks.a_counter_that_sees_its_own_row_is_refused,
+    ),
+    "a label is no context": Mutation(
+        "motet.config.conflicts._reads",
+        lambda names, sources, is_label: iter(()),
+        refusal_checks.a_label_declared_as_context_is_refused,
+    ),
+    "context that is too good is found": Mutation(
+        "motet.data.suspects.TOO_GOOD_AUC", 2.0, refusal_checks.an_outcome_used_as_input_is_found
+    ),
+    "context that repeats an outcome is found": Mutation(
+        "motet.data.suspects.TOO_EQUAL", 2.0, refusal_checks.an_outcome_declared_twice_is_found
+    ),
+    "a target inside a user feature is found": Mutation(
+        "motet.data.suspects.FEWEST_HITS", 10**9, refusal_checks.the_target_inside_a_user_feature_is_found
+    ),
+    "counts of the whole log are found": Mutation(
+        "motet.data.suspects.TOO_LIKE_COUNTS", 2.0, refusal_checks.an_item_count_of_the_whole_log_is_found
+    ),
     "a question sees what lies before it": Mutation(
         "motet.data.requests.visible_before",
         lambda log, row_Q: row_Q + 10,
@@ -202,23 +226,35 @@ MUTATIONS = {
 }  # fmt: skip
 
 
+def place_of(guard: str) -> tuple[Any, str]:
+    """The module or class that holds a guard, and its name there."""
+    home, name = guard.rsplit(".", 1)
+    if home.rsplit(".", 1)[1][0].isupper():
+        home, owner = home.rsplit(".", 1)
+        return getattr(importlib.import_module(home), owner), name
+    return importlib.import_module(home), name
+
+
 @pytest.mark.parametrize("name", MUTATIONS)
 def test_without_the_guard_the_check_fails(name, monkeypatch):
     mutation = MUTATIONS[name]
-    monkeypatch.setattr(mutation.guard, mutation.instead)
+    monkeypatch.setattr(*place_of(mutation.guard), mutation.instead)
     with pytest.raises(AssertionError):
         mutation.check(**mutation.settings)
 
 
 def test_every_check_watches_a_guard():
-    names = ("the_", "rows_", "a_", "what_", "ties_", "numbers_", "nothing_", "newcomers_", "outcomes_")
-    rooms = (scores_checks, serving_checks, training_checks)
+    watched = {mutation.check.__name__ for mutation in MUTATIONS.values()}
     checks = {
-        value
-        for room in rooms
-        for name, value in vars(room).items()
-        if name.startswith((*names, "training_windows", "fillings_", "leave_one_out_"))
-        and getattr(value, "__module__", "") == room.__name__
+        name
+        for room in (refusal_checks, scores_checks, serving_checks, training_checks)
+        for name, value in inspect.getmembers(room, inspect.isfunction)
+        if value.__module__ == room.__name__
+        and value.__annotations__["return"] is None
+        and "assert" not in name
     }
-    watched = {mutation.check for mutation in MUTATIONS.values()}
-    assert checks - watched == {serving_checks.a_question_gets_the_score_of_its_row}
+    assert checks - watched == {
+        "a_question_gets_the_score_of_its_row",
+        "an_honest_world_raises_no_doubt",
+        "other_ids_give_the_same_predictions",
+    }

@@ -36,6 +36,7 @@ def page(found: Mapping[str, Any]) -> Iterator[str]:
         ("Columns", _columns(found["columns"])),
         ("Cleaning", iter(found["account"])),
         ("Tasks", _tasks(found["tasks"])),
+        ("Suspicious", _suspects(found["suspects"])),
     ):
         yield from ("", title, *(f"  {line}" for line in lines))
 
@@ -68,6 +69,13 @@ def _columns(columns: Mapping[str, list[dict[str, Any]]]) -> Iterator[str]:
     for role, features in columns.items():
         words = [f"{each['column']} ({each['kind']}{', several' * each['several']})" for each in features]
         yield f"{_ROLES[role]}: {', '.join(words) or 'none'}"
+
+
+def _suspects(suspects: list[dict[str, Any]] | None) -> Iterator[str]:
+    if suspects is None:
+        yield "not looked for: the log is long; training will look"
+    else:
+        yield from (each["text"] for each in suspects or [{"text": "no column seems to know too much"}])
 
 
 def _tasks(tasks: Mapping[str, dict[str, Any]]) -> Iterator[str]:

@@ -19,6 +19,7 @@ from motet.data.catalogue import Catalogue, build_catalogue
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.splits import eligible_rows, split_rows
+from motet.data.suspects import statements, suspects
 from motet.data.table import Feature, Roles, Tables
 from motet.data.timelines import TRAIN, Timelines, asked_before, moment_starts, refuse_empty_tasks
 from motet.data.vocabulary import Encoding, fit_encoding
@@ -86,7 +87,8 @@ def prepare(tables: Tables, config: Config) -> Dataset:
     labels = [f"label:{name}" for name in log.label if name not in encodings.classes]
     part = pl.Series("@part", next(iter(parts.values())))
     page = behaviour(events, tables.items, part=part, labels=labels, seed=config.training.seed)
-    return Dataset(catalogue, log, encodings, [said], page)
+    doubts = statements(suspects(events, tables, train_N))
+    return Dataset(catalogue, log, encodings, [said, *doubts], page)
 
 
 def learned_from(events: pl.DataFrame, train_N: np.ndarray) -> pl.DataFrame:

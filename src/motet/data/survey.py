@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 
 from motet.config import Config
+from motet.config.data import Split
 from motet.config.expression import columns
 from motet.config.tasks import NextItem, Task, is_row_task
 from motet.data.cleaning import clean
@@ -19,8 +20,11 @@ from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.readers import read_tables
 from motet.data.splits import eligible_rows, split_rows
+from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
-from motet.data.timelines import PARTS, UNUSED
+from motet.data.timelines import PARTS, TRAIN, UNUSED
+
+MOST_LOOKED_AT = 1_000_000  # events; suspects of a longer log are looked for when it is trained on
 
 
 def survey(config: Config, folder: Path) -> dict[str, Any]:
@@ -32,23 +36,30 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
 
     Returns:
         JSON-able: ``name``, ``cleaning`` (the account), ``columns`` (role -> features), ``log`` (users,
-        items, events, types, kinds, first and last time) and ``tasks`` (for each its split and the rows of
-        every part).
+        items, events, types, kinds, first and last time), ``tasks`` (for each its split and the rows of every
+        part) and ``suspects`` (from `motet.data.suspects`; None for a log that is too long to look).
 
     Raises:
         MotetError: What training would refuse, in the same words.
     """
     splits = {task.split.column for task in config.tasks if task.split and task.split.column}
     tables, account = clean(read_tables(config.data, folder, extra=sorted(splits)), config.data)
-    events = tables.events.select(_needed(tables, config, splits)).collect(engine="streaming")
+    looked = account.rows_out["events"] <= MOST_LOOKED_AT
+    names = _needed(tables, config, splits) + (_own_columns(tables) if looked else [])
+    events = tables.events.select(list(dict.fromkeys(names))).collect(engine="streaming")
     events = label_columns(materialise_order(events, config.training.seed), config.tasks)
+    parts = _parts(events, config)
     return {
         "name": config.name,
         "cleaning": account.to_json(ids=True),
         "account": list(account.lines()),
         "columns": _roles(tables),
         "log": _log(events, tables),
-        "tasks": _tasks(events, config),
+        "tasks": {
+            task.name: {"kind": task.kind, "split": split.kind, **_rows_of(task, events, part_N)}
+            for task, split, part_N in parts
+        },
+        "suspects": suspects(events, tables, _train(parts)) if looked else None,
     }
 
 
@@ -64,6 +75,12 @@ def _needed(tables: Tables, config: Config, splits: set[str]) -> list[str]:
     read = [name for text in texts for name in columns(text)]
     own = [config.data.split.column] if config.data.split.column else []
     return list(dict.fromkeys([*names, *(column_of(name, schema) for name in read), *sorted(splits), *own]))
+
+
+def _own_columns(tables: Tables) -> list[str]:
+    """Columns of events that could know too much, and what they could know."""
+    own = [*tables.roles.context, *tables.roles.outcome]
+    return [*(feature.name for feature in own if feature.kind in ("categorical", "numeric")), "@value"]
 
 
 def _expression(task: Task) -> str:
@@ -105,18 +122,24 @@ def _counted(frame: pl.DataFrame | None, column: str) -> dict[str, int]:
     return dict(counts.iter_rows())
 
 
-def _tasks(events: pl.DataFrame, config: Config) -> dict[str, dict[str, Any]]:
-    """Every task with the rows of its parts; a split that several tasks share is made once."""
+def _parts(events: pl.DataFrame, config: Config) -> list[tuple[Task, Split, np.ndarray]]:
+    """Every task with its split and the part of each row; a split that several tasks share is made once."""
     eligible = eligible_rows(events, config.tasks)
     made: dict[str, np.ndarray] = {}
-    found = {}
+    found = []
     for task in config.tasks:
         split = task.split or config.data.split
         key = split.model_dump_json()
         if key not in made:
             made[key] = split_rows(events, split, eligible).to_numpy()
-        found[task.name] = {"kind": task.kind, "split": split.kind, **_rows_of(task, events, made[key])}
+        found.append((task, split, made[key]))
     return found
+
+
+def _train(parts: list[tuple[Task, Split, np.ndarray]]) -> np.ndarray:
+    """Rows that train every task, boolean."""
+    train_N: np.ndarray = np.logical_and.reduce([part_N == TRAIN for _, _, part_N in parts])
+    return train_N
 
 
 def _rows_of(task: Task, events: pl.DataFrame, part_N: np.ndarray) -> dict[str, Any]:
