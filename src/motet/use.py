@@ -228,7 +228,7 @@ class TrainedModel:
         with progress(len(plan), "lists") as bar:
             for begin in range(0, len(plan), BLOCK):
                 query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
-                score_BI = head.queries(state_QD[query_B]) @ key_ID.T + hidden_I
+                score_BI = head.scores(head.queries(state_QD[query_B]), key_ID) + hidden_I
                 if not keep:
                     offset, place = histories(plan, query_B, log.positive[task])
                     row = torch.from_numpy(np.repeat(np.arange(len(query_B)), np.diff(offset)))

@@ -132,7 +132,7 @@ class Scorer:
 
         @torch.no_grad()
         def score(query: np.ndarray) -> np.ndarray:
-            scores: np.ndarray = (head.queries(state_QD[query]) @ key_ID.T).numpy()
+            scores: np.ndarray = head.scores(head.queries(state_QD[query]), key_ID).numpy()
             return scores
 
         return rank(asked, self.dataset, task, score, k, allowed_items(head))

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from motet.nn.softmax import Softmax, catalogue_cross_entropy
 
+LAST = -1e6  # the score of an item of which nothing is known
+
 
 class NextItemHead(nn.Module):
     """Ranks a catalogue.
@@ -67,6 +69,11 @@ class NextItemHead(nn.Module):
     def keys(self, item_ID: Tensor) -> Tensor:
         """Keys ``(I, D)``."""
         return F.normalize(item_ID, dim=-1) if self.cosine else item_ID
+
+    def scores(self, query_RD: Tensor, key_ID: Tensor) -> Tensor:
+        """Scores ``(R, I)``; an item of which nothing is known (a zero vector) comes after all others."""
+        nothing_I = (key_ID == 0).all(-1)
+        return (query_RD @ key_ID.T).masked_fill(nothing_I, LAST)
 
     def loss(self, state_RD: Tensor, item_ID: Tensor, target_R: Tensor, seen_2N: Tensor | None) -> Tensor:
         """Mean cross-entropy of the targets, in units of a uniform guess.
