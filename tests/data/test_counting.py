@@ -1,11 +1,14 @@
 """Which counters a log gets: when a label counts, and what a frozen history may count."""
 
+from dataclasses import replace
+
 import numpy as np
+import polars as pl
 
 from motet.data.cleaning import clean
 from motet.data.counters import CounterPlan, Counters
 from motet.data.counting import known_after
-from motet.data.dataset import prepare
+from motet.data.dataset import prepare, reopen
 from motet.gather import count
 from tests.worlds import HOUR, tiny_config, tiny_settings, tiny_tables, tiny_world
 
@@ -41,13 +44,17 @@ def test_targets_that_become_known_at_different_times_count_from_then_on():
     assert np.allclose(found[:, names.index("item.late")], [0, 0, 1])
 
 
-def test_the_names_of_the_counters_do_not_depend_on_the_labels_at_hand():
-    world = tiny_world()
-    config = tiny_config()
-    _, _, names, _ = counters_of(config, world)
-    silent = tiny_world()
-    events = silent.events.with_columns(stars=silent.events["stars"] * float("nan"))
-    assert counters_of(config, type(world)(world.items, world.users, events))[2] == names
+def test_a_log_without_labels_has_the_counters_that_the_model_was_trained_with():
+    world, config = tiny_world(), tiny_config()
+    tables, _ = clean(tiny_tables(world, config), config.data)
+    dataset = prepare(tables, config)
+    train_NC, scaler, names, _ = count(config, tables, dataset)
+    unrated = replace(world, events=world.events.with_columns(stars=pl.lit(None, pl.Float64)))
+    tables, _ = clean(tiny_tables(unrated, config), config.data)
+    opened, _ = reopen(tables, config, dataset.catalogue, dataset.encodings)
+    again_NC, _, others, _ = count(config, tables, opened, scaler)
+    assert others == names
+    assert again_NC.shape == train_NC.shape
 
 
 def test_a_frozen_history_counts_nothing_that_came_after_the_row():
