@@ -130,7 +130,7 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
     found = {"joint": (config, prepared)}
     wanted = config.report.twins
     if wanted == "all" or (wanted == "auto" and len(config.tasks) > 1):
-        for task in config.tasks:
+        for task in (each for each in config.tasks if each.weight > 0):
             found[f"twin of {task.name}"] = (config.model_copy(update={"tasks": [task]}), prepared)
     if "text" in config.report.ablations and prepared.content.text_IT is not None:
         found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))

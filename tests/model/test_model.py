@@ -1,0 +1,217 @@
+"""The whole model: encode -> timeline -> experts -> heads."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from motet.errors import ConfigError
+from motet.gather import Material
+from motet.model import Motet
+from motet.tasks.build import TaskFacts
+from motet.training.fit import learn_facts, new_model
+from tests.model.world import changed, material, model, training_batch, with_seen_once
+
+NAN = float("nan")
+
+
+def losses(made: Motet, batch) -> dict[str, float]:
+    with torch.no_grad():
+        return {name: loss.item() for name, loss in made(batch).items()}
+
+
+def test_an_untrained_model_has_losses_of_about_one():
+    config = material().config
+    fresh = new_model(config, material().prepared, learn_facts(config, material().prepared.dataset)).eval()
+    found = losses(fresh, training_batch())
+    assert list(found) == ["next", "click", "stars"]
+    assert all(0.5 < loss < 2.5 for loss in found.values()), found
+
+
+def test_the_same_seed_gives_the_same_weights():
+    config, prepared = material().config, material().prepared
+    facts = learn_facts(config, prepared.dataset)
+    one, two = new_model(config, prepared, facts), new_model(config, prepared, facts)
+    other = new_model(changed(training__seed=1), prepared, facts)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
+    assert not torch.equal(one.items.ids.weight, other.items.ids.weight)
+
+
+def test_a_twin_starts_from_the_weights_of_the_joint_model_where_both_have_them():
+    config, prepared = material().config, material().prepared
+    twin = config.model_copy(update={"tasks": config.tasks[1:2]})
+    joint = new_model(config, prepared, learn_facts(config, prepared.dataset))
+    alone = new_model(twin, prepared, learn_facts(twin, prepared.dataset))
+    for part in ("items", "events", "users", "requests", "timeline", "experts"):
+        for a, b in zip(getattr(joint, part).parameters(), getattr(alone, part).parameters(), strict=True):
+            assert torch.equal(a, b), part
+
+
+def test_a_label_of_one_task_moves_that_task_alone():
+    made, batch = model(), training_batch()
+    labelled = ~batch.label["click"].isnan()
+    turned = replace(batch, label=batch.label | {"click": 1 - batch.label["click"]})
+    before, after = losses(made, batch), losses(made, turned)
+    assert labelled.any()
+    assert before["click"] != after["click"]
+    assert before | {"click": 0} == pytest.approx(after | {"click": 0}, rel=1e-6)
+
+
+def test_rows_without_a_label_do_not_count_for_the_task():
+    made, batch = model(), training_batch()
+    few = batch.label["click"].clone()
+    row, place = torch.nonzero(~few.isnan())[0].tolist()
+    few[:] = NAN
+    few[row, place] = batch.label["click"][row, place]
+    found = losses(made, replace(batch, label=batch.label | {"click": few}))["click"]
+    with torch.no_grad():
+        encoded = made.encode(batch)
+        keep_BP = ~few.isnan()
+        head = made.row_heads["click"]
+        alone = head.loss(head(made.shared(made.rows(batch, encoded, keep_BP))["click"]), few[keep_BP])
+    assert found == pytest.approx(alone.item(), rel=1e-5)
+
+
+def test_a_batch_without_any_label_of_a_task_gives_it_a_loss_of_zero():
+    made, batch = model(), training_batch()
+    nothing = replace(
+        batch,
+        label={name: torch.full_like(label, NAN) for name, label in batch.label.items()},
+        positive={name: torch.zeros_like(mask) for name, mask in batch.positive.items()},
+    )
+    found = made(nothing)
+    sum(found.values()).backward()
+    assert {name: loss.item() for name, loss in found.items()} == {"next": 0, "click": 0, "stars": 0}
+    assert all(p.grad is None or p.grad.abs().max() == 0 for p in made.parameters())
+
+
+def test_every_task_moves_the_backbone():
+    made, batch = model(), training_batch()
+    for task in ("next", "click", "stars"):
+        made.zero_grad()
+        made(batch)[task].backward()
+        assert made.items.columns.embedding.weight.grad.abs().sum() > 0, task
+        assert made.timeline.blocks[0].attention.qkv.weight.grad.abs().sum() > 0, task
+
+
+def test_the_first_state_has_seen_the_user_alone():
+    made, batch = model(), training_batch()
+    other = replace(batch, item_BL=torch.zeros_like(batch.item_BL), code_BLJ=torch.zeros_like(batch.code_BLJ))
+    assert torch.equal(made.encode(batch).state_BSD[:, 0], made.encode(other).state_BSD[:, 0])
+    assert not torch.equal(made.encode(batch).state_BSD[:, 1], made.encode(other).state_BSD[:, 1])
+
+
+def test_ids_are_hidden_on_the_input_and_the_output_side_alike(monkeypatch):
+    made = model(changed(model__item={"id_dropout": 0.5, "dropout": 0.0})).train()
+    batch, read, asked = training_batch(), [], []
+    monkeypatch.setattr(made.events, "forward", lambda of, item_BLD: read.append(item_BLD) or item_BLD)
+    head = made.next_heads["next"]
+    monkeypatch.setattr(
+        head, "loss", lambda state, item_ID, target, seen: asked.append(item_ID) or item_ID.sum() * 0
+    )
+    made(batch)
+    assert torch.equal(read[0], asked[0][batch.item_BL])
+    with torch.no_grad():
+        shown = made.eval().items()
+    hidden = (asked[0] - shown).abs().sum(1) > 1e-6
+    assert 0 < hidden.sum() < len(hidden) - 1
+
+
+def left_out(of: Material, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Targets of a batch, and the pairs of rows and seen items that its softmax leaves out."""
+    made, found = model(of=of), []
+    monkeypatch.setattr(
+        made.next_heads["next"], "loss", lambda *given: found.append(given[2:]) or torch.zeros(())
+    )
+    made(training_batch(of))
+    return found[0]
+
+
+def test_what_a_user_has_is_left_out_of_the_softmax_where_items_do_not_come_again(monkeypatch):
+    target_R, seen_2N = left_out(with_seen_once(material()), monkeypatch)
+    batch = training_batch()
+    timeline_R, place_R = torch.nonzero(batch.positive["next"] & (batch.ask_BP >= 0), as_tuple=True)
+    for row in range(len(target_R)):
+        before = batch.item_BL[timeline_R[row], : batch.ask_BP[timeline_R[row], place_R[row]]]
+        assert seen_2N[1][seen_2N[0] == row].tolist() == before.tolist()
+
+
+def test_nothing_is_left_out_of_the_softmax_where_items_come_again(monkeypatch):
+    assert left_out(material(), monkeypatch)[1] is None
+
+
+def test_predictions_come_in_the_order_of_the_rows():
+    made, batch = model(), training_batch()
+    with torch.no_grad():
+        item_ID = made.items()
+    together = made.predict(batch, item_ID)["click"]
+    rows = batch.row_BP[batch.row_BP >= 0]
+    for window in range(len(batch.length_B)):
+        alone = training_batch(windows=slice(window, window + 1))
+        found = made.predict(alone, item_ID)["click"]
+        mine = torch.isin(rows, alone.row_BP[alone.row_BP >= 0])
+        assert torch.allclose(together[mine], found, atol=1e-6)
+
+
+def test_states_are_asked_for_rows_with_one_in_their_window():
+    made, batch = model(), training_batch()
+    with torch.no_grad():
+        state_RD, encoded = made.ask(batch, made.items()), made.encode(batch)
+    row, place = torch.nonzero(batch.ask_BP >= 0, as_tuple=True)
+    assert torch.equal(state_RD, encoded.state_BSD[row, batch.ask_BP[row, place]])
+
+
+def test_only_target_attention_looks_from_a_candidate_over_the_timeline():
+    batch = training_batch()
+    turned = replace(batch, code_BLJ=batch.code_BLJ.flip(1))  # the same events with other columns
+    for wanted in (True, False):
+        made = model(changed(model__target_attention=wanted))
+        with torch.no_grad():
+            before, after = made.encode(batch), made.encode(turned)
+            after = replace(after, state_BSD=before.state_BSD)
+            keep_BP = batch.state_BP > 1
+            moved = made.rows(batch, before, keep_BP).request_RD - made.rows(batch, after, keep_BP).request_RD
+        assert (moved.abs().max() > 1e-6) == wanted
+
+
+def test_a_model_without_row_tasks_has_no_experts_and_one_without_ranking_no_softmax():
+    next_, click, _ = material().config.tasks
+    config = material().config
+    assert model(config.model_copy(update={"tasks": [next_]})).experts is None
+    rows = model(config.model_copy(update={"tasks": [click]}))
+    assert rows.next_heads == {}
+    assert list(losses(rows, training_batch())) == ["click"]
+
+
+def test_a_task_may_bear_any_name():
+    settings = {"tasks": [{"name": "items", "kind": "next_item"}]}
+    of = material()
+    config = changed(**settings)
+    log = replace(of.prepared.dataset.log, positive={"items": of.prepared.dataset.log.positive["next"]})
+    prepared = replace(of.prepared, dataset=replace(of.prepared.dataset, log=log))
+    made = new_model(config, prepared, {"items": TaskFacts()})
+    assert list(made.next_heads) == ["items"]
+    assert any(name.startswith("heads.of_items.") for name in made.state_dict())
+
+
+def test_a_kind_that_no_item_has_is_refused_with_those_there_are():
+    config = changed(tasks=[{"name": "next", "kind": "next_item", "items": "adverts"}])
+    with pytest.raises(
+        ConfigError, match=r"tasks: next: no item is of kind 'adverts'. The catalogue has item"
+    ):
+        model(config)
+
+
+def test_a_task_ranks_known_items_and_never_number_zero():
+    allowed_I = model().next_heads["next"].get_buffer("allowed_I")
+    assert not allowed_I[0]
+    assert allowed_I[1:].all()
+
+
+@pytest.mark.parametrize("kind", ["transformer", "hstu"])
+def test_half_precision_gives_about_the_same_losses(kind):
+    made, batch = model(changed(model__timeline__kind=kind)), training_batch()
+    exact = losses(made, batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = losses(made, batch)
+    assert half == pytest.approx(exact, rel=0.05)
