@@ -1,4 +1,4 @@
-"""Amazon Beauty, leave-one-out, full ranking, next-item alone: ours with text and without, RecTools SASRec beside.
+"""Amazon Beauty, leave-one-out, full ranking, next-item alone: ours with and without text, RecTools SASRec.
 
     python -m benchmarks.beauty DATA_FOLDER [--seeds 3] [--threads 2] [--work FOLDER]
 
