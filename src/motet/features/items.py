@@ -59,7 +59,7 @@ class ItemEncoder(nn.Module):
 
     def set_content(self, content: ItemContent) -> None:
         """Put another catalogue in place; weights stay as they are."""
-        self.vector_names = list(content.vectors)
+        self.vector_names = sorted(content.vectors)  # always added in one order, for sums round
         self.register_buffer("code_IJ", content.code_IJ, persistent=False)
         self.register_buffer("number_IV", content.number_IV, persistent=False)
         self.register_buffer("text_IT", content.text_IT, persistent=False)
