@@ -108,8 +108,11 @@ class Report:
     wall_start: float = field(default_factory=time.perf_counter)
     cpu_start: float = field(default_factory=time.process_time)
 
-    def write(self, folder: Path) -> None:
-        """Write ``report.json`` with CPU seconds, wall seconds and the peak of resident memory."""
+    def write(self, folder: Path, name: str = "report.json") -> None:
+        """Write the report with CPU seconds, wall seconds and the peak of resident memory.
+
+        A report that is named ``report.json`` means that everything else has been written.
+        """
         value = {
             "peer": self.peer,
             "settings": self.settings,
@@ -121,7 +124,7 @@ class Report:
             "wall_seconds": time.perf_counter() - self.wall_start,
             "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
-        (folder / "report.json").write_text(json.dumps(value, indent=1) + "\n", encoding="utf8")
+        (folder / name).write_text(json.dumps(value, indent=1) + "\n", encoding="utf8")
 
 
 class Stopwatch:

@@ -189,7 +189,7 @@ def work(folder: Path, settings: Settings, output: Path) -> None:
         report.trials.append({"setting": setting, **told, **spent})
         if best is None or watch.best > best[1].best:
             best, report.chosen, report.curve = (model, watch), setting, watch.curve
-        report.write(output)
+        report.write(output, "unfinished.json")
     assert best is not None
     k, seed = int(settings.get("k", 10)), int(settings.get("seed", 0))
     item_QK, score_QK, cold = recommend(best[0], world, k, seed)
