@@ -7,6 +7,7 @@ import importlib
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -258,3 +259,8 @@ def test_every_check_watches_a_guard():
         "an_honest_world_raises_no_doubt",
         "other_ids_give_the_same_predictions",
     }
+
+
+def test_the_page_on_leakage_names_every_check():
+    page = (Path(__file__).parents[2] / "docs" / "leakage.md").read_text("utf-8")
+    assert {m.check.__name__ for m in MUTATIONS.values() if f"`{m.check.__name__}`" not in page} == set()
