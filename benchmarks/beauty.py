@@ -2,8 +2,8 @@
 
     python -m benchmarks.beauty DATA_FOLDER [--seeds 3] [--threads 2] [--work FOLDER]
 
-DATA_FOLDER holds `amazon-beauty-2014`. Settings and grids were chosen on validation rows. The minutes are those of
-training, validation included; the encoding of texts is done once and kept.
+DATA_FOLDER holds `amazon-beauty-2014`. Settings and grids were chosen on validation rows. The minutes are
+those of training, validation included; the encoding of texts is done once and kept.
 """
 
 import argparse
