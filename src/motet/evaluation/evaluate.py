@@ -69,11 +69,13 @@ class Examiner:
     def validate(self, model: Motet) -> Metrics:
         """Values of all metrics on the validation rows, without intervals."""
         random = np.random.default_rng(0)
+        watched = self.config.training.monitor.partition("@")[2]
+        k_list = sorted({10, int(watched)} if watched else {10})
         records = self.examine(model, VALID, lists=False)
         return {
             task: {
                 name: np.nan if m["value"] is None else m["value"]
-                for name, m in record.metrics([10], 0, 0.95, random).items()
+                for name, m in record.metrics(k_list, 0, 0.95, random).items()
             }
             for task, record in records.items()
         }
@@ -105,7 +107,7 @@ class Examiner:
         log, catalogue = self.dataset.log, self.dataset.catalogue
         kind = next(each.kind for each in self.config.tasks if each.name == task)
         assert kind != "next_item"
-        seen_R = scored.row_R - log.offset_U[scored.user_R]
+        seen_R = self._seen(task, scored)
         item_R = log.item_N[scored.row_R]
         known_R = catalogue.trained_I[item_R]
         slices = {"short history": seen_R <= SHORT, "long history": seen_R > SHORT,
@@ -115,6 +117,14 @@ class Examiner:
         if kind == "multiclass" and said_R.ndim == 2:
             said_R = said_R.argmax(1)
         return RowPredictions(kind, scored.user_R, scored.label_R, said_R.astype(np.float64), _proper(slices))
+
+    def _seen(self, task: str, scored: Scored) -> np.ndarray:
+        """How many events were visible to each row, ``(R,)``; all rows are of one part."""
+        log, view = self.dataset.log, self.view_of(task)
+        visible_N = view.visible(int(view.part_N[scored.row_R].max(initial=0)))
+        before_N = np.concatenate([[0], np.cumsum(visible_N)])
+        seen_R: np.ndarray = before_N[log.moment_N[scored.row_R]] - before_N[log.offset_U[scored.user_R]]
+        return seen_R
 
     def _kind_slices(self, item_T: np.ndarray, query_T: np.ndarray, size: int) -> dict[str, np.ndarray]:
         catalogue = self.dataset.catalogue

@@ -81,13 +81,13 @@ def examine_means(examiner: Examiner, task: Task, part: int) -> Predictions:
         return examiner.row_record(
             task.name, Scored(rows, user_N[rows], label_N[rows], frequent.predict(len(rows)))
         )
-    means = DampedMeans(probability=task.kind == "binary")
-    means.fit(user_N[train], log.item_N[train], label_N[train])
+    means, number_N = DampedMeans(probability=task.kind == "binary"), user_N + 1  # 0 is an unknown user
+    means.fit(number_N[train], log.item_N[train], label_N[train])
     if view.history == "frozen" or not log.timed:
-        said = means.predict(user_N[rows], log.item_N[rows])
+        said = means.predict(number_N[rows], log.item_N[rows])
     else:
         later = known_N & view.visible(part) & (view.part_N != TRAIN) & (view.part_N != UNUSED)
         time_N = log.time_N[log.moment_N]
-        seen = Visible(user_N[later], log.item_N[later], label_N[later], time_N[later])
-        said = means.predict(user_N[rows], log.item_N[rows], time_N[rows], seen)
+        seen = Visible(number_N[later], log.item_N[later], label_N[later], time_N[later])
+        said = means.predict(number_N[rows], log.item_N[rows], time_N[rows], seen)
     return examiner.row_record(task.name, Scored(rows, user_N[rows], label_N[rows], said))

@@ -3,7 +3,7 @@
 Shapes: Q queries, T targets, R rows, I items, K places of a list.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from motet.data.collate import Collator
 from motet.data.dataset import Dataset
 from motet.data.loader import sorted_windows
 from motet.data.requests import Plan, histories
+from motet.errors import DataError
 from motet.evaluation.protocol import View
 from motet.metrics.ranking import rank_of_targets
 from motet.model import Motet
@@ -31,7 +32,7 @@ class Ranked:
     rank_T: np.ndarray  # 1 is best
     query_T: np.ndarray
     target_T: np.ndarray  # item numbers
-    top_QK: np.ndarray  # item numbers, best first
+    top_QK: np.ndarray  # item numbers, best first; 0 where there are no more
     known_Q: np.ndarray  # how many events were visible
 
 
@@ -60,6 +61,7 @@ def questions(dataset: Dataset, view: View, task: str, part: int, length: int) -
     """The queries that a part of a view asks of a `next_item` task."""
     log = dataset.log
     plan = view.plan(log, part, log.positive[task], length, asking=True)
+    _refuse_empty(plan, [task])
     place_Q = np.arange(len(plan.row_Q))
     user_Q = log.user_N[plan.row_Q]
     target = log.item_N[plan.row_Q].astype(np.int64)
@@ -103,7 +105,8 @@ def rank(
             score_QI[np.repeat(np.arange(len(query)), np.diff(offset)), log.item_N[place]] = -np.inf
         mine = order[np.searchsorted(sorted_query, begin) : np.searchsorted(sorted_query, begin + len(query))]
         ranks[mine] = rank_of_targets(score_QI, asked.target_T[mine], asked.query_T[mine] - begin)
-        tops.append(torch.topk(torch.from_numpy(score_QI), min(k, score_QI.shape[1] - 1)).indices.numpy())
+        best = torch.topk(torch.from_numpy(score_QI), min(k, score_QI.shape[1] - 1))
+        tops.append(torch.where(best.values == -torch.inf, 0, best.indices).numpy())
     known_Q = asked.plan.known_Q[asked.query_Q]
     return Ranked(asked.user_Q, ranks, asked.query_T, asked.target_T, np.concatenate(tops), known_Q)
 
@@ -145,6 +148,7 @@ class Scorer:
         log = self.dataset.log
         labelled_N = np.logical_or.reduce([~np.isnan(log.label[name]) for name in names])
         plan = view.plan(log, part, labelled_N, self.length)
+        _refuse_empty(plan, names)
         places: list[np.ndarray] = []
         said: dict[str, list[np.ndarray]] = {name: [] for name in names}
         for batch in self._batches(plan, view):
@@ -177,6 +181,14 @@ class Scorer:
         collate = Collator(self.dataset.log, plan, self.dataset.catalogue.time_I, view.counter_NC)
         for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
             yield collate(windows)
+
+
+def _refuse_empty(plan: Plan, tasks: Sequence[str]) -> None:
+    if not len(plan):
+        raise DataError(
+            f"there is no row to measure {' and '.join(tasks)} on. Give a log that has some in this part, or "
+            "measure another part."
+        )
 
 
 def allowed_items(head: NextItemHead) -> np.ndarray:
