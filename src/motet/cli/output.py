@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 def write_table(frame: "pl.DataFrame", out: Path | None) -> None:
     """Write a table; without a file it is printed as CSV."""
     if out is None:
-        print(frame.write_csv(), end="")
+        print(_as_csv(frame), end="")
         return
-    _refuse_ending(out)
+    refuse_ending(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     match out.suffix:
         case ".csv":
-            frame.write_csv(out)
+            out.write_text(_as_csv(frame), encoding="utf-8")
         case ".jsonl":
             frame.write_ndjson(out)
         case _:
@@ -29,18 +29,34 @@ def read_table(path: Path) -> "pl.DataFrame":
     """Read a table."""
     import polars as pl
 
-    _refuse_ending(path)
+    refuse_ending(path)
     if not path.is_file():
         raise DataError(f"{path}: there is no such file.")
-    match path.suffix:
-        case ".csv":
-            return pl.read_csv(path)
-        case ".jsonl":
-            return pl.read_ndjson(path)
-        case _:
-            return pl.read_parquet(path)
+    try:
+        match path.suffix:
+            case ".csv":
+                return pl.read_csv(path)
+            case ".jsonl":
+                return pl.read_ndjson(path)
+            case _:
+                return pl.read_parquet(path)
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"{path}: the file cannot be read as {path.suffix[1:]} ({str(error).splitlines()[0]}). "
+            "Mend it, or give it the ending of what it is."
+        ) from None
 
 
-def _refuse_ending(path: Path) -> None:
-    if path.suffix not in (".csv", ".jsonl", ".parquet"):
+def refuse_ending(path: Path | None) -> None:
+    """Refuse a file whose ending says nothing; best before anything long is done for it."""
+    if path is not None and path.suffix not in (".csv", ".jsonl", ".parquet"):
         raise DataError(f"{path}: the ending {path.suffix!r} is not known. Use .csv, .jsonl or .parquet.")
+
+
+def _as_csv(frame: "pl.DataFrame") -> str:
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    if nested:
+        raise DataError(
+            f"column {nested[0]!r} holds lists, which CSV cannot. Write to a .jsonl or .parquet file."
+        )
+    return frame.write_csv()

@@ -5,12 +5,22 @@ from typing import Any
 
 
 def wanted_users(text: str) -> list[Any] | None:
-    """User ids of ``all`` (None), of a file (its first column, or one id a line), or of ``ID,ID,...``."""
+    """User ids of ``all`` (None), of a file (the first column; of .txt each line), or of ``ID,ID,...``."""
     if text == "all":
         return None
-    if Path(text).is_file():
-        from motet.cli.output import read_table
+    path = Path(text)
+    if not _is_file(path):
+        return [each.strip() for each in text.split(",") if each.strip()]
+    if path.suffix == ".txt":
+        lines = path.read_text(encoding="utf-8").splitlines()
+        return [line.strip() for line in lines if line.strip()]
+    from motet.cli.output import read_table
 
-        frame = read_table(Path(text))
-        return list(frame.to_series(0).to_list())
-    return [each.strip() for each in text.split(",") if each.strip()]
+    return list(read_table(path).to_series(0).to_list())
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a list of many ids is too long to be the name of a file
+        return False

@@ -14,6 +14,8 @@ def predict(
 ) -> None:
     """Predict a task for the rows of a file; adds a column `prediction`."""
     import motet
-    from motet.cli.output import read_table, write_table
+    from motet.cli.output import read_table, refuse_ending, write_table
 
-    write_table(motet.open(run).predict(read_table(rows), task), out)
+    refuse_ending(out)
+    asked = read_table(rows)
+    write_table(motet.open(run).predict(asked, task), out)

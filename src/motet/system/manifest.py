@@ -51,8 +51,8 @@ def verify_manifest(folder: Path) -> dict[str, Any]:
         raise ArtifactError(
             f"{folder} is not a folder. Give the one that a training wrote, such as runs/demo."
         )
-    _files(folder)
     manifest = _read(folder / NAME)
+    _files(folder)  # refuses symbolic links
     for name, entry in manifest["files"].items():
         _check(folder, name, entry)
     return manifest
