@@ -30,6 +30,7 @@ from motet.system.machine import machine, peak_rss_mb, versions
 SIZES = ((600, 1_682, 128), (1_200, 12_101, 128), (600, 100_000, 128))  # rows, items, width
 RESULTS = Path(__file__).parent / "results" / "softmax.json"
 SCALE = 1 / 0.07
+SLOW_MS = 3_000  # a way that takes longer is tried once
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 Step = Callable[[Tensor, Tensor, Tensor], Tensor]
 
@@ -149,15 +150,16 @@ def best_times(
     """The best time of each way, which take turns."""
     inputs = world(size, seed)
     best = dict.fromkeys(ways, math.inf)
-    for turn in range(rounds + 1):
+    first = {name: timed(name, inputs, clock) for name in ways}
+    for _ in range(rounds):
         for name in ways:
-            milliseconds = timed(name, inputs, clock)
-            best[name] = min(best[name], milliseconds) if turn else math.inf
+            slow = first[name] > SLOW_MS
+            best[name] = min(best[name], first[name] if slow else timed(name, inputs, clock))
     return best
 
 
 def peak_memory(name: str, number: int) -> float:
-    """What three steps add to the peak memory of a fresh process, in MB."""
+    """What two steps add to the peak memory of a fresh process, in MB."""
     command = [sys.executable, __file__, "--memory", name, str(number)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     return float(done.stdout)
@@ -168,7 +170,7 @@ def print_memory(name: str, number: int) -> None:
     inputs = world(SIZES[number], 0)
     timed(name, world((64, 64, 8), 0))
     before = peak_rss_mb()
-    for _ in range(3):
+    for _ in range(2):
         timed(name, inputs)
     print(peak_rss_mb() - before)
 
@@ -187,12 +189,20 @@ def claims(rounds: int, seeds: int, clock: str, memory: bool) -> list[dict[str, 
     found: list[dict[str, object]] = []
     for number, size in enumerate(SIZES):
         runs = [best_times(size, rounds, seed, list(WAYS), clock) for seed in range(seeds)]
-        peer = min(run["chunked"] for run in runs)
+        peer = min(min(run["plain"], run["chunked"]) for run in runs)
         for name in WAYS:
             times = [run[name] for run in runs]
             claim = {"name": f"softmax.{size[0]}x{size[1]}.{name}.ms", "value": min(times), "low": min(times)}
             claim |= {"high": max(times), "seeds": seeds, "unit": "ms"}
-            found.append(claim | {"peer": {"name": "torch F.linear_cross_entropy, chunked", "value": peer}})
+            found.append(
+                claim
+                | {
+                    "peer": {
+                        "name": "torch fp32: the better of cross_entropy and chunked linear_cross_entropy",
+                        "value": peer,
+                    }
+                }
+            )
             extra = peak_memory(name, number) if memory else math.nan
             print(
                 f"{claim['name']:45} {min(times):8.1f} .. {max(times):8.1f} ms  {extra:8.0f} MB", flush=True
