@@ -101,7 +101,13 @@ def open_bundle(folder: Path) -> Bundle:
     content = _content(tensors)
     dataset = Dataset(catalogue, _no_log(timed=raw["timed"], once=raw["seen_once"]), encodings, [], {})
     model = build_model(config, dataset, facts, content, len(scaler.mean) if scaler else 0)
-    model.load_state_dict(load_file(folder / "model.safetensors"))
+    try:
+        model.load_state_dict(load_file(folder / "model.safetensors"))
+    except RuntimeError:
+        raise ArtifactError(
+            f"{folder}: its weights do not fit this version of Motet. "
+            "Train it again, or use the version that manifest.json names."
+        ) from None
     return Bundle(folder, config, model.eval(), catalogue, encodings, facts, scaler, content)
 
 

@@ -31,6 +31,7 @@ from motet.data.timelines import PARTS
 from motet.errors import ConfigError, DataError
 from motet.evaluation.evaluate import Examiner, measured
 from motet.gather import count, split_columns, user_numbers
+from motet.language.backbone import load_language
 from motet.system.log import progress
 
 BLOCK = 1024  # users ranked at a time
@@ -97,10 +98,34 @@ class TrainedModel:
             raise DataError(
                 f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is."
             )
-        vector_ID = F.normalize(self.item_ID, dim=-1)
-        allowed_I = self.bundle.model.next_heads[self._ranking_task(task)].get_buffer("allowed_I").clone()
-        allowed_I[number] = False
-        score_I = (vector_ID @ vector_ID[number]).masked_fill(~allowed_I, -torch.inf)
+        return self._nearest(self.item_ID, self.item_ID[number], task, k, number)
+
+    def find(self, text: str, task: str | None = None, k: int = 10) -> pl.DataFrame:
+        """Items whose texts the language model puts nearest to a sentence: ``rank, item, score``.
+
+        Raises:
+            ConfigError: The run has no language model, or its items have no text.
+        """
+        language, text_IT = self.bundle.config.model.language, self.bundle.content.text_IT
+        if language is None or text_IT is None:
+            raise ConfigError(
+                f"{self.bundle.folder} was trained without item texts, so it cannot read a sentence. "
+                "Declare  text:  columns under data.items and train with  model.language."
+            )
+        if not text.strip():
+            raise ConfigError("The text is empty. Write a sentence such as  --text 'I just bought a phone'.")
+        asked_T = torch.from_numpy(load_language(language).encode([text])[0])
+        return self._nearest(text_IT.float(), asked_T, task, k)
+
+    def _nearest(
+        self, vector_ID: Tensor, asked_D: Tensor, task: str | None, k: int, without: int = 0
+    ) -> pl.DataFrame:
+        """Items by the cosine of their vectors with the one that is asked for."""
+        head = self.bundle.model.next_heads[self._ranking_task(task)]
+        allowed_I = head.get_buffer("allowed_I") & (vector_ID != 0).any(-1)
+        allowed_I[without] = False
+        score_I = F.normalize(vector_ID, dim=-1) @ F.normalize(asked_D, dim=-1)
+        score_I = score_I.masked_fill(~allowed_I, -torch.inf)
         best = torch.topk(score_I, min(k, int(allowed_I.sum())))
         return pl.DataFrame(
             {
@@ -180,7 +205,7 @@ class TrainedModel:
     def _questions(self, rows: pl.DataFrame) -> pl.DataFrame:
         asked = read_questions(rows, self.bundle.config.data)
         end = self.tables.events.select(pl.col("@time").max()).collect().item()
-        return asked.with_columns(pl.col("@time").fill_null(end if end is None else end + 1))
+        return asked if end is None else asked.with_columns(pl.col("@time").fill_null(end + 1))
 
     def _dataset(self, rows: pl.DataFrame | None) -> tuple[Dataset, np.ndarray]:
         bundle = self.bundle
