@@ -84,6 +84,13 @@ def test_the_configuration_may_name_what_is_watched():
     assert monitor.metrics == [("click", "log_loss")]
 
 
+def test_a_twin_without_the_task_that_is_watched_watches_its_own():
+    config = changed(training__monitor="click.log_loss")
+    twin = config.model_copy(update={"tasks": config.tasks[:1]})
+    monitor = build_monitor(twin, learn_facts(twin, material().prepared.dataset))
+    assert monitor.metrics == [("next", "ndcg@10")]
+
+
 def test_training_stops_by_what_validation_says_of_the_model():
     of = material()
     config = changed(training=TRAINING | {"epochs": 3, "monitor": "next.mrr"})

@@ -124,9 +124,7 @@ def reopen(
         return Dataset(items, log, encodings, [], {}), np.zeros(0, int)
     events = tables.events.collect(engine="streaming").with_columns(pl.lit(-1, pl.Int64).alias("@question"))
     asked = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("@question"))
-    asked = asked.cast(
-        {name: events.schema[name] for name in asked.columns if name in events.columns}, strict=False
-    )
+    asked = _of_types(asked, events.schema)
     both = materialise_order(pl.concat([events, asked], how="diagonal"), config.training.seed)
     both = label_columns(both, config.tasks, None)
     parts = {task.name: np.zeros(both.height, np.int8) for task in config.tasks}
@@ -134,6 +132,17 @@ def reopen(
     question_N = both["@question"].to_numpy()
     place = np.flatnonzero(question_N >= 0)
     return Dataset(items, log, encodings, [], {}), place[np.argsort(question_N[place])]
+
+
+def _of_types(asked: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Questions with the types of the log, so that they can stand in it."""
+    cells = []
+    for name in (each for each in asked.columns if each in schema):
+        cell = pl.col(name)
+        if schema[name] == pl.List and asked.schema[name] != pl.List:
+            cell = pl.when(cell.is_not_null()).then(pl.concat_list(name))
+        cells.append(cell.cast(schema[name], strict=False).alias(name))
+    return asked.with_columns(cells)
 
 
 def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:

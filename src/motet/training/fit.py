@@ -110,10 +110,13 @@ def fit(
 
 
 def build_monitor(config: Config, facts: dict[str, TaskFacts]) -> Monitor:
-    """Watch the metric that the configuration names, or the main metric of every task."""
-    if config.training.monitor != "auto":
-        task, metric = config.training.monitor.split(".", 1)
-        return Monitor([(task, metric)])
+    """Watch the metric that the configuration names, or the main metric of every task.
+
+    A twin that lacks the named task watches its own.
+    """
+    named, _, metric = config.training.monitor.partition(".")
+    if named in [task.name for task in config.tasks]:
+        return Monitor([(named, metric)])
     constant = {(name, "auc"): 0.5 for name in facts}
     constant |= {(name, "rmse"): fact.deviation for name, fact in facts.items()}
     return Monitor(
