@@ -96,6 +96,11 @@ def test_a_mistake_of_the_user_gives_one_message(run, say, words, said):
     assert "Traceback" not in answer.err
 
 
+def test_a_strange_ending_is_refused_before_the_run_is_opened(say, tmp_path):
+    answer = say("recommend", tmp_path / "nowhere", "--users", "all", "--out", "lists.doc")
+    assert "the ending '.doc' is not known" in answer.err
+
+
 def test_a_folder_that_is_no_run_is_named(say, tmp_path):
     answer = say("recommend", tmp_path / "nowhere", "--users", "all")
     assert answer.status == 2

@@ -22,12 +22,13 @@ def recommend(
 ) -> None:
     """Recommend items for users, or items like an item or for a sentence: columns user, rank, item, score."""
     import motet
-    from motet.cli.output import write_table
+    from motet.cli.output import refuse_ending, write_table
     from motet.cli.people import wanted_users
     from motet.errors import ConfigError
 
     if [users, item, text].count(None) != 2:
         raise ConfigError("Say for whom: one of  --users all|FILE|ID,...,  --item ID,  --text SENTENCE.")
+    refuse_ending(out)
     model = motet.open(run)
     if item is not None:
         found = model.similar(item, task, k)
