@@ -49,11 +49,13 @@ class Finding:
     def to_json(self, *, ids: bool = False) -> dict[str, Any]:
         """As JSON. User ids and cells of user tables are personal: they are left out unless asked for."""
         record = asdict(self)
-        hidden = set() if ids else {"@user"}
-        record["examples"] = [
-            {name: cell for name, cell in row.items() if name not in hidden} for row in self.examples
-        ]
+        if not ids:
+            record["examples"] = [self._impersonal(row) for row in self.examples]
         return record
+
+    def _impersonal(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        kept = {"@source", "@row"} if self.table == "users" else set(row) - {"@user"}
+        return {name: cell for name, cell in row.items() if name in kept}
 
 
 @dataclass(frozen=True)
