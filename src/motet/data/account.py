@@ -49,8 +49,7 @@ class Finding:
     def to_json(self, *, ids: bool = False) -> dict[str, Any]:
         """As JSON. User ids and cells of user tables are personal: they are left out unless asked for."""
         record = asdict(self)
-        if not ids:
-            record["examples"] = [self._impersonal(row) for row in self.examples]
+        record["examples"] = [dict(row) if ids else self._impersonal(row) for row in self.examples]
         return record
 
     def _impersonal(self, row: Mapping[str, Any]) -> dict[str, Any]:
