@@ -146,3 +146,15 @@ def test_state_and_items_both_learn():
     made.loss(state_RD.requires_grad_(), item_ID.requires_grad_(), torch.tensor([1, 5, 4]), None).backward()
     assert (state_RD.grad.abs().sum(1) > 0).all()
     assert (item_ID.grad.abs().sum(1) > 0).tolist() == TRAINED.tolist()
+
+
+def test_a_sampled_softmax_learns_the_target_as_the_full_one_does():
+    torch.manual_seed(0)
+    yes = torch.ones(40, dtype=torch.bool)
+    yes[0] = False
+    item_ID, state_RD = torch.randn(40, 8), torch.randn(64, 8)
+    target_R = torch.randint(1, 40, (64,))
+    full = NextItemHead(8, yes, yes, "cosine", 0.25, 0.0)
+    drawn = NextItemHead(8, yes, yes, "cosine", 0.25, 0.0, 20_000)
+    expected = full.loss(state_RD, item_ID, target_R, None)
+    assert drawn.loss(state_RD, item_ID, target_R, None).item() == pytest.approx(expected.item(), rel=0.02)

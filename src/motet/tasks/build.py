@@ -14,6 +14,9 @@ from motet.tasks.multiclass import MulticlassHead
 from motet.tasks.next_item import NextItemHead
 from motet.tasks.regression import RegressionHead
 
+FULL_UP_TO = 30_000  # items of a full softmax; above it a sample is several times faster
+DRAWN = 4096
+
 AnyRowHead = BinaryHead | RegressionHead | MulticlassHead
 
 
@@ -60,9 +63,9 @@ def build_head(
     """
     match task:
         case NextItem():
-            return NextItemHead(
-                width, allowed_I, trained_I, scoring.similarity, scoring.temperature, scoring.label_smoothing
-            )
+            drawn = _drawn(task, int((allowed_I & trained_I).sum()))
+            kind, temperature, smoothing = scoring.similarity, scoring.temperature, scoring.label_smoothing
+            return NextItemHead(width, allowed_I, trained_I, kind, temperature, smoothing, drawn)
         case Binary():
             return BinaryHead(shared, facts.mean, focal=task.loss == "focal")
         case Regression():
@@ -71,3 +74,10 @@ def build_head(
             return MulticlassHead(shared, torch.tensor(facts.shares))
         case _:
             assert_never(task)
+
+
+def _drawn(task: NextItem, items: int) -> int | None:
+    """How many items the training softmax draws; None for all of them."""
+    if task.sampled == "auto":
+        return DRAWN if items > FULL_UP_TO else None
+    return task.sampled

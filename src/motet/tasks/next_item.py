@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motet.nn.softmax import Softmax, catalogue_cross_entropy
+from motet.nn.softmax import Sample, Softmax, catalogue_cross_entropy, sampled_cross_entropy
 
 LAST = -1e6  # the score of an item of which nothing is known
 
@@ -27,7 +27,8 @@ class NextItemHead(nn.Module):
         trained_I: Items met in training, bool; only they stand in the training softmax.
         similarity: cosine or dot.
         temperature: Of cosine scores, at the start.
-        label_smoothing: Share of the target's probability spread over all items.
+        label_smoothing: Share of the target's probability spread over all items (full softmax only).
+        sampled: Items drawn for a sampled softmax in training; None for the full one.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class NextItemHead(nn.Module):
         similarity: Literal["cosine", "dot"],
         temperature: float,
         label_smoothing: float,
+        sampled: int | None = None,
     ) -> None:
         super().__init__()
         self.query = nn.Linear(width, width)
@@ -46,7 +48,7 @@ class NextItemHead(nn.Module):
         self.cosine = similarity == "cosine"
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature) if self.cosine else 0.0))
         self.log_scale.requires_grad_(self.cosine)
-        self.label_smoothing = label_smoothing
+        self.label_smoothing, self.sampled = label_smoothing, sampled
         self.set_catalogue(allowed_I, trained_I)
         self.scale = math.log(max(len(self.get_buffer("item_K")), 2))
 
@@ -91,15 +93,24 @@ class NextItemHead(nn.Module):
             self.keys(item_ID[self.get_buffer("item_K")]),
         )
         settings = Softmax(self.label_smoothing, "bf16" if torch.is_autocast_enabled("cpu") else "fp32")
-        loss = catalogue_cross_entropy(
-            query_RD,
-            key_KD,
-            column_I[target_R][keep_R],
-            scale=self.log_scale.exp(),
-            banned=None if seen_2N is None else self._banned(keep_R, seen_2N),
-            settings=settings,
-        )
+        banned = None if seen_2N is None else self._banned(keep_R, seen_2N)
+        target, scale = column_I[target_R][keep_R], self.log_scale.exp()
+        if self.sampled is None:
+            loss = catalogue_cross_entropy(
+                query_RD, key_KD, target, scale=scale, banned=banned, settings=settings
+            )
+        else:
+            loss = sampled_cross_entropy(
+                query_RD, key_KD, target, self._draw(), scale=scale, banned=banned, settings=settings
+            )
         return loss / self.scale
+
+    def _draw(self) -> Sample:
+        """Items of the softmax, drawn evenly with replacement, the same for all rows of a step."""
+        assert self.sampled is not None
+        items: Tensor = self.get_buffer("item_K")
+        item_S = torch.randint(len(items), (self.sampled,), device=items.device)
+        return Sample(item_S, torch.full((self.sampled,), -math.log(len(items)), device=items.device))
 
     def _banned(self, keep_R: Tensor, seen_2N: Tensor) -> tuple[Tensor, Tensor]:
         """The seen pairs among the rows that are kept and the items of the softmax."""
