@@ -2,8 +2,8 @@
 
     python -m benchmarks.recommend [--users 50000] [--items 20000] [--seeds 3]
 
-A made-up log; the model is trained for one epoch, for its quality has no say here. The command runs in a process
-of its own, start of Python and reading of the files included.
+A made-up log; the model is trained for one epoch, for its quality has no say here. The command runs in a
+process of its own, start of Python and reading of the files included.
 """
 
 import argparse
