@@ -7,17 +7,13 @@ process of its own, start of Python and reading of the files included.
 """
 
 import argparse
-import resource
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-import motet
+from benchmarks.data import measure
 from benchmarks.record import claim, record
 
 
@@ -56,26 +52,25 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=20_000)
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
-    seconds = []
+    spent = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        motet.train(write_log(folder, given.users, given.items, 0), folder / "run")
+        config = write_log(folder, given.users, given.items, 0)
+        measure(["-m", "motet", "train", str(config), "--run", str(folder / "run")])
         for seed in range(given.seeds):
             out = folder / f"recs-{seed}.parquet"
-            command = [sys.executable, "-m", "motet", "recommend", str(folder / "run")]
-            began = time.monotonic()
-            subprocess.run([*command, "--users", "all", "--k", "10", "--out", str(out)], check=True)
-            seconds.append(time.monotonic() - began)
+            command = ["-m", "motet", "recommend", str(folder / "run")]
+            spent.append(measure([*command, "--users", "all", "--k", "10", "--out", str(out)]))
             rows = pl.read_parquet(out)
             assert rows.height == 10 * rows["user"].n_unique(), "every user gets ten items"
-    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    seconds, memory = ([one[name] for one in spent] for name in ("seconds", "memory_mb"))
     people = rows["user"].n_unique()
     record(
         "recommend",
         f"python -m benchmarks.recommend --users {given.users} --items {given.items} --seeds {given.seeds}",
         [
             claim("recommend.seconds", seconds, "s", seeds=list(range(given.seeds))),
-            claim("recommend.memory_mb", memory, "MB"),
+            claim("recommend.memory_mb", memory, "MB", seeds=list(range(given.seeds))),
         ],
         {"users": people, "items": given.items},
     )

@@ -94,16 +94,7 @@ def count(
     asked = views(config, log)
     if not counts(config, dataset):
         return None, None, [], asked
-    declared = [*tables.roles.item, *tables.roles.context]
-    counted = {feature.name for feature in declared if feature.column.count}
-    source = counter_input(
-        log,
-        dataset.catalogue,
-        dataset.encodings.request,
-        config.data.counters,
-        counted,
-        known_after(config.tasks),
-    )
+    source = counter_source(config, tables, dataset)
     train_N = log.train_N
     raw = count_rows(source, log, counted_in_training(train_N), frozen=False)
     scaler = scaler or CounterScaler.fit(raw, train_N)
@@ -115,6 +106,19 @@ def count(
 def counted_in_training(train_N: np.ndarray) -> np.ndarray:
     """Part of each row for the counters of training rows: rows that do not train are not counted."""
     return np.where(train_N, TRAIN, UNUSED).astype(np.int8)
+
+
+def counter_source(config: Config, tables: Tables, dataset: Dataset) -> CounterInput:
+    """What the counters of a log read, from the columns that are declared with ``count: true``."""
+    declared = [*tables.roles.item, *tables.roles.context]
+    return counter_input(
+        dataset.log,
+        dataset.catalogue,
+        dataset.encodings.request,
+        config.data.counters,
+        {feature.name for feature in declared if feature.column.count},
+        known_after(config.tasks),
+    )
 
 
 def counts(config: Config, dataset: Dataset) -> bool:

@@ -20,7 +20,7 @@ from motet.bundle import Bundle, open_bundle
 from motet.config.tasks import NextItem, Regression, is_row_task
 from motet.data.cleaning import clean
 from motet.data.collate import Collator
-from motet.data.counting import count_asked, counter_input, known_after
+from motet.data.counting import count_asked
 from motet.data.dataset import Dataset, reopen
 from motet.data.loader import sorted_windows
 from motet.data.questions import read_questions
@@ -30,7 +30,7 @@ from motet.data.table import Tables
 from motet.data.timelines import PARTS
 from motet.errors import ConfigError, DataError
 from motet.evaluation.evaluate import Examiner, measured
-from motet.gather import count, split_columns, user_numbers
+from motet.gather import count, counter_source, split_columns, user_numbers
 from motet.language.backbone import load_language
 from motet.system.log import progress
 
@@ -187,17 +187,8 @@ class TrainedModel:
     def _counters(self, dataset: Dataset, past_N: np.ndarray, place_Q: np.ndarray) -> np.ndarray | None:
         if self.bundle.scaler is None:
             return None
-        declared = [*self.tables.roles.item, *self.tables.roles.context]
-        counted = {feature.name for feature in declared if feature.column.count}
-        config, log = self.bundle.config, dataset.log
-        source = counter_input(
-            log,
-            dataset.catalogue,
-            dataset.encodings.request,
-            config.data.counters,
-            counted,
-            known_after(config.tasks),
-        )
+        log = dataset.log
+        source = counter_source(self.bundle.config, self.tables, dataset)
         out = np.zeros((len(log), len(self.bundle.scaler.mean)), np.float32)
         out[place_Q] = self.bundle.scaler.apply(count_asked(source, log, past_N, place_Q))
         return out
