@@ -19,7 +19,8 @@ def test_a_made_up_log_can_be_checked_and_prepared(tmp_path):
 
 def test_a_child_process_is_measured():
     # In a small process: what the measuring process holds at the fork counts as the child's.
-    code = "import json, benchmarks.data as d; print(json.dumps(d.measure(['-c', 'x = bytearray(900_000_000)'])))"
+    hungry = "d.measure(['-c', 'x = bytearray(900_000_000)'])"
+    code = f"import json, benchmarks.data as d; print(json.dumps({hungry}))"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True)
     found = json.loads(ran.stdout)
     assert 858 < found["memory_mb"] < 1000  # a MB is 2^20 bytes
