@@ -146,7 +146,8 @@ class Motet(nn.Module):
             seen_RL = torch.arange(batch.item_BL.shape[1], device=ask_R.device) < ask_R[:, None]
             row_N, place_N = torch.nonzero(seen_RL, as_tuple=True)
             seen_2N = torch.stack([row_N, batch.item_BL[timeline_R[row_N], place_N]])
-        return head.loss(encoded.state_BSD[timeline_R, ask_R], encoded.item_ID, target_R, seen_2N)
+        targets = head.ahead.targets(target_R, timeline_R)
+        return head.loss(encoded.state_BSD[timeline_R, ask_R], encoded.item_ID, targets, seen_2N)
 
     @torch.no_grad()
     def predict(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:

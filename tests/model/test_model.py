@@ -128,10 +128,10 @@ def left_out(of: Material, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.Tenso
 
 
 def test_what_a_user_has_is_left_out_of_the_softmax_where_items_do_not_come_again(monkeypatch):
-    target_R, seen_2N = left_out(with_seen_once(material()), monkeypatch)
+    targets, seen_2N = left_out(with_seen_once(material()), monkeypatch)
     batch = training_batch()
     timeline_R, place_R = torch.nonzero(batch.positive["next"] & (batch.ask_BP >= 0), as_tuple=True)
-    for row in range(len(target_R)):
+    for row in range(len(targets.row)):
         before = batch.item_BL[timeline_R[row], : batch.ask_BP[timeline_R[row], place_R[row]]]
         assert seen_2N[1][seen_2N[0] == row].tolist() == before.tolist()
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from motet.nn import blockwise
+from motet.nn.blockwise import Targets
 from motet.nn.softmax import Sample, Softmax, catalogue_cross_entropy, sampled_cross_entropy
 
 
@@ -236,3 +237,58 @@ def test_the_fast_product_rounds_no_more_than_the_ordinary() -> None:
     with blockwise.fast_products(torch.device("cpu")):
         fast_error = (left @ right - exact).abs().max()
     assert fast_error < 1e-4
+
+
+def several(world: World) -> tuple[Targets, Tensor]:
+    """Three targets a row, one of them twice, and their shares as a table."""
+    random = torch.Generator().manual_seed(3)
+    rows = len(world.query)
+    item_RP = torch.randint(len(world.item), (rows, 3), generator=random)
+    item_RP[:, 2] = item_RP[:, 1]
+    share_RP = torch.rand(rows, 3, generator=random) + 0.1
+    share_RP /= share_RP.sum(1, keepdim=True)
+    table = torch.zeros(rows, len(world.item)).scatter_add_(1, item_RP, share_RP)
+    row_P = torch.arange(rows).repeat_interleave(3)
+    return Targets(row_P, item_RP.reshape(-1), share_RP.reshape(-1)), table
+
+
+@pytest.mark.usefixtures("_block")
+class TestSeveralTargetsARow:
+    def test_count_by_their_shares(self) -> None:
+        world = World()
+        targets, table = several(world)
+        ours = catalogue_cross_entropy(
+            world.query, world.item, targets, bias_I=world.bias, scale=world.scale, weight_R=world.weight
+        )
+        each = F.cross_entropy(world.logits(), table, reduction="none")
+        assert_same(world, ours, (each * world.weight).sum() / world.weight.sum())
+
+    def test_are_none_of_them_left_out(self) -> None:
+        world = World()
+        targets, table = several(world)
+        hidden = torch.zeros_like(table, dtype=torch.bool)
+        hidden[world.banned] = True
+        logits = world.logits().masked_fill(hidden & (table == 0), -1e9)
+        assert (hidden & (table > 0)).any()
+        ours = catalogue_cross_entropy(
+            world.query, world.item, targets, bias_I=world.bias, scale=world.scale, banned=world.banned
+        )
+        assert_same(world, ours, F.cross_entropy(logits, table))
+
+    def test_each_compete_with_the_sample_alone(self) -> None:
+        world = World()
+        targets, _ = several(world)
+        drawn = torch.arange(0, 53, 2)
+        sample = Sample(drawn, torch.full((len(drawn),), -math.log(53.0)))
+        ours = sampled_cross_entropy(world.query, world.item, targets, sample, scale=world.scale)
+        score = world.scale * world.query @ world.item.T
+        correction = math.log(len(drawn)) - math.log(53.0)
+        total = torch.zeros(())
+        for row, item, share in zip(
+            targets.row.tolist(), targets.candidate.tolist(), targets.share.tolist(), strict=True
+        ):
+            own = targets.candidate[targets.row == row].tolist()
+            others = [each for each in drawn.tolist() if each not in own]
+            rivals = torch.cat([score[row, item][None], score[row, others] - correction])
+            total = total + share * (rivals.logsumexp(0) - score[row, item])
+        assert_same(world, ours, total / len(world.query), [world.query, world.item, world.scale])

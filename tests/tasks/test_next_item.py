@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motet.tasks.next_item import NextItemHead
+from motet.nn.blockwise import Targets
+from motet.tasks.next_item import Ahead, NextItemHead
 
 WIDTH, ITEMS = 4, 6
 ALLOWED = torch.tensor([False, True, True, True, True, True])
@@ -158,3 +159,26 @@ def test_a_sampled_softmax_learns_the_target_as_the_full_one_does():
     drawn = NextItemHead(8, yes, yes, "cosine", 0.25, 0.0, 20_000)
     expected = full.loss(state_RD, item_ID, target_R, None)
     assert drawn.loss(state_RD, item_ID, target_R, None).item() == pytest.approx(expected.item(), rel=0.02)
+
+
+def test_items_further_ahead_count_less_and_stay_within_their_timeline():
+    targets = Ahead(horizon=3, discount=0.5).targets(
+        torch.tensor([10, 11, 12, 20]), torch.tensor([0, 0, 0, 1])
+    )
+    assert targets.row.tolist() == [0, 0, 0, 1, 1, 2, 3]
+    assert targets.candidate.tolist() == [10, 11, 12, 11, 12, 12, 20]
+    assert targets.share.tolist() == pytest.approx([4 / 7, 2 / 7, 1 / 7, 2 / 3, 1 / 3, 1, 1])
+
+
+def test_without_a_row_there_is_nothing_ahead():
+    nothing = torch.zeros(0, dtype=torch.int64)
+    assert len(Ahead(horizon=3).targets(nothing, nothing).row) == 0
+
+
+def test_targets_that_are_not_in_the_softmax_leave_their_shares_to_the_others():
+    made, (state_RD, item_ID) = head(), states()
+    row_P, item_P = torch.tensor([0, 0, 1, 2, 2]), torch.tensor([3, 1, 3, 5, 4])  # 3 is cold
+    targets = Targets(row_P, item_P, torch.tensor([0.6, 0.4, 1.0, 0.5, 0.5]))
+    kept = Targets(torch.tensor([0, 1, 1]), torch.tensor([1, 5, 4]), torch.tensor([1.0, 0.5, 0.5]))
+    wanted = made.loss(state_RD[[0, 2]], item_ID, kept, None)
+    assert torch.allclose(made.loss(state_RD, item_ID, targets, None), wanted)

@@ -48,6 +48,10 @@ class NextItem(_Task):
     sampled: AtLeastOne | Literal["auto"] | None = Field(
         "auto", description="Negatives of the sampled softmax; null: full."
     )
+    horizon: AtLeastOne = Field(1, description="How many coming items count as right in training.")
+    discount: float = Field(
+        0.5, gt=0, le=1, description="Weight of each coming item, in that of the one before it."
+    )
 
 
 class _RowTask(_Task):

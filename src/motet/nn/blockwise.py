@@ -4,7 +4,8 @@ The logits of all rows are never held at once. A block gets its logits, its loss
 lie in the processor's cache, in buffers that serve again for the next block and the next step; the backward
 pass only scales what the forward pass has found.
 
-Shapes: R rows, N rows of a block, D width, J candidates, B left-out pairs of row and candidate.
+Shapes: R rows, N rows of a block, D width, J candidates, B left-out pairs of row and candidate, P pairs of
+row and target.
 """
 
 import threading
@@ -29,8 +30,8 @@ BLOCK_BYTES, BLOCK_ROWS = 24 << 20, 256
 class Candidates:
     """What rows choose from: `vector` `(J, D)`, `bias` `(J,)`, `scale` of the products, without dimensions.
 
-    With `positive` `(R,)` the logit of each row's target stands beside the candidates; without it the target
-    is one of them.
+    With `positive` `(P,)` the logit of each target stands beside the candidates; without it the targets are
+    some of them.
     """
 
     vector: Tensor
@@ -40,10 +41,39 @@ class Candidates:
 
 
 @dataclass(frozen=True)
-class Question:
-    """What needs no gradient: target and weight `(R,)`, pairs left out (by row), and how to compute."""
+class Targets:
+    """What is right: pairs of a row and a candidate, by row, and what part of the row each is.
 
-    target: Tensor
+    Args:
+        row: int64 `(P,)`, ascending.
+        candidate: int64 `(P,)`.
+        share: `(P,)`; those of a row sum to one. None: every row has exactly one target.
+    """
+
+    row: Tensor
+    candidate: Tensor
+    share: Tensor | None = None
+
+    @classmethod
+    def one_each(cls, target_R: Tensor) -> "Targets":
+        """One target a row."""
+        return cls(torch.arange(len(target_R), device=target_R.device), target_R)
+
+    def within(self, pairs: slice, first_row: int) -> "Targets":
+        """Some of the pairs, with rows counted from another one."""
+        share = None if self.share is None else self.share[pairs]
+        return Targets(self.row[pairs] - first_row, self.candidate[pairs], share)
+
+    def shares_of(self, value_P: Tensor) -> Tensor:
+        """Values of the pairs times their shares, `(P,)`."""
+        return value_P if self.share is None else value_P * self.share.to(value_P.dtype)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What needs no gradient: targets, weight `(R,)`, pairs left out (by row), and how to compute."""
+
+    targets: Targets
     weight: Tensor
     left_out: Pairs | None
     smoothing: float
@@ -95,7 +125,9 @@ class _Sums:
         self.query, self.vector = query_RD.to(self.kind), candidates.vector.to(self.kind)
         self.factor = self.vector.to(self.product_kind)
         self.step = max(BLOCK_ROWS, BLOCK_BYTES // (4 * max(len(self.vector), 1)))
-        self.bounds = _bounds(question.left_out, len(query_RD), self.step)
+        left_out = question.left_out
+        self.bounds = _bounds(left_out and left_out[0], len(query_RD), self.step)
+        self.target_bounds = _bounds(question.targets.row, len(query_RD), self.step)
         self.loss, self.grad_scale = candidates.scale.new_zeros(()), candidates.scale.new_zeros(())
         if wanted:
             self.grad_query, self.grad_vector = torch.empty_like(self.query), torch.zeros_like(self.vector)
@@ -106,7 +138,11 @@ class _Sums:
         """Add the loss of some rows, and their gradients."""
         logit_NJ = self._logits(self.query[rows])
         judge = self._beside if self.positive is not None else self._among
-        slope_NJ, weight_N = judge(logit_NJ, self._left_out(rows), rows)
+        block = rows.start // self.step
+        pairs = slice(self.target_bounds[block], self.target_bounds[block + 1])
+        targets = self.question.targets.within(pairs, rows.start)
+        weight_N = self.question.weight[rows]
+        slope_NJ, weight_N = judge(logit_NJ, self._left_out(rows), targets, weight_N, pairs)
         if self.wanted:
             self._add_gradients(slope_NJ, weight_N, rows)
 
@@ -126,11 +162,13 @@ class _Sums:
         mine = slice(self.bounds[block], self.bounds[block + 1])
         return row_B[mine] - rows.start, candidate_B[mine]
 
-    def _among(self, logit_NJ: Tensor, left_out: Pairs | None, rows: slice) -> tuple[Tensor, Tensor]:
-        """Add the loss where the target is a candidate: derivative by the logits, and weights of rows."""
-        target_N1, weight_N = self.question.target[rows, None], self.question.weight[rows]
-        smoothing = self.question.smoothing
-        wanted_N = logit_NJ.gather(1, target_N1)[:, 0] * (1 - smoothing)
+    def _among(
+        self, logit_NJ: Tensor, left_out: Pairs | None, targets: Targets, weight_N: Tensor, pairs: slice
+    ) -> tuple[Tensor, Tensor]:
+        """Add the loss where targets are candidates: derivative by the logits, and weights of rows."""
+        place, smoothing = (targets.row, targets.candidate), self.question.smoothing
+        wanted_P = targets.shares_of(logit_NJ[place]) * (1 - smoothing)
+        wanted_N = torch.zeros_like(weight_N).index_add_(0, targets.row, wanted_P)
         if smoothing:
             each_N, total_N = _even_share(logit_NJ, left_out, smoothing)
             wanted_N += total_N * each_N
@@ -140,19 +178,23 @@ class _Sums:
             share_NJ -= each_N[:, None]
             if left_out is not None:
                 share_NJ[left_out] = 0.0
-        share_NJ.scatter_add_(1, target_N1, torch.full_like(wanted_N, smoothing - 1)[:, None])
+        less_P = targets.shares_of(torch.full_like(wanted_P, smoothing - 1))
+        share_NJ.index_put_(place, less_P, accumulate=True)
         return share_NJ, weight_N
 
-    def _beside(self, logit_NJ: Tensor, left_out: Pairs | None, rows: slice) -> tuple[Tensor, Tensor]:
-        """Add the loss where the target stands beside the candidates."""
+    def _beside(
+        self, logit_NJ: Tensor, left_out: Pairs | None, targets: Targets, weight_N: Tensor, pairs: slice
+    ) -> tuple[Tensor, Tensor]:
+        """Add the loss where the targets stand beside the candidates."""
         assert self.positive is not None
         share_NJ, log_sum_N = _softmax_(logit_NJ, left_out)
-        surplus_N, weight_N = log_sum_N - self.positive[rows], self.question.weight[rows]
-        self.loss += torch.dot(torch.nn.functional.softplus(surplus_N), weight_N)
-        weight_N = weight_N * torch.sigmoid(surplus_N)
+        surplus_P = log_sum_N[targets.row] - self.positive[pairs]
+        weight_P = targets.shares_of(weight_N[targets.row])
+        self.loss += torch.dot(torch.nn.functional.softplus(surplus_P), weight_P)
+        pull_P = weight_P * torch.sigmoid(surplus_P)
         if self.grad_positive is not None:
-            self.grad_positive[rows] = -weight_N
-        return share_NJ, weight_N
+            self.grad_positive[pairs] = -pull_P
+        return share_NJ, torch.zeros_like(weight_N).index_add_(0, targets.row, pull_P)
 
     def _add_gradients(self, slope_NJ: Tensor, weight_N: Tensor, rows: slice) -> None:
         query_ND, pull_ND = self.query[rows], self.grad_query[rows]
@@ -203,12 +245,12 @@ def _even_share(logit_NJ: Tensor, left_out: Pairs | None, smoothing: float) -> t
     return smoothing / count_N, total_N
 
 
-def _bounds(left_out: Pairs | None, rows: int, step: int) -> list[int]:
-    """Where the pairs of each block of rows begin, and where the last end."""
-    if left_out is None:
+def _bounds(row_B: Tensor | None, rows: int, step: int) -> list[int]:
+    """Where the pairs of each block of rows begin, and where the last end; `row_B` ascends."""
+    if row_B is None:
         return []
-    first_rows = torch.arange(0, rows + step, step, device=left_out[0].device)
-    bounds: list[int] = torch.searchsorted(left_out[0].contiguous(), first_rows).tolist()
+    first_rows = torch.arange(0, rows + step, step, device=row_B.device)
+    bounds: list[int] = torch.searchsorted(row_B.contiguous(), first_rows).tolist()
     return bounds
 
 

@@ -11,7 +11,7 @@ from motet.config.model import Scoring
 from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Task
 from motet.tasks.binary import BinaryHead
 from motet.tasks.multiclass import MulticlassHead
-from motet.tasks.next_item import NextItemHead
+from motet.tasks.next_item import Ahead, NextItemHead
 from motet.tasks.regression import RegressionHead
 
 FULL_UP_TO = 30_000  # items of a full softmax; above it a sample is several times faster
@@ -65,7 +65,8 @@ def build_head(
         case NextItem():
             drawn = _drawn(task, int((allowed_I & trained_I).sum()))
             kind, temperature, smoothing = scoring.similarity, scoring.temperature, scoring.label_smoothing
-            return NextItemHead(width, allowed_I, trained_I, kind, temperature, smoothing, drawn)
+            ahead = Ahead(task.horizon, task.discount)
+            return NextItemHead(width, allowed_I, trained_I, kind, temperature, smoothing, drawn, ahead)
         case Binary():
             return BinaryHead(shared, facts.mean, focal=task.loss == "focal")
         case Regression():

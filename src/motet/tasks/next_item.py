@@ -7,15 +7,53 @@ Shapes: R rows, I items, K trained items, D width, N pairs of a row and an item 
 """
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motet.nn.blockwise import Targets
 from motet.nn.softmax import Sample, Softmax, catalogue_cross_entropy, sampled_cross_entropy
 
 LAST = -1e6  # the score of an item of which nothing is known
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What counts as right: the next item, and with less weight those that come after it.
+
+    Args:
+        horizon: How many coming items count.
+        discount: Weight of each, in that of the one before it.
+    """
+
+    horizon: int = 1
+    discount: float = 0.5
+
+    def targets(self, item_R: Tensor, timeline_R: Tensor) -> Targets:
+        """Targets of every row: its own item and those of the rows that follow in the same timeline.
+
+        Args:
+            item_R: Item numbers, in the order in which they came, timeline by timeline.
+            timeline_R: Which timeline each row is of, ascending.
+        """
+        if self.horizon == 1:
+            return Targets.one_each(item_R)
+        row_R = torch.arange(len(item_R), device=item_R.device)
+        coming = row_R[:, None] + torch.arange(self.horizon, device=item_R.device)
+        last = max(len(item_R) - 1, 0)
+        inside = (coming <= last) & (timeline_R[coming.clamp(max=last)] == timeline_R[:, None])
+        row_P, step_P = torch.nonzero(inside, as_tuple=True)
+        return shared_out(row_P, item_R[row_P + step_P], self.discount ** step_P.float())
+
+
+def shared_out(row_P: Tensor, item_P: Tensor, weight_P: Tensor) -> Targets:
+    """Targets whose shares are their weights, so that those of a row sum to one."""
+    total_R = torch.zeros(int(row_P.max()) + 1 if len(row_P) else 0, device=weight_P.device)
+    total_R.index_add_(0, row_P, weight_P)
+    return Targets(row_P, item_P, weight_P / total_R[row_P])
 
 
 class NextItemHead(nn.Module):
@@ -29,6 +67,7 @@ class NextItemHead(nn.Module):
         temperature: Of cosine scores, at the start.
         label_smoothing: Share of the target's probability spread over all items (full softmax only).
         sampled: Items drawn for a sampled softmax in training; None for the full one.
+        ahead: How far ahead items count as right.
     """
 
     def __init__(
@@ -40,6 +79,7 @@ class NextItemHead(nn.Module):
         temperature: float,
         label_smoothing: float,
         sampled: int | None = None,
+        ahead: Ahead | None = None,
     ) -> None:
         super().__init__()
         self.query = nn.Linear(width, width)
@@ -48,7 +88,7 @@ class NextItemHead(nn.Module):
         self.cosine = similarity == "cosine"
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature) if self.cosine else 0.0))
         self.log_scale.requires_grad_(self.cosine)
-        self.label_smoothing, self.sampled = label_smoothing, sampled
+        self.label_smoothing, self.sampled, self.ahead = label_smoothing, sampled, ahead or Ahead()
         self.set_catalogue(allowed_I, trained_I)
         self.scale = math.log(max(len(self.get_buffer("item_K")), 2))
 
@@ -77,33 +117,47 @@ class NextItemHead(nn.Module):
         nothing_I = (key_ID == 0).all(-1)
         return (query_RD @ key_ID.T).masked_fill(nothing_I, LAST)
 
-    def loss(self, state_RD: Tensor, item_ID: Tensor, target_R: Tensor, seen_2N: Tensor | None) -> Tensor:
+    def loss(
+        self, state_RD: Tensor, item_ID: Tensor, targets: Tensor | Targets, seen_2N: Tensor | None
+    ) -> Tensor:
         """Mean cross-entropy of the targets, in units of a uniform guess.
 
         Args:
             state_RD: States from which the items are asked for.
             item_ID: Vectors of the whole catalogue.
-            target_R: Item numbers; rows whose item is not in the softmax are left out.
+            targets: Item numbers ``(R,)``, or several a row; those that are not in the softmax are left out.
             seen_2N: Row and item number of items to leave out of a row's softmax; None for none.
         """
-        column_I: Tensor = self.get_buffer("column_I")
-        keep_R = column_I[target_R] >= 0
+        targets = targets if isinstance(targets, Targets) else Targets.one_each(targets)
+        keep_R, targets = self._within_softmax(targets, len(state_RD))
         query_RD, key_KD = (
             self.queries(state_RD[keep_R], scaled=False),
             self.keys(item_ID[self.get_buffer("item_K")]),
         )
         settings = Softmax(self.label_smoothing, "bf16" if torch.is_autocast_enabled("cpu") else "fp32")
         banned = None if seen_2N is None else self._banned(keep_R, seen_2N)
-        target, scale = column_I[target_R][keep_R], self.log_scale.exp()
+        scale = self.log_scale.exp()
         if self.sampled is None:
             loss = catalogue_cross_entropy(
-                query_RD, key_KD, target, scale=scale, banned=banned, settings=settings
+                query_RD, key_KD, targets, scale=scale, banned=banned, settings=settings
             )
         else:
             loss = sampled_cross_entropy(
-                query_RD, key_KD, target, self._draw(), scale=scale, banned=banned, settings=settings
+                query_RD, key_KD, targets, self._draw(), scale=scale, banned=banned, settings=settings
             )
         return loss / self.scale
+
+    def _within_softmax(self, targets: Targets, rows: int) -> tuple[Tensor, Targets]:
+        """Rows that have a target in the softmax, bool, and their targets, counted among these rows."""
+        column_P: Tensor = self.get_buffer("column_I")[targets.candidate]
+        known_P = column_P >= 0
+        row_P = targets.row[known_P]
+        keep_R = torch.zeros(rows, dtype=torch.bool, device=row_P.device)
+        keep_R[row_P] = True
+        row_P = (torch.cumsum(keep_R, 0) - 1)[row_P]
+        if targets.share is None:
+            return keep_R, Targets(row_P, column_P[known_P])
+        return keep_R, shared_out(row_P, column_P[known_P], targets.share[known_P])
 
     def _draw(self) -> Sample:
         """Items of the softmax, drawn evenly with replacement, the same for all rows of a step."""
