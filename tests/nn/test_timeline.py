@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from motet.nn import hstu
 from motet.nn.hstu import HSTUBlock
 from motet.nn.relative import HALF_LIVES_SECONDS, RelativeBias
 from motet.nn.timeline import TimelineEncoder, out_of_sight
@@ -122,6 +123,19 @@ def test_an_hstu_block_is_its_equations_written_out():
     wanted = x_SD + each.out(each.norm_mixed(torch.stack(rows)) * u)
     found = each(x_BSD[:1], bias_HSS[None] + out_of_sight(4, x_BSD.device))[0]
     assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_an_hstu_block_says_what_it_divides_by():
+    assert "A = SiLU(Q K^T + bias) / n" in hstu.__doc__
+    assert "n is the number of states in sight of the query" in hstu.__doc__
+
+
+@pytest.mark.parametrize("pad", [1, 9])
+def test_padding_does_not_move_a_state_of_an_hstu_block(pad):
+    each, (x_BSD, _) = shaken(block("hstu")), timeline(4)
+    padded_BSD = F.pad(x_BSD, (0, 0, 0, pad), value=1.0)
+    found = each(padded_BSD, out_of_sight(4 + pad, x_BSD.device))[:, :4]
+    assert torch.allclose(found, each(x_BSD, out_of_sight(4, x_BSD.device)), atol=1e-6)
 
 
 def test_the_bias_of_places_is_one_number_a_head_and_distance():

@@ -2,7 +2,11 @@
 
 Source: Zhai et al., ICML 2024, arXiv:2402.17152, equations 1 to 3.
 
-U, V, Q, K = split(SiLU(f1(X)));  A = SiLU(Q K^T + bias) / S;  Y = f2(norm(A V) * U).
+U, V, Q, K = split(SiLU(f1(norm(X))));  A = SiLU(Q K^T + bias) / n;  Y = X + f2(norm(A V) * U).
+
+n is the number of states in sight of the query: 1 for the first state, S for the last. The authors' code
+divides all rows by one N instead, the length that timelines are padded to; then padding would move a
+state. The norm after A V takes a factor of a row out again, so the two differ by no more than its epsilon.
 Shapes: B timelines, S states, D width, H heads.
 """
 
