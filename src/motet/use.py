@@ -79,7 +79,8 @@ class TrainedModel:
             keep_seen: Whether items that the user already has may come; None: where items come again.
 
         Returns:
-            Columns ``user, rank, item, score``, best first.
+            Columns ``user, rank, item, score``: users in the order of their ids (numbers as numbers), the
+            items of each best first.
 
         Raises:
             DataError: A user has no event in the log.

@@ -24,6 +24,12 @@ def test_lists_of_all_users_are_printed_as_csv(run, say):
     assert found.height == 3 * USERS
 
 
+def test_users_come_in_the_order_of_their_ids_and_the_help_says_so(run, say):
+    users = table(say("recommend", run, "--users", "all", "--k", 2).out)["user"].to_list()
+    assert users == sorted(users)
+    assert "Users come in the order of their ids" in say("recommend", "--help").out
+
+
 def test_users_are_named_with_commas(run, say):
     found = table(say("recommend", run, "--users", f"{NAME.format(3)}, {NAME.format(1)}", "--k", 2).out)
     assert sorted(set(found["user"])) == [NAME.format(1), NAME.format(3)]

@@ -168,6 +168,20 @@ def test_recommendations_are_ranked_lists_of_users():
     assert found.group_by("user").agg(pl.col("item").n_unique())["item"].to_list() == [4] * USERS
 
 
+@pytest.mark.parametrize("name", ["{:03d}", "{}", "user {}"])
+def test_users_come_in_the_order_of_their_ids(name):
+    """Numbers as numbers (9 before 10), names as text ("user 10" before "user 9")."""
+    files = {kind: pl.read_csv(world_folder() / f"{kind}.csv") for kind in ("items", "users", "events")}
+    for kind, column in (("users", "id"), ("events", "who")):
+        number = pl.col(column).str.strip_prefix("person-").cast(pl.Int64).map_elements(
+            lambda n: name.format(11 * n), pl.String
+        )  # fmt: skip
+        files[kind] = files[kind].with_columns(number.alias(column)).sample(fraction=1, shuffle=True, seed=2)
+    found = motet.open(trained_run(), **files).recommend(k=1)["user"]
+    assert len(found) == USERS
+    assert found.to_list() == sorted(found.to_list())
+
+
 def test_some_users_get_the_lists_that_they_get_among_all():
     names = [NAME.format(7), NAME.format(2)]
     some = opened().recommend(users=names, k=5)
