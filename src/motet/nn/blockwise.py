@@ -71,7 +71,10 @@ class Targets:
 
 @dataclass(frozen=True)
 class Question:
-    """What needs no gradient: targets, weight `(R,)`, pairs left out (by row), and how to compute."""
+    """What needs no gradient: targets, weight `(R,)`, pairs left out, and how to compute.
+
+    Pairs are sorted by row. With smoothing each is there once, and no target is among them.
+    """
 
     targets: Targets
     weight: Tensor
@@ -167,12 +170,16 @@ class _Sums:
     ) -> tuple[Tensor, Tensor]:
         """Add the loss where targets are candidates: derivative by the logits, and weights of rows."""
         place, smoothing = (targets.row, targets.candidate), self.question.smoothing
-        wanted_P = targets.shares_of(logit_NJ[place]) * (1 - smoothing)
+        logit_P = logit_NJ[place]
+        wanted_P = targets.shares_of(logit_P) * (1 - smoothing)
         wanted_N = torch.zeros_like(weight_N).index_add_(0, targets.row, wanted_P)
         if smoothing:
             each_N, total_N = _even_share(logit_NJ, left_out, smoothing)
             wanted_N += total_N * each_N
-        share_NJ, log_sum_N = _softmax_(logit_NJ, left_out)
+        if left_out is not None:
+            logit_NJ[left_out] = -torch.inf
+            logit_NJ[place] = logit_P  # a row's own targets stay
+        share_NJ, log_sum_N = _softmax_(logit_NJ)
         self.loss += torch.dot(log_sum_N - wanted_N, weight_N)
         if smoothing:
             share_NJ -= each_N[:, None]
@@ -187,7 +194,9 @@ class _Sums:
     ) -> tuple[Tensor, Tensor]:
         """Add the loss where the targets stand beside the candidates."""
         assert self.positive is not None
-        share_NJ, log_sum_N = _softmax_(logit_NJ, left_out)
+        if left_out is not None:
+            logit_NJ[left_out] = -torch.inf
+        share_NJ, log_sum_N = _softmax_(logit_NJ)
         surplus_P = log_sum_N[targets.row] - self.positive[pairs]
         weight_P = targets.shares_of(weight_N[targets.row])
         self.loss += torch.dot(torch.nn.functional.softplus(surplus_P), weight_P)
@@ -218,17 +227,15 @@ class _Sums:
         return [query, vector, self.grad_bias, self.grad_scale, self.grad_positive]
 
 
-def _softmax_(logit_NJ: Tensor, left_out: Pairs | None) -> tuple[Tensor, Tensor]:
+def _softmax_(logit_NJ: Tensor) -> tuple[Tensor, Tensor]:
     """Shares, in place of the logits, and the log of each row's sum of exponentials."""
-    if left_out is not None:
-        logit_NJ[left_out] = -torch.inf
     if not logit_NJ.shape[1]:
         return logit_NJ, logit_NJ.new_full(logit_NJ.shape[:1], -torch.inf)
     top_N = logit_NJ.amax(1)
     share_NJ = torch.softmax(logit_NJ, 1, out=logit_NJ)
     log_sum_N = top_N - share_NJ.amax(1).log_()  # the largest share is never below 1 / J
-    if left_out is not None:  # a small sample may be left out as a whole
-        nothing_N = torch.isneginf(top_N)
+    nothing_N = torch.isneginf(top_N)
+    if nothing_N.any():  # a small sample may be left out as a whole
         share_NJ[nothing_N] = 0.0
         log_sum_N[nothing_N] = -torch.inf
     return share_NJ, log_sum_N

@@ -77,7 +77,8 @@ def catalogue_cross_entropy(
     assert query_RD.shape[1] == item_ID.shape[1], (query_RD.shape, item_ID.shape)
     targets = targets if isinstance(targets, Targets) else Targets.one_each(targets)
     weight_R = _weights(weight_R, settings, query_RD)
-    left_out = None if banned is None else _tidy(banned, targets, len(item_ID))
+    exact = settings.label_smoothing > 0
+    left_out = None if banned is None else _tidy(banned, targets, len(item_ID), exact=exact)
     half = settings.precision == "bf16"
     question = Question(targets, weight_R, left_out, settings.label_smoothing, half)
     return blockwise_loss(query_RD, Candidates(item_ID, bias_I, _exact(scale, query_RD)), question)
@@ -132,12 +133,17 @@ def sampled_cross_entropy(
     return blockwise_loss(query_RD, Candidates(vectors(sample.item_S), bias_S, scale, positive_P), question)
 
 
-def _tidy(banned: Pairs, targets: Targets, num_items: int) -> Pairs:
-    """The pairs by row, each once, without the rows' own targets."""
-    pair_B = torch.unique(banned[0] * num_items + banned[1])
-    pair_P = targets.row * num_items + targets.candidate
-    pair_B = pair_B[~torch.isin(pair_B, pair_P)]
-    return pair_B // num_items, pair_B % num_items
+def _tidy(banned: Pairs, targets: Targets, num_items: int, *, exact: bool) -> Pairs:
+    """The pairs by row; exactly: each once, and without the rows' own targets."""
+    if exact:
+        pair_P = targets.row * num_items + targets.candidate
+        pair_B = torch.unique(banned[0] * num_items + banned[1])
+        pair_B = pair_B[~torch.isin(pair_B, pair_P)]
+        return pair_B // num_items, pair_B % num_items
+    if (banned[0].diff() >= 0).all():
+        return banned
+    order_B = torch.argsort(banned[0], stable=True)
+    return banned[0][order_B], banned[1][order_B]
 
 
 def _places(row_B: Tensor, item_B: Tensor, item_S: Tensor) -> Pairs:
