@@ -34,7 +34,7 @@ from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
 from motet.system.randomness import generator
 from motet.training.fit import Prepared, Trained, fit
-from motet.training.loggers import open_loggers
+from motet.training.loggers import trackers
 
 
 @dataclass(frozen=True)
@@ -117,18 +117,18 @@ def unread(config: Config) -> list[str]:
 def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained]:
     """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint."""
     models: dict[str, Trained] = {}
-    track = open_loggers(material.config.training.loggers, material.config.name, work)
+    settings = material.config.training
+    with trackers(settings.loggers, material.config.name, work) as track:
 
-    def write(record: dict[str, Any]) -> None:
-        log.write(record)
-        track(record)
+        def write(record: dict[str, Any]) -> None:
+            log.write(record)
+            track(record)
 
-    for name, (config, prepared) in variants(material).items():
-        examiner = _examiner(material, config, prepared)
-        say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
-        models[name] = fit(
-            config, prepared, examiner.validate, write, name, work / "checkpoints" / f"{name}.safetensors"
-        )
+        for name, (config, prepared) in variants(material).items():
+            examiner = _examiner(material, config, prepared)
+            say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
+            checkpoint = work / "checkpoints" / f"{name}.safetensors"
+            models[name] = fit(config, prepared, examiner.validate, write, name, checkpoint)
     return models
 
 

@@ -141,6 +141,14 @@ def test_tables_in_memory_give_the_run_that_files_give(tmp_path):
     assert done.metrics["tasks"].keys() == {"next", "click", "stars", "type"}
 
 
+def test_curves_for_tensorboard_lie_in_the_run_and_belong_to_it(tmp_path):
+    pytest.importorskip("tensorboard")
+    done = trained(tmp_path / "run", training__loggers=["tensorboard"])
+    (curves,) = (done / "tensorboard" / "joint").iterdir()
+    assert b"metrics/click/auc" in curves.read_bytes()
+    assert f"tensorboard/joint/{curves.name}" in json.loads((done / "manifest.json").read_text())["files"]
+
+
 def test_options_change_settings(tmp_path):
     config, folder = resolve(world_folder() / "small.yaml", ["training.epochs=7", "model.timeline.kind=hstu"])
     assert (config.training.epochs, config.model.timeline.kind) == (7, "hstu")

@@ -1,7 +1,10 @@
 """The one small seam to experiment trackers: TensorBoard, Weights & Biases, MLflow; each is an extra."""
 
 import importlib
-from collections.abc import Callable, Sequence
+import math
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Literal, assert_never
 
@@ -9,12 +12,13 @@ from motet.errors import ConfigError
 
 Name = Literal["tensorboard", "wandb", "mlflow"]
 Sink = Callable[[str, int, dict[str, float]], None]  # model, epoch, figures by name
+Close = Callable[[bool], object]  # told whether all went well
 
 
 def flat(record: dict[str, Any]) -> dict[str, float]:
-    """The figures of a record by a path of names.
+    """The figures of a record by a path of names; one that is not a finite number is left out.
 
-    >>> flat({"epoch": 1, "metrics": {"like": {"auc": 0.7}}, "loss": {"like": 0.6}})
+    >>> flat({"epoch": 1, "metrics": {"like": {"auc": 0.7, "gauc": float("nan")}}, "loss": {"like": 0.6}})
     {'metrics/like/auc': 0.7, 'loss/like': 0.6}
     """
     found: dict[str, float] = {}
@@ -24,43 +28,54 @@ def flat(record: dict[str, Any]) -> dict[str, float]:
                 found |= {f"{group}/{name}/{each}": float(number) for each, number in value.items()}
             else:
                 found[f"{group}/{name}"] = float(value)
-    return found
+    return {path: value for path, value in found.items() if math.isfinite(value)}
 
 
-def open_loggers(names: Sequence[Name], run: str, folder: Path) -> Callable[[dict[str, Any]], None]:
-    """A function that hands training records to every tracker.
+@contextmanager
+def trackers(names: Sequence[Name], run: str, folder: Path) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that hands training records to every tracker; they are closed when the block ends.
 
     Args:
         names: Trackers from the configuration.
         run: Name of the run.
-        folder: Where those that write files write.
+        folder: The working folder: TensorBoard's files go there, and the ids by which a training that is
+            resumed goes on in the same run of a tracker.
 
     Raises:
         ConfigError: A tracker is not installed; the message names the extra.
     """
-    sinks = [_open(name, run, folder) for name in names]
+    opened: list[tuple[Sink, Close]] = []
+    well = False
+    try:
+        for name in names:
+            opened += [_open(name, run, folder)]  # one by one: those before a missing one are closed
 
-    def log(record: dict[str, Any]) -> None:
-        figures = flat(record)
-        for sink in sinks:
-            sink(str(record.get("model", run)), int(record.get("epoch", 0)), figures)
+        def log(record: dict[str, Any]) -> None:
+            figures = flat(record)
+            for sink, _ in opened:
+                sink(str(record.get("model", run)), int(record.get("epoch", 0)), figures)
 
-    return log
+        yield log
+        well = True
+    finally:
+        with ExitStack() as stack:  # every one is closed, even if another cannot be
+            for _, close in opened:
+                stack.callback(close, well)
 
 
-def _open(name: Name, run: str, folder: Path) -> Sink:
+def _open(name: Name, run: str, folder: Path) -> tuple[Sink, Close]:
     match name:
         case "tensorboard":
             return _tensorboard(folder / "tensorboard")
         case "wandb":
-            return _wandb(run, folder)
+            return _wandb(run, folder / "wandb.id")
         case "mlflow":
-            return _mlflow(run)
+            return _mlflow(run, folder / "mlflow.id")
         case _:
             assert_never(name)
 
 
-def _tensorboard(folder: Path) -> Sink:
+def _tensorboard(folder: Path) -> tuple[Sink, Close]:
     writers = _need("torch.utils.tensorboard", "tensorboard")
     by_model: dict[str, Any] = {}
 
@@ -71,28 +86,32 @@ def _tensorboard(folder: Path) -> Sink:
             by_model[model].add_scalar(name, value, epoch)
         by_model[model].flush()
 
-    return sink
+    return sink, lambda well: [writer.close() for writer in by_model.values()]
 
 
-def _wandb(run: str, folder: Path) -> Sink:
+def _wandb(run: str, kept: Path) -> tuple[Sink, Close]:
     wandb = _need("wandb", "wandb")
-    opened = wandb.init(project="motet", name=run, dir=str(folder), resume="allow")
+    if not kept.exists():
+        kept.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
+    opened = wandb.init(project="motet", name=run, id=kept.read_text(encoding="utf-8"), resume="allow")
 
     def sink(model: str, epoch: int, figures: dict[str, float]) -> None:
         opened.log({f"{model}/{name}": value for name, value in figures.items()} | {"epoch": epoch})
 
-    return sink
+    return sink, lambda well: opened.finish(exit_code=0 if well else 1)
 
 
-def _mlflow(run: str) -> Sink:
+def _mlflow(run: str, kept: Path) -> tuple[Sink, Close]:
     mlflow = _need("mlflow", "mlflow")
-    mlflow.start_run(run_name=run)
+    known = kept.read_text(encoding="utf-8") if kept.exists() else None
+    opened = mlflow.start_run(run_id=known) if known else mlflow.start_run(run_name=run)
+    kept.write_text(opened.info.run_id, encoding="utf-8")
 
     def sink(model: str, epoch: int, figures: dict[str, float]) -> None:
         allowed = {f"{model}/{name}".replace("@", "_at_"): value for name, value in figures.items()}
         mlflow.log_metrics(allowed, step=epoch)
 
-    return sink
+    return sink, lambda well: mlflow.end_run("FINISHED" if well else "FAILED")
 
 
 def _need(module: str, extra: str) -> Any:
