@@ -6,11 +6,19 @@ DATA_FOLDER holds `amazon-beauty-2014`. Settings and grids were chosen on valida
 those of training, validation included; the encoding of texts is done once and kept.
 """
 
-import argparse
 from pathlib import Path
-from typing import Any
 
-from benchmarks.next_item import Finished, against, figures, run_ours, run_theirs, time_ratios
+from benchmarks.next_item import (
+    Contest,
+    Finished,
+    against,
+    arguments,
+    compared,
+    figures,
+    put_in,
+    run_all,
+    time_ratios,
+)
 from benchmarks.peers import worlds
 from benchmarks.record import claim, record
 
@@ -20,59 +28,36 @@ PEER = "sasrec"
 
 def main() -> None:
     """Run everything and write benchmarks/results/beauty.json."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--work", type=Path, default=Path("benchmarks/scratch/beauty"))
-    given = parser.parse_args()
+    given = arguments(str(__doc__), "beauty")
     tables = given.work / "tables"
-    tables.mkdir(parents=True, exist_ok=True)
     worlds.beauty(given.data, tables)
-    config = given.work / "beauty.yaml"
-    config.write_text(CONFIG.read_text().replace("DATA", str((given.data / "amazon-beauty-2014").resolve())))
-    runs: dict[str, list[Finished]] = {"text": [], "notext": [], PEER: []}
-    for seed in range(given.seeds):
-        for name, extra in (("text", []), ("notext", ["model.language=none"])):
-            place = given.work / f"{name}-{seed}"
-            overrides = [f"training.seed={seed}", *extra]
-            runs[name].append(run_ours(config, place, overrides, given.threads))
-            print(name, seed, figures(runs[name])["ndcg@10"], flush=True)
-        place = given.work / f"{PEER}-{seed}"
-        runs[PEER].append(run_theirs("beauty", PEER, tables, place, seed, given.threads))
-        print(PEER, seed, figures(runs[PEER])["ndcg@10"], flush=True)
-    write(runs, given.seeds)
+    config = put_in(CONFIG, given.work, "DATA", given.data / "amazon-beauty-2014")
+    ours = {"text": [], "notext": ["model.language=none"]}
+    contest = Contest("beauty", config, tables, ours, [PEER])
+    write(run_all(contest, given.work, given.seeds, given.threads), given.seeds)
 
 
 def write(runs: dict[str, list[Finished]], count: int) -> None:
     """Claims, trials and curves into benchmarks/results/beauty.json."""
-    seeds = list(range(count))
-    found = {name: figures(several) for name, several in runs.items()}
-
-    def measured(name: str, of: str, metric: str) -> dict[str, Any]:
-        value, other = found[of][metric], found[PEER][metric]["value"]
-        return claim(
-            name, value["value"], seeds=seeds, interval=(value["low"], value["high"]), peer=(PEER, other)
-        )
-
+    seeds, theirs = list(range(count)), runs[PEER]
     minutes = [run.report["fit_seconds"] / 60 for run in runs["text"]]
     memory = [
         run.report["peak_rss_mb"] / peer.report["peak_rss_mb"]
-        for run, peer in zip(runs["text"], runs[PEER], strict=True)
+        for run, peer in zip(runs["text"], theirs, strict=True)
     ]
     claims = [
-        measured("beauty.recall@10", "text", "recall@10"),
-        measured("beauty.ndcg@10", "text", "ndcg@10"),
-        measured("beauty.notext.recall@10", "notext", "recall@10"),
-        measured("beauty.notext.ndcg@10", "notext", "ndcg@10"),
+        compared("beauty.recall@10", "recall@10", runs["text"], PEER, theirs),
+        compared("beauty.ndcg@10", "ndcg@10", runs["text"], PEER, theirs),
+        compared("beauty.notext.recall@10", "recall@10", runs["notext"], PEER, theirs),
+        compared("beauty.notext.ndcg@10", "ndcg@10", runs["notext"], PEER, theirs),
         claim("beauty.minutes", minutes, "min", seeds=seeds),
         claim("beauty.memory_ratio", memory, seeds=seeds, peer=(PEER, 1.0)),
     ]
-    if ratios := time_ratios(runs["text"], runs[PEER]):
+    if ratios := time_ratios(runs["text"], theirs):
         claims.append(claim("beauty.time_ratio", ratios, seeds=seeds, peer=(PEER, 1.0)))
     details = {
-        "figures": found,
-        "paired": {name: against(runs[name], runs[PEER], "ndcg@10") for name in ("text", "notext")},
+        "figures": {name: figures(several) for name, several in runs.items()},
+        "paired": {name: against(runs[name], theirs, "ndcg@10") for name in ("text", "notext")},
         "reports": {name: [run.report for run in several] for name, several in runs.items()},
     }
     record("beauty", f"python -m benchmarks.beauty DATA_FOLDER --seeds {count}", claims, details)

@@ -1,13 +1,13 @@
 """Next-item benchmarks: ours beside its peers on one materialised order, judged by one code.
 
-A benchmark names its data, its configuration and its peers; what is common stands here: running everything
-in child processes, reading their lists, metrics, paired intervals over users and seeds, time to quality.
+A benchmark names its data, its configuration and its peers; what is common stands here: the arguments,
+running everything in child processes, reading their lists, metrics, paired intervals over users and seeds,
+time to quality, claims.
 """
 
+import argparse
 import json
-import subprocess
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.environment import ROOT, run_peer
+from benchmarks.environment import run_peer
+from benchmarks.ours import train_in_child
+from benchmarks.record import claim
 from motet.evaluation.compare import gain_family
 from motet.evaluation.measures import measure
 from motet.evaluation.records import RankingPredictions
@@ -31,20 +33,75 @@ class Finished:
     record: RankingPredictions
     report: dict[str, Any]
 
+    def of(self, mask_Q: np.ndarray) -> "Finished":
+        """The same of some queries."""
+        return Finished(self.record.take(mask_Q), self.report)
+
+
+@dataclass(frozen=True)
+class Contest:
+    """What a benchmark compares.
+
+    Args:
+        data: Name of the data in peers/settings.json.
+        config: Configuration of ours.
+        tables: Folder of the peers' tables.
+        ours: Name -> overrides of the configuration.
+        peers: Names in peers/settings.json.
+    """
+
+    data: str
+    config: Path
+    tables: Path
+    ours: Mapping[str, Sequence[str]]
+    peers: Sequence[str]
+
+
+def arguments(about: str, name: str, seeds: int = 3) -> argparse.Namespace:
+    """The command line of a benchmark: `data`, `seeds`, `threads`, and `work`, whose folder is made."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="folder that holds the data")
+    parser.add_argument("--seeds", type=int, default=seeds)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--work", type=Path, default=Path("benchmarks/scratch") / name)
+    given = parser.parse_args()
+    (given.work / "tables").mkdir(parents=True, exist_ok=True)
+    return given
+
+
+def put_in(template: Path, work: Path, name: str, folder: Path) -> Path:
+    """A configuration of benchmarks/configs with a folder's path in place of a name, written into `work`."""
+    config = work / template.name
+    config.write_text(template.read_text("utf8").replace(name, str(folder.resolve())), encoding="utf8")
+    return config
+
+
+def run_all(contest: Contest, work: Path, seeds: int, threads: int) -> dict[str, list[Finished]]:
+    """Everything for every seed, one after another: name -> one result a seed."""
+    runs: dict[str, list[Finished]] = {name: [] for name in (*contest.ours, *contest.peers)}
+    for seed in range(seeds):
+        for name, several in runs.items():
+            place = work / f"{name}-{seed}"
+            if name in contest.ours:
+                overrides = [f"training.seed={seed}", *contest.ours[name]]
+                several.append(run_ours(contest.config, place, overrides, threads))
+            else:
+                several.append(run_theirs(contest.data, name, contest.tables, place, seed, threads))
+            print(name, seed, figures(several)["ndcg@10"], flush=True)
+    return runs
+
 
 def run_ours(config: Path, output: Path, overrides: Sequence[str], threads: int) -> Finished:
     """One training of ours in a process of its own; a finished one is read again."""
-    if not (output / "report.json").exists():
-        output.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "benchmarks.ours", str(config), str(output), *overrides]
-        with (output / "log.txt").open("w") as log:
-            subprocess.run(
-                [*command, f"training.threads={threads}"], cwd=ROOT, stdout=log, stderr=log, check=True
-            )
+    train_in_child(config, output, overrides, threads=threads)
+    return Finished(ranks_of(output), json.loads((output / "report.json").read_text()))
+
+
+def ranks_of(output: Path, column: str = "rank") -> RankingPredictions:
+    """The ranks that ours left in a folder."""
     ranks = pl.read_parquet(output / "ranks.parquet").sort("user", "query")
     user_Q, query_T = np.unique(ranks["user"].to_numpy(), return_inverse=True)
-    record = RankingPredictions(user_Q, ranks["rank"].to_numpy(), query_T.reshape(-1))
-    return Finished(record, json.loads((output / "report.json").read_text()))
+    return RankingPredictions(user_Q, ranks[column].to_numpy(), query_T.reshape(-1))
 
 
 def run_theirs(data: str, name: str, tables: Path, output: Path, seed: int, threads: int) -> Finished:
@@ -103,3 +160,25 @@ def time_ratios(ours: Sequence[Finished], theirs: Sequence[Finished]) -> list[fl
         if reached is not None and needed:
             ratios.append(reached / needed)
     return ratios
+
+
+def compared(
+    name: str, metric: str, mine: Sequence[Finished], peer: str, theirs: Sequence[Finished]
+) -> dict[str, Any]:
+    """A claim on one metric over users and seeds, with its interval, beside the peer's."""
+    value, other = figures(mine)[metric], figures(theirs)[metric]["value"]
+    interval = (value["low"], value["high"])
+    return claim(name, value["value"], seeds=range(len(mine)), interval=interval, peer=(peer, other))
+
+
+def margins(
+    name: str, metric: str, mine: Sequence[Finished], peer: str, theirs: Sequence[Finished]
+) -> list[dict[str, Any]]:
+    """Claims `NAME.ratio` and `NAME.difference` (paired, with its interval) on one metric."""
+    paired, seeds = against(mine, theirs, metric), range(len(mine))
+    ratio = figures(mine)[metric]["value"] / figures(theirs)[metric]["value"]
+    span = (paired["low"], paired["high"])
+    return [
+        claim(f"{name}.ratio", ratio, seeds=seeds, peer=(peer, 1.0)),
+        claim(f"{name}.difference", paired["difference"], seeds=seeds, interval=span, peer=(peer, 0.0)),
+    ]

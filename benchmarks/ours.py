@@ -2,7 +2,8 @@
 
     python -m benchmarks.ours CONFIG OUTPUT_FOLDER [a.b=c ...] [--model "twin of like"] [--histories a,b]
 
-Output, of the test rows: `ranks.parquet` (`task`, `history`, `user`, `query`, `rank`) for tasks that rank,
+Output, of the test rows: `ranks.parquet` (`task`, `history`, `user`, `query`, `rank` in the whole catalogue,
+`rank_trained` among the items that training met) for tasks that rank,
 `rows.parquet` (`task`, `history`, `row`, `user`, `label`, `prediction`; a row is its place in the events
 file) for tasks that score rows; and `report.json` (validation curve with CPU seconds of training alone,
 validation metrics of the kept weights under each history, cost, settings). The weights are the same for all
@@ -20,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+import torch
 
 from motet.config import Config
 from motet.config.read import config_folder, read_config
@@ -29,7 +31,8 @@ from motet.data.readers import read_tables
 from motet.data.table import Tables
 from motet.data.timelines import TEST
 from motet.evaluation.evaluate import Examiner
-from motet.evaluation.records import RankingPredictions, RowPredictions
+from motet.evaluation.protocol import View
+from motet.evaluation.records import RowPredictions
 from motet.evaluation.scoring import Scorer
 from motet.gather import Material, count, gather, split_columns
 from motet.model import Motet
@@ -165,12 +168,7 @@ def write_answers(folder: Path, case: Case, model: Motet) -> None:
         named = pl.lit(history).alias("history")
         for view in examiner.views:
             for task in (each for each in view.tasks if each in model.next_heads):
-                found = examiner.ranking_record(
-                    scorer.next_item(view, task, TEST, 20), view, task, TEST, lists=False
-                )
-                assert isinstance(found, RankingPredictions)
-                columns = {"user": found.user_Q[found.query_T], "query": found.query_T, "rank": found.rank_T}
-                ranks.append(pl.DataFrame(columns).with_columns(named, task=pl.lit(task)))
+                ranks.append(ranks_of(scorer, view, task).with_columns(named, task=pl.lit(task)))
             for task, scored in scorer.rows(view, TEST).items():
                 said = examiner.row_record(task, scored)
                 assert isinstance(said, RowPredictions)
@@ -180,6 +178,18 @@ def write_answers(folder: Path, case: Case, model: Motet) -> None:
     for name, tables in (("ranks", ranks), ("rows", rows)):
         if tables:
             pl.concat(tables).write_parquet(folder / f"{name}.parquet")
+
+
+def ranks_of(scorer: Scorer, view: View, task: str) -> pl.DataFrame:
+    """Rank of every test item in the whole catalogue, and among the items that training met."""
+    head, trained_I = scorer.model.next_heads[task], scorer.dataset.catalogue.trained_I
+    allowed_I, met_I = head.get_buffer("allowed_I"), torch.from_numpy(trained_I)
+    found = scorer.next_item(view, task, TEST, 20)
+    head.set_catalogue(allowed_I & met_I, met_I)
+    among = scorer.next_item(view, task, TEST, 20)
+    head.set_catalogue(allowed_I, met_I)
+    columns = {"user": found.user_Q[found.query_T], "query": found.query_T, "rank": found.rank_T}
+    return pl.DataFrame(columns | {"rank_trained": among.rank_T})
 
 
 if __name__ == "__main__":

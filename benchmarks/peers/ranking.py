@@ -65,14 +65,22 @@ class Validation:
             row_T = np.searchsorted(user_B, self.targets.user_E[inside_E])
             yield user_B, row_T, self.targets.item_E[inside_E]
 
-    def ndcg(self, score: Score, k: int = 10) -> float:
-        """NDCG@k of a model that scores all items for some users; own history is left out."""
+    def ranks(self, score: Score) -> tuple[np.ndarray, np.ndarray]:
+        """Rank and user of each target under a model that scores all items; own history is left out."""
         found = []
         for user_B, row_T, target_T in self.blocks():
             score_BN = hide(score(user_B), self.seen, user_B)
             found.append((ranks(score_BN, row_T, target_T), user_B[row_T]))
-        rank_T, query_T = (np.concatenate(part) for part in zip(*found, strict=True))
-        return mean_ndcg(rank_T, query_T, k)
+        rank_T, user_T = (np.concatenate(part) for part in zip(*found, strict=True))
+        return rank_T, user_T
+
+    def ndcg(self, score: Score, k: int = 10) -> float:
+        """NDCG@k of a model that scores all items for some users."""
+        return mean_ndcg(*self.ranks(score), k)
+
+    def recall(self, score: Score, k: int = 10) -> float:
+        """Share of the targets among the first k; with one target a user that is Recall@k."""
+        return float((self.ranks(score)[0] <= k).mean())
 
 
 def top_lists(
