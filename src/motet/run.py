@@ -16,7 +16,8 @@ import torch
 
 from motet.bundle import save_bundle
 from motet.config import Config
-from motet.config.read import config_folder, config_from_dict, read_config, write_config
+from motet.config.read import config_folder, config_from_dict, read_config
+from motet.data.provenance import Read, files_read, tables_read
 from motet.data.table import Tables
 from motet.data.timelines import TEST, VALID
 from motet.errors import ConfigError
@@ -35,6 +36,7 @@ from motet.system.manifest import write_manifest
 from motet.system.randomness import generator
 from motet.training.fit import Prepared, Trained, fit
 from motet.training.loggers import trackers
+from motet.training.unfinished import begin, begun, go_on, working_folder
 
 
 @dataclass(frozen=True)
@@ -60,25 +62,27 @@ def train(config: Config, folder: Path, target: Path, tables: Tables | None = No
         tables: Ready tables instead of the files that the configuration names.
 
     Raises:
-        MotetError: Data, configuration or the run folder are not right.
+        MotetError: Data, configuration or the run folder are not right; or an unfinished training in the
+            folder's place was begun with others; or another process is writing this run.
     """
-    if target.exists():
-        raise ConfigError(f"{target} exists already. Give another folder with  --run, or remove it.")
-    work = target.with_name(target.name + ".partial")
-    config = _open_work(config, work, folder)
-    began = time.monotonic()
-    with JsonLines(work / "log.jsonl") as log:
-        material = gather(config, folder, tables)
-        models = fit_all(material, work, log)
-        metrics = judge(material, models)
-    metrics["cost"] |= {
-        "wall_seconds": time.monotonic() - began,
-        "peak_rss_mb": peak_rss_mb(),
-        "cpu_seconds_all": cpu_seconds(),
-    }
-    with atomic_folder(target) as place:
-        _save(place, work, material, models["joint"], metrics)
-    shutil.rmtree(work)
+    _refuse_taken(target)
+    with working_folder(target) as work:
+        _refuse_taken(target)  # another process may have finished it before this one had the folder
+        began = time.monotonic()
+        read = _read(config, folder, tables)
+        config = _begin_or_go_on(config, work, folder, read)
+        with JsonLines(work / "log.jsonl") as log:
+            material = gather(config, folder, tables)
+            models = fit_all(material, work, log)
+            metrics = judge(material, models)
+        metrics["cost"] |= {
+            "wall_seconds": time.monotonic() - began,
+            "peak_rss_mb": peak_rss_mb(),
+            "cpu_seconds_all": cpu_seconds(),
+        }
+        with atomic_folder(target) as place:
+            _save(place, work, material, models["joint"], metrics, read)
+        shutil.rmtree(work)
     return Run(target)
 
 
@@ -227,30 +231,33 @@ def _cost(models: Mapping[str, Trained]) -> dict[str, Any]:
     }
 
 
-def _open_work(config: Config, work: Path, folder: Path) -> Config:
-    """Make the working folder and settle the configuration, or find both from an earlier try."""
-    work.mkdir(parents=True, exist_ok=True)
-    asked, settled, now = work / "asked.yaml", work / "motet.yaml", work / "now.yaml"
-    write_config(config, now)
-    if settled.exists() and asked.exists():
-        if asked.read_text() != now.read_text():
-            now.unlink()
-            raise ConfigError(
-                f"{work} holds an unfinished training with another configuration. "
-                "Restore that one to go on, or remove the folder."
-            )
-        say(f"going on with the unfinished training in {work}")
-        config = read_config(settled)
-        torch.set_num_threads(int(config.training.threads))
-        tune_memory()
-        return config
-    config = settle(config, folder)
-    write_config(config, settled)
-    now.replace(asked)
-    return config
+def _refuse_taken(target: Path) -> None:
+    if target.exists():
+        raise ConfigError(f"{target} exists already. Give another folder with  --run, or remove it.")
 
 
-def _save(place: Path, work: Path, material: Material, joint: Trained, metrics: dict[str, Any]) -> None:
+def _read(config: Config, folder: Path, tables: Tables | None) -> Read:
+    if tables is not None:
+        return tables_read(tables)
+    return files_read(config.data, folder)
+
+
+def _begin_or_go_on(config: Config, work: Path, folder: Path, read: Read) -> Config:
+    """Settle the configuration, or find it settled by an earlier try that came as far as a checkpoint."""
+    if not begun(work):
+        settled = settle(config, folder)
+        begin(work, config, settled, read)
+        return settled
+    settled = go_on(work, config, read)
+    say(f"going on with the unfinished training in {work}")
+    torch.set_num_threads(int(settled.training.threads))
+    tune_memory()
+    return settled
+
+
+def _save(
+    place: Path, work: Path, material: Material, joint: Trained, metrics: dict[str, Any], read: Read
+) -> None:
     save_bundle(
         place, material.config, joint.model, material.prepared.dataset, joint.facts, material.prepared.scaler
     )
@@ -265,6 +272,7 @@ def _save(place: Path, work: Path, material: Material, joint: Trained, metrics: 
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
         "machine": machine(),
+        "data": read,
     }
     write_manifest(place, facts)
     write_report(place)

@@ -1,0 +1,66 @@
+"""Provenance: which files a training read, by their hashes, so that it is noticed when they change."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from motet.config.data import DataConfig
+from motet.data.fingerprint import fingerprint_rows
+from motet.data.readers_files import find_files
+from motet.data.table import Tables
+from motet.system.files import sha256_file
+
+Read = dict[str, dict[str, Any]]  # name of what was read -> its sha256 and its size
+
+
+def files_read(data: DataConfig, folder: Path) -> Read:
+    """Every file that the sources name: absolute path -> ``sha256`` and ``bytes``.
+
+    Args:
+        data: The `data:` part of a configuration.
+        folder: Where its paths start.
+
+    Raises:
+        DataError: A path names no file.
+    """
+    patterns = [path for source in (*data.items, *data.users, *data.events) for path in source.path]
+    files = sorted({path.absolute() for path in find_files(patterns, folder)})
+    return {str(path): {"sha256": sha256_file(path), "bytes": path.stat().st_size} for path in files}
+
+
+def tables_read(tables: Tables) -> Read:
+    """Tables that were given in Python: their name -> ``sha256`` of columns and cells, and ``rows``."""
+    frames = {"items": tables.items, "users": tables.users, "events": tables.events}
+    return {f"the table of {name}": _of_frame(frame) for name, frame in frames.items() if frame is not None}
+
+
+def _of_frame(frame: pl.DataFrame | pl.LazyFrame) -> dict[str, Any]:
+    rows = frame.lazy().collect(engine="streaming")
+    digest = hashlib.sha256(repr(rows.schema).encode())
+    digest.update(fingerprint_rows(rows.get_columns(), 0).tobytes())
+    return {"sha256": digest.hexdigest(), "rows": rows.height}
+
+
+def changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What differs between two readings, a line each.
+
+    >>> changes({"a": {"sha256": "1", "bytes": 5}, "b": {}}, {"a": {"sha256": "2", "bytes": 7}, "c": {}})
+    ['a has changed (5 bytes then, 7 bytes now)', 'b is not read any more', 'c was not read then']
+    """
+    said = []
+    for name in sorted({*before, *now}):
+        if name not in now:
+            said.append(f"{name} is not read any more")
+        elif name not in before:
+            said.append(f"{name} was not read then")
+        elif before[name]["sha256"] != now[name]["sha256"]:
+            said.append(f"{name} has changed ({_size(before[name])} then, {_size(now[name])} now)")
+    return said
+
+
+def _size(entry: Mapping[str, Any]) -> str:
+    unit = "rows" if "rows" in entry else "bytes"
+    return f"{entry[unit]:,} {unit}"

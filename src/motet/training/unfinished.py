@@ -1,0 +1,119 @@
+"""The working folder of a run that is not finished: who writes it, and what it was begun with.
+
+A training goes on from it only with the configuration and the data that it was begun with; nothing is mixed.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from motet.config import Config
+from motet.config.read import read_config, write_config
+from motet.data.provenance import Read, changes
+from motet.errors import ConfigError, DataError
+from motet.system.files import read_json, write_json
+from motet.system.lock import only_one
+
+LOCK, ASKED, SETTLED, DATA, CHECKPOINTS = "lock", "asked.yaml", "motet.yaml", "data.json", "checkpoints"
+
+
+@contextmanager
+def working_folder(target: Path) -> Iterator[Path]:
+    """The folder beside a run-to-be, for this process alone; what fails before a checkpoint leaves none.
+
+    Raises:
+        ArtifactError: Another process is writing the run.
+    """
+    work = target.with_name(target.name + ".partial")
+    work.mkdir(parents=True, exist_ok=True)
+
+    def busy(who: str) -> str:
+        return f"{work}: {who} is training this run now. Wait for it, or give another folder with  --run."
+
+    with only_one(work / LOCK, busy):
+        try:
+            yield work
+        except BaseException:
+            if not begun(work):
+                shutil.rmtree(work)
+            raise
+
+
+def begun(work: Path) -> bool:
+    """Whether there is something to go on from: a checkpoint."""
+    return (work / ASKED).exists() and any((work / CHECKPOINTS).glob("*.safetensors"))
+
+
+def begin(work: Path, asked: Config, settled: Config, data: Read) -> None:
+    """Empty the folder and write down what a training begins with."""
+    for path in work.iterdir():
+        if path.name != LOCK:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    write_config(settled, work / SETTLED)
+    write_json(work / DATA, data)
+    write_config(asked, work / ASKED)
+
+
+def go_on(work: Path, asked: Config, data: Read) -> Config:
+    """The settled configuration of a training that was begun with this configuration and these data.
+
+    Args:
+        work: The working folder.
+        asked: The configuration as it was given now.
+        data: What is read now, from `motet.data.provenance`.
+
+    Raises:
+        ConfigError: The training was begun with another configuration.
+        DataError: It was begun with other data.
+    """
+    settings = _changed_settings(work / ASKED, asked)
+    if settings:
+        raise ConfigError(
+            f"{work} holds an unfinished training with another configuration: {_listed(settings)}. "
+            "Restore that one to go on, or remove the folder to begin anew."
+        )
+    files = changes(read_json(work / DATA), data)
+    if files:
+        raise DataError(
+            f"{work} holds an unfinished training on other data: {_listed(files)}. "
+            "Restore the data to go on, or remove the folder to begin anew."
+        )
+    return read_config(work / SETTLED)
+
+
+def _changed_settings(path: Path, now: Config) -> list[str]:
+    try:
+        before = read_config(path)
+    except ConfigError:
+        return [f"{path.name} was written by another version"]
+    return list(_differing(before.model_dump(mode="json"), now.model_dump(mode="json")))
+
+
+def _differing(before: Any, now: Any, path: str = "") -> Iterator[str]:
+    """What differs between two configurations as plain values, by the paths of the settings."""
+    old, new = _inner(before), _inner(now)
+    if old is None or new is None:
+        if before != now:
+            yield f"{path} was {before}, now it is {now}"
+        return
+    for name in dict.fromkeys([*old, *new]):
+        each = f"{path}.{name}" if path else str(name)
+        if name not in new:
+            yield f"{each} is gone"
+        elif name not in old:
+            yield f"{each} is new"
+        else:
+            yield from _differing(old[name], new[name], each)
+
+
+def _inner(value: Any) -> Mapping[Any, Any] | None:
+    """Settings or places of a list by their names; None for a single value."""
+    return (
+        value if isinstance(value, Mapping) else dict(enumerate(value)) if isinstance(value, list) else None
+    )
+
+
+def _listed(said: list[str], most: int = 5) -> str:
+    return "; ".join(said[:most]) + (f"; and {len(said) - most} more" if len(said) > most else "")
