@@ -15,6 +15,7 @@ FLOORS = (  # from the ground up
     ("model",),
     ("bundle", "training", "evaluation", "explain"),
     ("gather",),
+    ("judge",),
     ("run", "use", "serving", "derive", "privacy"),
     ("recipes", "distributed"),
     ("cli",),

@@ -7,7 +7,7 @@ that was killed goes on from the working folder when the same command is given a
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,24 +19,24 @@ from motet.config import Config
 from motet.config.read import config_folder, config_from_dict, read_config
 from motet.data.provenance import Read, files_read, tables_read
 from motet.data.table import Tables
-from motet.data.timelines import TEST, VALID
 from motet.errors import ConfigError
-from motet.evaluation.compare import transfer
-from motet.evaluation.evaluate import Examiner, measured
-from motet.evaluation.opponents import opponents
-from motet.evaluation.plots import plots
-from motet.evaluation.records import Predictions
 from motet.evaluation.report import write_report
 from motet.gather import Material, gather, with_absolute_paths
+from motet.judge import examiner_of, judge, variants
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
+from motet.system.interrupt import first_asks
 from motet.system.log import JsonLines, say, warn
 from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
-from motet.system.randomness import generator
-from motet.training.fit import Prepared, Trained, fit
+from motet.training.fit import Trained, fit
 from motet.training.loggers import trackers
 from motet.training.unfinished import begin, begun, go_on, working_folder
+
+ASKED = (
+    "Stopping soon: the best so far of the joint model is kept, and the run is measured and written without "
+    "what is not trained yet. Ctrl-C again stops at once."
+)
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def train(config: Config, folder: Path, target: Path, tables: Tables | None = No
         folder: Where relative paths of the configuration begin.
         target: The run folder; it must not exist yet.
         tables: Ready tables instead of the files that the configuration names.
+
+    The first Ctrl-C while models are trained ends training early, see `fit_all`; the second stops at once.
 
     Raises:
         MotetError: Data, configuration or the run folder are not right; or an unfinished training in the
@@ -119,116 +121,31 @@ def unread(config: Config) -> list[str]:
 
 
 def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained]:
-    """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint."""
+    """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint.
+
+    Whoever presses Ctrl-C gets what is whole by then: the best so far of the joint model, and no half a twin.
+    """
     models: dict[str, Trained] = {}
     settings = material.config.training
-    with trackers(settings.loggers, material.config.name, work) as track:
+    with trackers(settings.loggers, material.config.name, work) as track, first_asks(ASKED) as stop:
 
         def write(record: dict[str, Any]) -> None:
             log.write(record)
             track(record)
 
         for name, (config, prepared) in variants(material).items():
-            examiner = _examiner(material, config, prepared)
+            examiner = examiner_of(material, config, prepared)
             say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
             checkpoint = work / "checkpoints" / f"{name}.safetensors"
-            models[name] = fit(config, prepared, examiner.validate, write, name, checkpoint)
+            found = fit(config, prepared, examiner.validate, write, name, checkpoint, stop)
+            if found.stopped and not (name == "joint" and found.history):
+                break
+            models[name] = found
+            if stop():
+                break
+        if not models:
+            raise KeyboardInterrupt  # before the first validation: there is no best so far
     return models
-
-
-def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
-    """Name -> configuration and data of each model; they differ in one thing from the joint one."""
-    config, prepared = material.config, material.prepared
-    found = {"joint": (config, prepared)}
-    wanted = config.report.twins
-    if wanted == "all" or (wanted == "auto" and len(config.tasks) > 1):
-        for task in (each for each in config.tasks if each.weight > 0):
-            found[f"twin of {task.name}"] = (config.model_copy(update={"tasks": [task]}), prepared)
-    if "text" in config.report.ablations and prepared.content.text_IT is not None:
-        found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))
-    if "id" in config.report.ablations and config.model.item.id:
-        item = config.model.item.model_copy(update={"id": False})
-        found["without ids"] = (
-            config.model_copy(update={"model": config.model.model_copy(update={"item": item})}),
-            prepared,
-        )
-    if "counters" in config.report.ablations and prepared.counter_NC is not None:
-        found["without counters"] = (
-            config,
-            replace(prepared, counter_NC=None, scaler=None, counter_names=[]),
-        )
-    return found
-
-
-def _examiner(material: Material, config: Config, prepared: Prepared) -> Examiner:
-    """Puts the questions to one model; a model without counters is asked without them."""
-    views = material.views
-    if prepared.counter_NC is None:
-        views = [replace(view, counter_NC=None) for view in views]
-    return Examiner(config, prepared.dataset, views)
-
-
-def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
-    """Measure every model on the test rows: what metrics.json holds."""
-    config = material.config
-    records: dict[str, dict[str, Predictions]] = {}
-    for name, (own, prepared) in variants(material).items():
-        records[name] = _examiner(material, own, prepared).examine(models[name].model, TEST)
-    examiner = Examiner(config, material.prepared.dataset, material.views)
-    rivals, left_out = opponents(examiner, list(config.report.baselines), TEST, say)
-    twins = {
-        task: record
-        for name in records
-        if name.startswith("twin of ")
-        for task, record in records[name].items()
-    }
-    joint = records["joint"]
-    in_valid = measured(examiner.examine(models["joint"].model, VALID), config, "valid")
-    others = {name: found for name, found in records.items() if name.startswith("without ")}
-    return {
-        "tasks": {task: in_valid[task] | parts for task, parts in measured(joint, config, "test").items()},
-        "twins": measured(twins, config, "test"),
-        "baselines": {name: measured(found, config, "test") for name, found in rivals.items()},
-        "ablations": {name: measured(found, config, "test") for name, found in others.items()},
-        "transfer": _transfer(config, joint, twins),
-        "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
-        "cost": _cost(models),
-        "plots": plots(joint, {name: model.history for name, model in models.items()}),
-        "behaviour": material.behaviour,
-        "statements": [*material.statements, *left_out],
-    }  # fmt: skip
-
-
-def _transfer(
-    config: Config, joint: Mapping[str, Predictions], twins: Mapping[str, Predictions]
-) -> dict[str, Any]:
-    settings = config.evaluation
-    return dict(
-        transfer(
-            joint, twins, bootstrap=settings.bootstrap, confidence=settings.confidence,
-            generator=generator(config.training.seed, "transfer"),
-        )
-    )  # fmt: skip
-
-
-def _slice_settings(config: Config) -> tuple[list[int], int, float, Any]:
-    settings = config.evaluation
-    return (
-        settings.k,
-        min(settings.bootstrap, 200),
-        settings.confidence,
-        generator(config.training.seed, "slices"),
-    )
-
-
-def _cost(models: Mapping[str, Trained]) -> dict[str, Any]:
-    joint = models["joint"].cost
-    twins = sum(model.cost["cpu_seconds"] for name, model in models.items() if name.startswith("twin of "))
-    return {
-        **joint,
-        "twins_cpu_seconds": twins,
-        "models": {name: model.cost for name, model in models.items()},
-    }
 
 
 def _refuse_taken(target: Path) -> None:

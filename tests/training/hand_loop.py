@@ -80,6 +80,7 @@ class Training:
     log: list[dict[str, Any]] = field(default_factory=list)
     validate: Callable[["Training"], float] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
+    stop: Callable[[], bool] = lambda: False
 
     def loop(self) -> Loop:
         defaults = {
@@ -93,7 +94,7 @@ class Training:
             return {"up": {"auc": value}}
 
         balance = build_balance(settings.balance, {"up": 1.0, "down": 0.5})
-        calls = Callbacks(validate, self.log.append, "joint")
+        calls = Callbacks(validate, self.log.append, "joint", self.stop)
         monitor = Monitor([("up", "auc")])
         return Loop(self.model, Feed(), settings, balance, monitor, calls, self.checkpoint)
 

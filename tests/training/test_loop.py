@@ -219,40 +219,56 @@ def test_inside_an_epoch_a_checkpoint_is_written_when_its_minutes_are_over(tmp_p
         assert (epoch * BATCHES + first, resumed.step) == (last, last)
 
 
-def test_the_keyboard_stops_training_and_keeps_the_best_so_far(capsys):
-    def interrupt(losses):
-        raise KeyboardInterrupt
+def asked_after(steps: int):
+    """Somebody asks to stop while step number `steps` is taken, counted from 1; the loop asks after each."""
+    taken = iter(range(1, 1000))
+    return lambda: next(taken) >= steps
 
+
+def test_who_is_asked_to_stop_keeps_the_best_so_far(capsys):
     kept = []
     training = Training(
-        model=Failing(2 * BATCHES + 2, interrupt),
-        validate=lambda it: float(kept.append(weights(it.model)) or 1 / len(kept)),
+        stop=asked_after(2 * BATCHES + 2),
+        validate=lambda it: float(kept.append(weights(it.model)) or -len(kept)),
     )
-    training.loop().run()
+    loop = training.loop()
+    loop.run()
+    assert loop.stopped
+    assert loop.step == 2 * BATCHES + 2
     assert weights(training.model) == kept[0]
-    assert "stopped by the keyboard; the best epoch so far (1) is kept" in capsys.readouterr().err
+    assert "joint: stopped by hand in epoch 3; the best so far (epoch 1) is kept" in capsys.readouterr().err
 
 
-def test_the_keyboard_during_a_validation_keeps_the_best_so_far():
-    kept = []
-
-    def validate(training: Training) -> float:
-        if len(kept) == 2:
-            raise KeyboardInterrupt
-        kept.append(weights(training.model))
-        return float(len(kept))
-
-    training = Training(validate=validate)
-    training.loop().run()
-    assert weights(training.model) == kept[1]
+@pytest.mark.parametrize("steps", [1, BATCHES - 1, BATCHES, 2 * BATCHES + 3])
+def test_a_training_that_was_asked_to_stop_goes_on_to_the_same_weights(tmp_path, steps):
+    path = tmp_path / "joint.safetensors"
+    first = Training(path, stop=asked_after(steps), settings={"checkpoint_minutes": 60.0}).loop()
+    first.run()
+    assert (first.stopped, first.step) == (True, steps)  # what it did is not lost
+    again = Training(path)
+    again.loop().run()
+    assert weights(again.model) == undisturbed()
 
 
-def test_the_keyboard_before_the_first_validation_stops_everything():
+def test_who_is_asked_to_stop_in_the_last_step_of_all_has_not_stopped():
+    loop = Training(stop=asked_after(4 * BATCHES)).loop()
+    loop.run()
+    assert not loop.stopped
+
+
+def test_who_is_asked_to_stop_before_the_first_validation_has_no_best():
+    training = Training(stop=asked_after(1))
+    loop = training.loop()
+    loop.run()
+    assert (loop.stopped, loop.best, loop.history) == (True, {}, [])
+
+
+def test_what_cannot_wait_goes_through():
     def interrupt(losses):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        Training(model=Failing(2, interrupt)).loop().run()
+        Training(model=Failing(2 * BATCHES + 2, interrupt)).loop().run()
 
 
 def test_gradients_are_clipped_to_the_norm_of_the_settings():

@@ -14,13 +14,31 @@ def train(
         typer.Option("--set", metavar="a.b=c", help="Change a setting; may be given several times."),
     ] = None,
 ) -> None:
-    """Train one model for every task, beside its twins and baselines; goes on where it was stopped."""
+    """Train one model for every task, beside its twins and baselines; goes on where it was stopped.
+
+    Ctrl-C ends training early: the best so far of the joint model is measured and written as a run, without
+    the twins that are not trained yet, and the report says so. A second Ctrl-C stops at once.
+    """
     from motet.cli.show import verdicts
     from motet.run import resolve
     from motet.run import train as train_run
     from motet.system.log import say
 
     found, folder = resolve(config, set_ or ())
-    done = train_run(found, folder, run or Path("runs") / found.name)
+    target = run or Path("runs") / found.name
+    try:
+        done = train_run(found, folder, target)
+    except KeyboardInterrupt:
+        say(_how_to_go_on(target))
+        raise
     print(verdicts(done.metrics))
     say(f"The run is in {done.folder}; open {done.folder / 'report.html'} in a browser.")
+
+
+def _how_to_go_on(target: Path) -> str:
+    from motet.training.unfinished import begun, working_folder_of
+
+    work = working_folder_of(target)
+    if not begun(work):
+        return "Nothing was trained yet that is worth keeping."
+    return f"What is trained so far is kept in {work}: the same command goes on from there."

@@ -43,6 +43,7 @@ class Trained:
     facts: dict[str, TaskFacts]
     history: list[dict[str, Any]]
     cost: dict[str, float] = field(default_factory=dict)
+    stopped: bool = False  # by hand, before its patience ended
 
 
 def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
@@ -76,6 +77,7 @@ def fit(
     log: Callable[[dict[str, Any]], None],
     name: str = "joint",
     checkpoint: Path | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Trained:
     """Train a model on the tasks of a configuration.
 
@@ -86,6 +88,7 @@ def fit(
         log: Takes records for log.jsonl.
         name: What the model is called in the log.
         checkpoint: Where to keep the state, and where to go on from.
+        stop: Whether somebody asked to stop; what is best so far is given back then.
     """
     settings = config.training
     facts = learn_facts(config, prepared.dataset)
@@ -98,7 +101,7 @@ def fit(
         prepared.counter_NC,
     )
     balance = build_balance(settings.balance, {task.name: task.weight for task in config.tasks})
-    calls = Callbacks(lambda: validate(model), lambda record: log({"model": name, **record}), name)
+    calls = Callbacks(lambda: validate(model), lambda record: log({"model": name, **record}), name, stop)
     loop = Loop(model, feed, settings, balance, build_monitor(config, facts), calls, checkpoint)
     loop.run()
     cost = {
@@ -106,7 +109,7 @@ def fit(
         "cpu_seconds": loop.cpu_seconds,
         "examples": float(loop.examples),
     }
-    return Trained(model.eval(), facts, loop.history, cost)
+    return Trained(model.eval(), facts, loop.history, cost, loop.stopped)
 
 
 def build_monitor(config: Config, facts: dict[str, TaskFacts]) -> Monitor:

@@ -27,11 +27,12 @@ from motet.training.optimizer import WeightAverage, build_optimizer, learning_ra
 
 @dataclass(frozen=True)
 class Callbacks:
-    """What the loop calls: validation of the current weights, and a place for log records."""
+    """What the loop calls: validation of the current weights, a place for log records, and a question."""
 
     validate: Callable[[], Metrics]
     log: Callable[[dict[str, Any]], None]
     name: str = "joint"
+    stop: Callable[[], bool] = lambda: False  # whether somebody asked to stop; asked after every step
 
 
 class Loop:
@@ -68,30 +69,36 @@ class Loop:
         self.cpu_seconds = -time.process_time()  # of this try and of those that were killed, once it ends
         self.examples = 0
         self.saved_at = time.monotonic()
+        self.stopped = False
 
     def run(self) -> None:
-        """Train until the patience ends; the model then holds the weights of the best epoch."""
+        """Train until the patience ends or somebody asks to stop; the model then holds the best epoch.
+
+        When it was asked to stop, `stopped` is true and the checkpoint is where it stopped. If that was
+        before the first validation, `best` is empty, and the weights are those of the moment.
+        """
         epoch, first = self._resume()
-        try:
-            while (
-                epoch < self.settings.epochs
-                and epoch - max(self.monitor.best_epoch, 0) <= self.settings.patience
-            ):
-                self._train_epoch(epoch, first)
-                self._validate(epoch)
-                epoch, first = epoch + 1, 0
-                self._save(epoch, 0)
-        except KeyboardInterrupt:
-            if not self.best:
-                raise
-            warn(
-                f"{self.calls.name}: stopped by the keyboard; "
-                f"the best epoch so far ({self.monitor.best_epoch + 1}) is kept"
+        while not self.stopped and self._goes_on(epoch) and self._train_epoch(epoch, first):
+            self._validate(epoch)
+            epoch, first = epoch + 1, 0
+            self._save(epoch, 0)
+            self.stopped = self._goes_on(epoch) and self.calls.stop()
+        if self.stopped:
+            kept = (
+                f"the best so far (epoch {self.monitor.best_epoch + 1}) is kept"
+                if self.best
+                else "no best yet"
             )
+            warn(f"{self.calls.name}: stopped by hand in epoch {epoch + 1}; {kept}")
         self.model.load_state_dict(self.best, strict=False)
         self.cpu_seconds += time.process_time()
 
-    def _train_epoch(self, number: int, first: int) -> None:
+    def _goes_on(self, epoch: int) -> bool:
+        patient = epoch - max(self.monitor.best_epoch, 0) <= self.settings.patience
+        return epoch < self.settings.epochs and patient
+
+    def _train_epoch(self, number: int, first: int) -> bool:
+        """Train one epoch from a batch on; false when it was asked to stop on the way."""
         epoch = self.feed.epoch(number)
         total = len(epoch) * self.settings.epochs
         self.model.train()
@@ -107,11 +114,17 @@ class Loop:
                 self.seconds += time.monotonic() - began
                 self.examples += int((batch.row_BP >= 0).sum())
                 bar.advance(1, running)
-                if place + 1 < len(epoch) and self._save_is_due():
+                if place + 1 == len(epoch):
+                    break
+                self.stopped = self.calls.stop()
+                if self.stopped or self._save_is_due():
                     self._save(number, place + 1)
+                if self.stopped:
+                    return False
         self.calls.log({"event": "train", "epoch": number + 1, "loss": running,
                         "weights": self.balance.current(),
                         "seconds": self.seconds, "examples": self.examples})  # fmt: skip
+        return True
 
     def _one_step(self, batch: Batch, total: int, where: str) -> dict[str, float]:
         torch.manual_seed(derived_seed(self.settings.seed, f"step {self.step}"))

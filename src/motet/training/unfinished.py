@@ -26,7 +26,7 @@ def working_folder(target: Path) -> Iterator[Path]:
     Raises:
         ArtifactError: Another process is writing the run.
     """
-    work = target.with_name(target.name + ".partial")
+    work = working_folder_of(target)
     work.mkdir(parents=True, exist_ok=True)
 
     def busy(who: str) -> str:
@@ -39,6 +39,11 @@ def working_folder(target: Path) -> Iterator[Path]:
             if not begun(work):
                 shutil.rmtree(work)
             raise
+
+
+def working_folder_of(target: Path) -> Path:
+    """Where the working folder of a run-to-be lies: beside it."""
+    return target.with_name(target.name + ".partial")
 
 
 def begun(work: Path) -> bool:

@@ -1,0 +1,132 @@
+"""The judge: which models a run has beside the joint one, and what is measured of them all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from motet.config import Config
+from motet.data.timelines import TEST, VALID
+from motet.evaluation.compare import transfer
+from motet.evaluation.evaluate import Examiner, measured
+from motet.evaluation.opponents import opponents
+from motet.evaluation.plots import plots
+from motet.evaluation.records import Predictions
+from motet.gather import Material
+from motet.system.log import say
+from motet.system.randomness import generator
+from motet.training.fit import Prepared, Trained
+
+
+def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
+    """Name -> configuration and data of each model; they differ in one thing from the joint one."""
+    config, prepared = material.config, material.prepared
+    found = {"joint": (config, prepared)}
+    wanted = config.report.twins
+    if wanted == "all" or (wanted == "auto" and len(config.tasks) > 1):
+        for task in (each for each in config.tasks if each.weight > 0):
+            found[f"twin of {task.name}"] = (config.model_copy(update={"tasks": [task]}), prepared)
+    if "text" in config.report.ablations and prepared.content.text_IT is not None:
+        found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))
+    if "id" in config.report.ablations and config.model.item.id:
+        item = config.model.item.model_copy(update={"id": False})
+        found["without ids"] = (
+            config.model_copy(update={"model": config.model.model_copy(update={"item": item})}),
+            prepared,
+        )
+    if "counters" in config.report.ablations and prepared.counter_NC is not None:
+        found["without counters"] = (
+            config,
+            replace(prepared, counter_NC=None, scaler=None, counter_names=[]),
+        )
+    return found
+
+
+def examiner_of(material: Material, config: Config, prepared: Prepared) -> Examiner:
+    """Puts the questions to one model; a model without counters is asked without them."""
+    views = material.views
+    if prepared.counter_NC is None:
+        views = [replace(view, counter_NC=None) for view in views]
+    return Examiner(config, prepared.dataset, views)
+
+
+def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
+    """Measure every model on the test rows: what metrics.json holds."""
+    config = material.config
+    records: dict[str, dict[str, Predictions]] = {}
+    wanted = variants(material)
+    for name, (own, prepared) in ((name, wanted[name]) for name in models):
+        records[name] = examiner_of(material, own, prepared).examine(models[name].model, TEST)
+    examiner = Examiner(config, material.prepared.dataset, material.views)
+    rivals, left_out = opponents(examiner, list(config.report.baselines), TEST, say)
+    twins = {
+        task: record
+        for name in records
+        if name.startswith("twin of ")
+        for task, record in records[name].items()
+    }
+    joint = records["joint"]
+    in_valid = measured(examiner.examine(models["joint"].model, VALID), config, "valid")
+    others = {name: found for name, found in records.items() if name.startswith("without ")}
+    return {
+        "tasks": {task: in_valid[task] | parts for task, parts in measured(joint, config, "test").items()},
+        "twins": measured(twins, config, "test"),
+        "baselines": {name: measured(found, config, "test") for name, found in rivals.items()},
+        "ablations": {name: measured(found, config, "test") for name, found in others.items()},
+        "transfer": _transfer(config, joint, twins),
+        "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
+        "cost": _cost(models),
+        "plots": plots(joint, {name: model.history for name, model in models.items()}),
+        "behaviour": material.behaviour,
+        "statements": [*_stopped(models, list(wanted), config), *material.statements, *left_out],
+    }  # fmt: skip
+
+
+def _stopped(models: Mapping[str, Trained], wanted: Sequence[str], config: Config) -> list[str]:
+    """What a training that was stopped by hand lacks."""
+    said = []
+    if models["joint"].stopped:
+        history = models["joint"].history
+        best = max(record["epoch"] for record in history if record["best"])
+        said.append(
+            f"Training was stopped by hand after {len(history)} of at most {config.training.epochs} epochs; "
+            f"this is the model of epoch {best}, the best until then. A longer training may be better."
+        )
+    missing = [name for name in wanted if name not in models]
+    if missing:
+        said.append(
+            f"As training was stopped by hand, {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} "
+            "not trained, and nothing is compared with what is not there."
+        )
+    return said
+
+
+def _transfer(
+    config: Config, joint: Mapping[str, Predictions], twins: Mapping[str, Predictions]
+) -> dict[str, Any]:
+    settings = config.evaluation
+    return dict(
+        transfer(
+            joint, twins, bootstrap=settings.bootstrap, confidence=settings.confidence,
+            generator=generator(config.training.seed, "transfer"),
+        )
+    )  # fmt: skip
+
+
+def _slice_settings(config: Config) -> tuple[list[int], int, float, Any]:
+    settings = config.evaluation
+    return (
+        settings.k,
+        min(settings.bootstrap, 200),
+        settings.confidence,
+        generator(config.training.seed, "slices"),
+    )
+
+
+def _cost(models: Mapping[str, Trained]) -> dict[str, Any]:
+    joint = models["joint"].cost
+    twins = sum(model.cost["cpu_seconds"] for name, model in models.items() if name.startswith("twin of "))
+    return {
+        **joint,
+        "twins_cpu_seconds": twins,
+        "models": {name: model.cost for name, model in models.items()},
+    }
