@@ -111,12 +111,14 @@ def open_bundle(folder: Path) -> Bundle:
     return Bundle(folder, config, model.eval(), catalogue, encodings, facts, scaler, content)
 
 
+CONTENT = ("code_IJ", "number_IV", "text_IT", "id_row_I", "neighbour_IM", "share_IM")
+
+
 def _item_tensors(model: Motet, catalogue: Catalogue) -> dict[str, Tensor]:
     with torch.no_grad():
         vector_ID = model.eval().items()
     items = model.items
-    tensors = {name: items.get_buffer(name) for name in ("code_IJ", "number_IV", "text_IT", "id_row_I")
-               if getattr(items, name) is not None}  # fmt: skip
+    tensors = {name: items.get_buffer(name) for name in CONTENT if getattr(items, name) is not None}
     tensors |= {f"vector_{name}": items.get_buffer(vector_key(name)) for name in items.vector_names}
     tensors |= {"vectors": vector_ID, "kind_I": torch.from_numpy(catalogue.kind_I)}
     tensors |= {
@@ -128,8 +130,14 @@ def _item_tensors(model: Motet, catalogue: Catalogue) -> dict[str, Tensor]:
 
 def _content(tensors: dict[str, Tensor]) -> ItemContent:
     vectors = {name.removeprefix("vector_"): t for name, t in tensors.items() if name.startswith("vector_")}
+    beside = (tensors["neighbour_IM"], tensors["share_IM"]) if "neighbour_IM" in tensors else None
     return ItemContent(
-        tensors["code_IJ"], tensors["number_IV"], tensors.get("text_IT"), vectors, tensors["id_row_I"]
+        code_IJ=tensors["code_IJ"],
+        number_IV=tensors["number_IV"],
+        text_IT=tensors.get("text_IT"),
+        vectors=vectors,
+        id_row_I=tensors["id_row_I"],
+        beside=beside,
     )
 
 

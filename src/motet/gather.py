@@ -20,7 +20,7 @@ from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
 from motet.data.timelines import TRAIN, UNUSED
 from motet.evaluation.protocol import View, views
-from motet.features.content import Encode, build_content
+from motet.features.content import Encode, build_content, items_beside
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
 from motet.system.log import say, warn
@@ -55,7 +55,8 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
         if doubt.startswith(SUSPICIOUS):
             warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
-    content = build_content(dataset.catalogue, _encoder(config))
+    beside = items_beside(dataset.log, len(dataset.catalogue) - 1, config.model.item.neighbours)
+    content = build_content(dataset.catalogue, _encoder(config), beside)
     statements = [*dataset.statements, _text_statement(config, content.text_IT is not None)]
     prepared = Prepared(dataset, content, counter_NC, scaler, names)
     return Material(config, prepared, asked, account.to_json(), dataset.behaviour, statements)

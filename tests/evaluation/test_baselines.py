@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from motet.evaluation import baselines_pairs
 from motet.evaluation.baselines import Popularity, best_of, weight_by_age
 from motet.evaluation.baselines_ease import MOST_ITEMS, Ease, fit_best, gram, too_large
 from motet.evaluation.baselines_neighbours import ItemToItem, best_item_to_item
-from motet.evaluation.baselines_pairs import Baskets
+from motet.features import baskets
+from motet.features.baskets import Baskets
 
 ITEMS = 12
 GENERATOR = np.random.default_rng(0)
@@ -69,8 +69,8 @@ def test_popularity_counts_repeats_and_weights():
 @pytest.mark.parametrize("pairs_at_a_time", [10_000_000, 7])
 @pytest.mark.parametrize("cells", [4_000_000, 30, 1])
 def test_pair_counts_are_those_of_the_matrix_product(monkeypatch, cells, pairs_at_a_time):
-    monkeypatch.setattr(baselines_pairs, "_CELLS", cells)
-    monkeypatch.setattr(baselines_pairs, "_PAIRS", pairs_at_a_time)
+    monkeypatch.setattr(baskets, "_CELLS", cells)
+    monkeypatch.setattr(baskets, "_PAIRS", pairs_at_a_time)
     matrix_UI = user_item_matrix()
     assert gram(USER_N, ITEM_N, ITEMS).tolist() == (matrix_UI.T @ matrix_UI).tolist()
 

@@ -116,3 +116,25 @@ def test_what_is_known_of_the_items_is_not_among_the_weights():
         "columns.embedding.weight", "columns.linear.weight", "ids.weight", "text.weight", "text.bias",
         "projections.vector_image%2Esmall.weight", "projections.vector_image%2Esmall.bias",
     }  # fmt: skip
+
+
+def with_neighbours() -> ItemContent:
+    neighbour_IM = torch.tensor([[0, 0], [2, 3], [1, 0], [1, 0], [0, 0], [0, 0], [0, 0]])
+    share_IM = torch.tensor([[0, 0], [0.75, 0.25], [1, 0], [1, 0], [0, 0], [0, 0], [0, 0]])
+    return replace(content(), beside=(neighbour_IM, share_IM))
+
+
+def test_neighbours_add_the_mean_of_their_own_vectors():
+    mixed, bare = encoder(with_neighbours()).eval(), encoder().eval()
+    bare.load_state_dict({key: value for key, value in mixed.state_dict().items() if key != "mix.weight"})
+    own, both = bare(), mixed()
+    assert torch.allclose(both[1], own[1] + 0.75 * own[2] + 0.25 * own[3], atol=1e-6)
+    assert torch.allclose(both[4:], own[4:], atol=1e-6)
+    some = torch.tensor([1, 6, 2, 1])
+    assert torch.allclose(mixed(some), both[some], atol=1e-6)
+
+
+def test_a_neighbour_learns_from_the_items_beside_it():
+    mixed = encoder(with_neighbours()).eval()
+    mixed()[1].sum().backward()
+    assert (mixed.ids.weight.grad[[1, 2, 3]].abs().sum(1) > 0).all()

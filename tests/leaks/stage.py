@@ -16,7 +16,7 @@ from motet.data.requests import Plan
 from motet.data.timelines import TEST, Timelines
 from motet.evaluation.protocol import View
 from motet.evaluation.scoring import Scorer, questions
-from motet.features.content import build_content
+from motet.features.content import build_content, items_beside
 from motet.gather import count
 from motet.model import Motet
 from motet.training.fit import Prepared, learn_facts, new_model
@@ -82,11 +82,10 @@ def prepare_all(world: World, config: Config) -> tuple[Dataset, Prepared, list[V
     tables, _ = clean(tiny_tables(world, config), config.data)
     dataset = prepare(tables, config)
     counter_NC, scaler, names, views = count(config, tables, dataset)
-    return (
-        dataset,
-        Prepared(dataset, build_content(dataset.catalogue, None), counter_NC, scaler, names),
-        views,
+    content = build_content(
+        dataset.catalogue, None, items_beside(dataset.log, len(dataset.catalogue) - 1, neighbours=100)
     )
+    return dataset, Prepared(dataset, content, counter_NC, scaler, names), views
 
 
 def reopen_all(stage: Stage, world: World, history: str) -> tuple[Dataset, View]:

@@ -174,6 +174,9 @@ MUTATIONS = {
         lambda frame, features, train=None: fit_encoding(frame, features),
         newcomers,
     ),
+    "neighbours are counted from training rows": Mutation(
+        "motet.features.content.counted_together", all_rows, after_the_cut
+    ),
     "label means are learned from training rows": Mutation(
         "motet.training.fit.training_labels", lambda log, task: log.label[task], after_the_cut
     ),

@@ -12,6 +12,7 @@ from motet.config import Config
 from motet.data.cleaning import clean
 from motet.data.loader import Epoch, Feed
 from motet.data.timelines import TEST, TRAIN
+from motet.features.items import ItemContent
 from motet.training.fit import learn_facts
 from tests.leaks.changes import with_events
 from tests.leaks.stage import leak_config, prepare_all
@@ -41,6 +42,7 @@ def learned(world: World, config: Config, *, batches: bool = True) -> dict[str, 
         "users": json.dumps(encodings.user.to_json()),
         "items": json.dumps(catalogue.encoding.to_json()),
         "trained": catalogue.ids.filter(pl.Series(catalogue.trained_I[1:])).sort().to_list(),
+        "beside": _beside(prepared.content, ["", *map(str, catalogue.ids.to_list())]),
         "classes": encodings.classes,
         "repeats": encodings.seen_once,
         "facts": str(learn_facts(config, dataset)),
@@ -50,6 +52,17 @@ def learned(world: World, config: Config, *, batches: bool = True) -> dict[str, 
         feed = Feed(dataset, config.model.timeline.length, 4, 0, prepared.counter_NC)
         found |= {f"batch {n}": _plain(batch) for n, batch in enumerate(feed.epoch(0).since(0))}
     return found
+
+
+def _beside(content: ItemContent, names: list[str]) -> list[tuple[str, str, float]]:
+    """Pairs of items that lie beside each other, by name, and their shares."""
+    assert content.beside is not None
+    neighbour_IM, share_IM = content.beside
+    item_P, place_P = np.nonzero(share_IM.numpy())
+    pairs = zip(
+        item_P, neighbour_IM[item_P, place_P].tolist(), share_IM[item_P, place_P].tolist(), strict=True
+    )
+    return sorted((names[item], names[other], round(share, 6)) for item, other, share in pairs)
 
 
 def _plain(batch: Any) -> dict[str, Any]:

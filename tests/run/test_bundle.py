@@ -19,7 +19,7 @@ from tests.model.world import changed, material, model, training_batch
 
 
 def rich() -> Material:
-    """The tiny world with texts that were read, and with pictures, of which one is missing."""
+    """The tiny world with texts that were read, with neighbours, and with pictures, of which one is missing."""
     of, random = material(), torch.Generator().manual_seed(0)
     items = len(of.prepared.dataset.catalogue)
     pictures = torch.randn(items, 3, generator=random)
@@ -28,6 +28,7 @@ def rich() -> Material:
         of.prepared.content,
         text_IT=torch.randn(items, 4, generator=random),
         vectors={"image.small": pictures, "100%": torch.randn(items, 2, generator=random)},
+        beside=(torch.randint(items, (items, 2), generator=random), torch.rand(items, 2, generator=random)),
     )
     return replace(of, prepared=replace(of.prepared, content=content))
 

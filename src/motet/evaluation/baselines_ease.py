@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from motet.evaluation.baselines import Trial, best_of, closed, counts_of_items
-from motet.evaluation.baselines_pairs import Baskets
+from motet.features.baskets import Baskets
 from motet.metrics.arrays import Array, Floats
 
 MOST_ITEMS = 20_000

@@ -1,8 +1,7 @@
 """Item-to-item: items that share users with what the user had lately.
 
-Source: cosine neighbourhoods of Sarwar et al., WWW 2001, and Linden et al., IEEE Internet Computing 2003,
-with shrinkage. Shapes: B queries, H items of histories, I item columns (0 = unknown), M neighbours of an
-item, P places read.
+The similarities are those of `motet.features.neighbours`. Shapes: B queries, H items of histories, I item
+columns (0 = unknown), M neighbours of an item, P places read.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,8 +10,8 @@ from copy import copy
 import numpy as np
 
 from motet.evaluation.baselines import Trial, best_of, closed, counts_of_items
-from motet.evaluation.baselines_pairs import Baskets
-from motet.metrics.arrays import Array, Floats, Ints, expand
+from motet.features.neighbours import similar_items
+from motet.metrics.arrays import Array, expand
 
 SHRINKAGES = (2.0, 10.0, 50.0)
 FADINGS = (0.5, 0.75, 1.0)
@@ -21,9 +20,8 @@ FADINGS = (0.5, 0.75, 1.0)
 class ItemToItem:
     """Sum over the last items of the history of their similarity to each item, less for older ones.
 
-    The similarity of two items is users(both) / (sqrt(users(a) users(b)) + shrinkage), and an item is not its
-    own neighbour. Popularity is added with a millionth of its weight, so that it orders the items that no
-    neighbour names. Weights of interactions move popularity alone.
+    Popularity is added with a millionth of its weight, so that it orders the items that no neighbour names.
+    Weights of interactions move popularity alone.
     """
 
     def __init__(
@@ -49,26 +47,16 @@ class ItemToItem:
 
     def fit(self, user_N: Array, item_N: Array, num_items: int, weight_N: Array | None = None) -> None:
         """Find the neighbours of each item."""
-        baskets = Baskets.of(user_N, item_N, num_items, self.longest)
         count_I = counts_of_items(item_N, num_items, weight_N)
         self.popularity_I = count_I / max(1.0, count_I.max())
-        users_I = baskets.users_of_items()
-        kept = min(self.neighbours, num_items)
-        self.neighbour_IM = np.zeros((num_items + 1, kept), np.int64)
-        self.similarity_IM = np.zeros((num_items + 1, kept), np.float32)
-        for line_C, other_C, both_C in baskets.pairs():
-            scale_C = np.sqrt(users_I[line_C] * users_I[other_C].astype(np.float64)) + self.shrinkage
-            self._keep_best(line_C, other_C, np.where(line_C == other_C, 0.0, both_C / scale_C))
-
-    def _keep_best(self, line_C: Ints, other_C: Ints, similarity_C: Floats) -> None:
-        order_C = np.lexsort((-similarity_C, line_C))
-        line_C = line_C[order_C]
-        first_C = np.flatnonzero(np.diff(line_C, prepend=-1))
-        place_C = np.arange(len(line_C)) - np.repeat(first_C, np.diff(np.append(first_C, len(line_C))))
-        kept_C = place_C < self.neighbour_IM.shape[1]
-        cell = (line_C[kept_C], place_C[kept_C])
-        self.neighbour_IM[cell] = other_C[order_C][kept_C]
-        self.similarity_IM[cell] = similarity_C[order_C][kept_C]
+        self.neighbour_IM, self.similarity_IM = similar_items(
+            user_N,
+            item_N,
+            num_items,
+            neighbours=self.neighbours,
+            shrinkage=self.shrinkage,
+            longest=self.longest,
+        )
 
     def score(self, offset_B1: Array, item_H: Array) -> Array:
         """Scores float32 ``(B, I)``; an empty history gives the order of popularity."""

@@ -9,17 +9,20 @@ import numpy as np
 import torch
 
 from motet.data.catalogue import Catalogue
-from motet.features.items import ItemContent
+from motet.data.timelines import Timelines
+from motet.features.items import Beside, ItemContent
+from motet.features.neighbours import similar_items
 
 Encode = Callable[[list[str]], np.ndarray]
 
 
-def build_content(catalogue: Catalogue, encode: Encode | None) -> ItemContent:
+def build_content(catalogue: Catalogue, encode: Encode | None, beside: Beside | None = None) -> ItemContent:
     """Content of a catalogue.
 
     Args:
         catalogue: The items.
         encode: Texts to vectors ``(N, T)``, cached by whoever gives it; None when there is no language model.
+        beside: From `items_beside`.
     """
     id_row_I = np.zeros(len(catalogue), np.int64)
     id_row_I[catalogue.trained_I] = np.arange(1, int(catalogue.trained_I.sum()) + 1)
@@ -29,7 +32,33 @@ def build_content(catalogue: Catalogue, encode: Encode | None) -> ItemContent:
         text_IT=_text_vectors(catalogue.text_I, encode),
         vectors={name: torch.from_numpy(vector) for name, vector in catalogue.vectors.items()},
         id_row_I=torch.from_numpy(id_row_I),
+        beside=beside,
     )
+
+
+def items_beside(log: Timelines, num_items: int, neighbours: int) -> Beside | None:
+    """Items that the same users had in training, ``(I, M)`` each, and their shares, which sum to 1 or 0.
+
+    Args:
+        log: The timelines.
+        num_items: Size of the catalogue.
+        neighbours: How many items go with an item; 0 for None.
+    """
+    if not neighbours:
+        return None
+    counts_N = counted_together(log)
+    user_N, item_N = log.user_N[counts_N], log.item_N[counts_N].astype(np.int64)
+    neighbour_IM, similarity_IM = similar_items(user_N, item_N, num_items, neighbours=neighbours)
+    share_IM = similarity_IM / np.maximum(similarity_IM.sum(1, keepdims=True), 1e-9)
+    return torch.from_numpy(neighbour_IM), torch.from_numpy(share_IM)
+
+
+def counted_together(log: Timelines) -> np.ndarray:
+    """Events that say which items go together, boolean ``(N,)``: positive ones, of training rows alone."""
+    counts_N: np.ndarray = log.train_N
+    if log.positive:
+        counts_N = counts_N & np.logical_or.reduce(list(log.positive.values()))
+    return counts_N
 
 
 def _text_vectors(text_I: list[str], encode: Encode | None) -> torch.Tensor | None:

@@ -1,15 +1,20 @@
 """ItemEncoder: an item's vector out of its text, its id, its categories, its numbers and ready-made vectors.
 
-Shapes: I items (number 0 is none), J code slots, V numbers, T width of the language model, D width.
+Shapes: I items (number 0 is none), J code slots, V numbers, T width of the language model, M neighbours, D
+width.
 """
 
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motet.features.columns import ColumnEncoder
 from motet.nn.dropout import Dropout
+
+Beside = tuple[Tensor, Tensor]
+"""Items that the same users had, int64 ``(I, M)``, and their shares, float32."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +26,15 @@ class ItemContent:
     text_IT: Tensor | None  # frozen vectors of the language model; None without one
     vectors: dict[str, Tensor]  # name -> (I, width), NaN rows are missing
     id_row_I: Tensor  # int64, row of the id table; 0 for an item that training never met
+    beside: Beside | None = None
 
 
 class ItemEncoder(nn.Module):
-    """Item vector = projected text + id embedding + features + projected ready-made vectors.
+    """Item vector = projected text + id embedding + features + projected ready-made vectors + neighbours.
 
+    The last are the mean of the vectors of items that the same users had in training, mapped linearly: what
+    little is known of an item is filled up from what lies beside it (as graph convolutions do, He et al.,
+    SIGIR 2020, arXiv:2002.02126).
     In training the ids of some items are hidden, the same for a whole step and so on the input and the
     output side alike (`id_dropout`); an item that was never seen then works from its content alone.
 
@@ -48,9 +57,12 @@ class ItemEncoder(nn.Module):
         self.projections = nn.ModuleDict(
             {vector_key(name): nn.Linear(v.shape[1], width) for name, v in content.vectors.items()}
         )
+        self.mix = None if content.beside is None else nn.Linear(width, width, bias=False)
         self.dropout = Dropout(dropout)
         self.id_dropout = id_dropout
         self.width = width
+        if self.mix is not None:
+            nn.init.eye_(self.mix.weight)
         if self.ids is not None:
             nn.init.normal_(self.ids.weight, std=0.05)
             with torch.no_grad():
@@ -64,11 +76,30 @@ class ItemEncoder(nn.Module):
         self.register_buffer("number_IV", content.number_IV, persistent=False)
         self.register_buffer("text_IT", content.text_IT, persistent=False)
         self.register_buffer("id_row_I", content.id_row_I, persistent=False)
+        neighbour_IM, share_IM = content.beside or (None, None)
+        self.register_buffer("neighbour_IM", neighbour_IM, persistent=False)
+        self.register_buffer("share_IM", share_IM, persistent=False)
         for name, vector in content.vectors.items():
             self.register_buffer(vector_key(name), vector, persistent=False)
 
     def forward(self, item_K: Tensor | None = None) -> Tensor:
         """Vectors of some items ``(K, D)``, or of the whole catalogue ``(I, D)`` when none are named."""
+        own_KD = self._own(item_K)
+        if self.mix is None:
+            return own_KD
+        out: Tensor = own_KD + self.mix(self._beside(own_KD, item_K))
+        return out
+
+    def _beside(self, own_KD: Tensor, item_K: Tensor | None) -> Tensor:
+        """The mean of the neighbours' vectors, without what those have from their own neighbours."""
+        neighbour_KM, share_KM = self._pick("neighbour_IM", item_K), self._pick("share_IM", item_K)
+        if item_K is not None:
+            near_F, neighbour_F = torch.unique(neighbour_KM, return_inverse=True)
+            own_KD, neighbour_KM = self._own(near_F), neighbour_F.view(neighbour_KM.shape)
+        return F.embedding_bag(neighbour_KM, own_KD.float(), per_sample_weights=share_KM, mode="sum")
+
+    def _own(self, item_K: Tensor | None) -> Tensor:
+        """Vectors of items without their neighbours."""
         out = self.columns(self._pick("code_IJ", item_K), self._pick("number_IV", item_K))
         if self.text is not None:
             out = out + self.text(self.dropout(self._pick("text_IT", item_K).float()))
