@@ -133,11 +133,14 @@ def test_infinite_numbers_become_missing():
 
 def test_cells_that_the_reader_could_not_read_are_counted():
     items = pl.DataFrame(
-        {"@item": [1, 2, 3], "year": [1990.0, None, None], "@unread:year": [False, True, False]}
+        {"@item": [1, 2, 3], "year": [1990.0, None, None], "@unread:year": [None, "old", None]}
     )
     tables, account = cleaned(items=items, roles=Roles(item=(feature("year"),)))
     assert tables.items.columns == ["@item", "year"]
-    assert found(account) == {("year", "not a number"): (1, 0, 1), ("year", "missing values"): (2, 0, 0)}
+    assert found(account) == {
+        ("year", "unreadable numbers"): (1, 0, 1),
+        ("year", "missing values"): (2, 0, 0),
+    }
 
 
 def test_vectors_of_another_length_become_missing():

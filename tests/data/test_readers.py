@@ -10,7 +10,7 @@ import pytest
 
 from motet.config.data import DataConfig
 from motet.data.readers import read_tables, tables_from_frames
-from motet.data.table import EVENT_COLUMNS, Tables
+from motet.data.table import EVENT_COLUMNS, UNREAD, Tables
 from motet.errors import DataError
 
 ROWS = [("a", 1, 100, 4.0), ("b", 2, 200, 5.0), ("a", 2, 300, 1.0)]
@@ -105,7 +105,7 @@ def test_tables_in_memory_give_the_same_events(make):
 def test_events_have_the_canonical_columns_first_and_keep_what_labels_read(tmp_path):
     write_csv(tmp_path, ",")
     events = read_tables(config(), tmp_path).events
-    assert events.collect_schema().names() == [*EVENT_COLUMNS, "stars"]
+    assert events.collect_schema().names() == [*EVENT_COLUMNS, "stars", UNREAD + "stars"]
     assert events.collect()["@type"].unique().to_list() == ["rating"]
     assert events.collect()["@row"].to_list() == [0, 1, 2]
 

@@ -13,7 +13,6 @@ import polars as pl
 from motet.config.data import Cleaning, DataConfig
 from motet.data.account import Ledger
 from motet.data.cleaning_rules import (
-    UNREAD,
     CellRule,
     RowRule,
     Sheet,
@@ -21,7 +20,7 @@ from motet.data.cleaning_rules import (
     apply_row_rules,
     height,
 )
-from motet.data.table import Feature
+from motet.data.table import UNREAD, Feature
 
 FEW_VALUES = 20
 """A column with at most so many different values is a scale or a code: nothing on it is an outlier."""
@@ -67,8 +66,20 @@ def _distinct(features: Sequence[Feature]) -> list[Feature]:
 
 
 def _unread(schema: pl.Schema) -> list[CellRule]:
-    names = [name.removeprefix(UNREAD) for name in schema if name.startswith(UNREAD)]
-    return [CellRule("not a number", n, pl.col(UNREAD + n), "set to missing", pl.lit(None)) for n in names]
+    """Cells that the reader could not read as numbers; they are empty already, and this says so."""
+    marks = [name for name in schema if name.startswith(UNREAD)]
+    return [
+        CellRule(
+            "unreadable numbers",
+            name,
+            pl.col(mark).is_not_null(),
+            "read as missing",
+            pl.col(name),
+            written=mark,
+        )
+        for mark in marks
+        for name in [mark.removeprefix(UNREAD)]
+    ]
 
 
 def _not_finite(names: Sequence[str]) -> list[CellRule]:

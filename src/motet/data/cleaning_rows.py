@@ -8,8 +8,9 @@ import polars as pl
 
 from motet.config.data import DataConfig
 from motet.data.account import Finding, Ledger
-from motet.data.cleaning_rules import UNREAD, RowRule, Sheet, apply_row_rules, height
+from motet.data.cleaning_rules import RowRule, Sheet, apply_row_rules, height
 from motet.data.cuts import iso
+from motet.data.table import UNREAD
 
 _DAY = 86_400_000
 _PLACE = ("@source", "@row")

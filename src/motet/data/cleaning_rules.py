@@ -8,9 +8,6 @@ import polars as pl
 
 from motet.data.account import EXAMPLES, Finding, Ledger
 
-UNREAD = "@unread:"
-"""A reader may mark cells that it could not read as a number: Boolean column `@unread:NAME` beside `NAME`."""
-
 
 @dataclass(frozen=True)
 class Sheet:
@@ -28,14 +25,20 @@ class Sheet:
         """Its columns."""
         return self.frame.collect_schema()
 
-    def examples(self, condition: pl.Expr, column: str = "") -> tuple[dict[str, Any], ...]:
-        """A few rows that a condition holds for: where they lie, their ids, and the cell."""
-        names = [
-            name
-            for name in dict.fromkeys(("@source", "@row", "@user", "@item", column))
-            if name in self.schema
-        ]
-        found = self.frame.filter(condition).select(names).head(EXAMPLES).collect(engine="streaming")
+    def examples(self, condition: pl.Expr, column: str = "", written: str = "") -> tuple[dict[str, Any], ...]:
+        """A few rows that a condition holds for: where they lie, their ids, and the cell.
+
+        Args:
+            condition: Which rows.
+            column: The cell's column.
+            written: The column that holds what the file has there, where that is another; then the rows shown
+                have different cells.
+        """
+        names = [name for name in ("@source", "@row", "@user", "@item") if name in self.schema]
+        cell = [pl.col(written or column).alias(column)] if (written or column) in self.schema else []
+        rows = self.frame.filter(condition).select(*(name for name in names if name != column), *cell)
+        rows = rows.unique(subset=column, keep="any") if written else rows
+        found = rows.head(EXAMPLES).collect(engine="streaming")
         return tuple(found.sort("@row").to_dicts() if "@row" in names else found.to_dicts())
 
 
@@ -63,6 +66,8 @@ class CellRule:
     new: pl.Expr | None = None
     setting: str = ""
     defect: bool = True
+    written: str = ""
+    """The column that holds what the file has there, where that is another."""
 
 
 def apply_row_rules(sheet: Sheet, rules: Sequence[RowRule], ledger: Ledger) -> Sheet:
@@ -111,7 +116,7 @@ def apply_cell_rules(sheet: Sheet, rules: Sequence[CellRule], ledger: Ledger) ->
             setting=rule.setting,
             column=rule.column,
             changed=found if rule.new is not None else 0,
-            examples=sheet.examples(rule.condition, rule.column),
+            examples=sheet.examples(rule.condition, rule.column, rule.written),
             defect=rule.defect,
         )
         ledger.add(finding)

@@ -81,6 +81,26 @@ def number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     return text.cast(pl.Float64, strict=False).fill_nan(None)
 
 
+def unread(raw: Raw, name: str, read: pl.Expr) -> list[pl.Expr]:
+    """Marks of a text column that is read as numbers: what stands in cells that could not be read, else null.
+
+    Cleaning writes them down; without them such a cell would pass for an empty one.
+
+    Args:
+        raw: The source.
+        name: Its column.
+        read: The column as it was read.
+
+    Returns:
+        One expression without a name of its own, or none for a column of another type than text.
+    """
+    if raw.schema[name] != pl.String:
+        return []
+    text = pl.col(name).str.strip_chars()
+    strange = read.is_null() & (text != "") & (text.str.to_lowercase() != "nan")
+    return [pl.when(strange).then(text)]
+
+
 def as_text(raw: Raw, name: str) -> pl.Expr:
     """A column as one string a row; lists are joined by commas, blanks at the ends fall away."""
     dtype = raw.schema[name]

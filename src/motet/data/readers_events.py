@@ -6,15 +6,20 @@ from dataclasses import dataclass
 import polars as pl
 
 from motet.config.data import Column, DataConfig, EventsSource
-from motet.data.readers_cells import as_categories, as_id, as_number, is_list, number
+from motet.data.readers_cells import as_categories, as_id, as_number, is_list, number, unread
 from motet.data.readers_raw import Raw
 from motet.data.readers_sequences import LINE_USER, PLACE, USER_IS_LINE, lay_open
 from motet.data.readers_times import time_in_ms
-from motet.data.table import ITEM, ORDER, REQUEST, ROW, SOURCE, TIME, TYPE, USER, VALUE, Feature
+from motet.data.table import ITEM, ORDER, REQUEST, ROW, SOURCE, TIME, TYPE, UNREAD, USER, VALUE, Feature
 from motet.errors import DataError
 
 MOST_CATEGORIES = 20
 """A column of numbers with more distinct values than this (in the sample) is numeric, else categorical."""
+
+
+FEW_OTHERS = 0.05
+"""A column of numbers may hold so large a share of other cells; they are read as missing, and counted."""
+_NO_NUMBER = ["n/a", "na", "none", "nil", "missing", "unknown", "undefined", "-", "--", "?", "#n/a", "nan"]
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,21 @@ def shape_events(
     read_by_labels = [name for name in (source.value, source.type) if name in raw.schema]
     columns = {name: Column(column=name) for name in read_by_labels} | outcomes | context
     head = raw.sample(*dict.fromkeys([*columns, *(n for n in (source.time, order) if n in raw.schema)]))
-    own = {name: _own(raw, column, head[name]) for name, column in columns.items()}
-    canonical = _canonical(raw, source, order, place, head)
+    own = {name: _own(raw, column, head[name], name == source.value) for name, column in columns.items()}
+    read = head.select(value.alias(name) for name, value in own.items())
+    numbers = {name: own[name] for name, dtype in read.schema.items() if dtype.is_numeric()}
     kept = {name: pl.col(name).cast(pl.String) for name in sorted(splits) if name in raw.schema}
     frame = raw.frame.with_row_index(ROW).select(
-        canonical + [value.alias(name) for name, value in (own | kept).items()]
+        _canonical(raw, source, order, place, head)
+        + [value.alias(name) for name, value in (own | kept).items()]
+        + [mark.alias(UNREAD + name) for name, value in numbers.items() for mark in unread(raw, name, value)]
+        + (
+            []
+            if order is None
+            else [m.alias(UNREAD + ORDER) for m in unread(raw, order, as_number(raw, order))]
+        )
     )
-    sample = head.select(own[name].alias(name) for name in context | outcomes)
+    sample = read.select(list(dict.fromkeys([*context, *outcomes])))
     return Log(frame, context, outcomes, sample)
 
 
@@ -142,9 +155,11 @@ def _declared(
     return context, {name: Column(column=name) for name in raw.schema if name not in taken}
 
 
-def _own(raw: Raw, column: Column, head: pl.Series) -> pl.Expr:
-    """A context or outcome column with its natural type: numbers where the whole sample is numbers."""
+def _own(raw: Raw, column: Column, head: pl.Series, declared: bool) -> pl.Expr:
+    """A column of the log with its natural type: numbers where it is declared so or its sample is."""
     name = column.column
+    if declared:
+        as_number(raw, name)  # refuses lists
     value, many = as_categories(raw, column)
     dtype = raw.schema[name]
     if many:
@@ -155,23 +170,38 @@ def _own(raw: Raw, column: Column, head: pl.Series) -> pl.Expr:
         return pl.col(name).cast(pl.Int64)
     if dtype.is_temporal():
         return number(pl.col(name), dtype)
-    return _own_text(name, head.cast(pl.String))
+    return _own_text(name, head.cast(pl.String), declared)
 
 
-def _own_text(name: str, sample: pl.Series) -> pl.Expr:
+def _own_text(name: str, sample: pl.Series, declared: bool) -> pl.Expr:
     known = sample.str.strip_chars().drop_nulls()
     value = pl.col(name).cast(pl.String).str.strip_chars()
-    if known.is_empty() or known.str.contains(r"^-?0\d").any():
+    if not declared and (known.is_empty() or known.str.contains(r"^-?0\d").any()):
         return value
-    if known.str.to_lowercase().is_in(["true", "false"]).all():
+    if known.len() and known.str.to_lowercase().is_in(["true", "false"]).all():
         return value.str.to_lowercase().replace_strict(
             {"true": 1, "false": 0}, default=None, return_dtype=pl.Int64
         )
-    if known.cast(pl.Int64, strict=False).null_count() == 0:
+    if not declared and not _numbers(known):
+        return value
+    numbers = known.filter(known.cast(pl.Float64, strict=False).is_not_null())
+    if len(numbers) and numbers.cast(pl.Int64, strict=False).null_count() == 0:
         return value.cast(pl.Int64, strict=False)
-    if known.cast(pl.Float64, strict=False).null_count() == 0:
-        return number(value, pl.String())
-    return value
+    return number(value, pl.String())
+
+
+def _numbers(known: pl.Series) -> bool:
+    """Whether the cells of a sample are numbers, but for words that say that there is none, or few others.
+
+    Among few different values another word is a code like them; among many it is a number gone wrong.
+    """
+    read = known.cast(pl.Float64, strict=False)
+    others = known.filter(read.is_null())
+    if others.is_empty() or read.null_count() == len(read):
+        return others.is_empty()
+    if others.str.to_lowercase().is_in(_NO_NUMBER).all():
+        return True
+    return len(others) <= FEW_OTHERS * len(known) and read.drop_nulls().n_unique() > MOST_CATEGORIES
 
 
 def join_logs(logs: Sequence[Log]) -> tuple[pl.LazyFrame, tuple[Feature, ...], tuple[Feature, ...]]:

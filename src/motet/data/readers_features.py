@@ -10,10 +10,10 @@ from collections.abc import Sequence
 import polars as pl
 
 from motet.config.data import Column, ItemsSource, UsersSource
-from motet.data.readers_cells import as_categories, as_id, as_number, as_text, as_vector
+from motet.data.readers_cells import as_categories, as_id, as_number, as_text, as_vector, unread
 from motet.data.readers_raw import Raw
 from motet.data.readers_times import time_in_ms
-from motet.data.table import ITEM, KIND, TIME, USER, Feature, FeatureKind
+from motet.data.table import ITEM, KIND, TIME, UNREAD, USER, Feature, FeatureKind
 from motet.errors import DataError
 
 Shaped = tuple[pl.LazyFrame, tuple[Feature, ...]]
@@ -29,7 +29,7 @@ def shape_items(raw: Raw, source: ItemsSource) -> Shaped:
     for each in source.categorical:
         found.add_categories(each)
     for each in source.numeric:
-        found.add("numeric", each, as_number(raw, raw.need(each.column, "numeric")))
+        found.add_number(each)
     for each in source.vectors:
         raw.need(each.column, "vectors")
         found.add("vector", each, as_vector(raw, each))
@@ -44,7 +44,7 @@ def shape_users(raw: Raw, source: UsersSource) -> Shaped:
     for each in source.categorical:
         found.add_categories(each)
     for each in source.numeric:
-        found.add("numeric", each, as_number(raw, raw.need(each.column, "numeric")))
+        found.add_number(each)
     identity = as_id(raw, raw.need(source.id, "id")).alias(USER)
     return raw.frame.select([identity, *found.columns]), tuple(found.features)
 
@@ -72,6 +72,14 @@ class _Found:
         self.raw.need(column.column, "categorical")
         value, many = as_categories(self.raw, column)
         self.add("categorical", column, value, many)
+
+    def add_number(self, column: Column) -> None:
+        before = len(self.columns)
+        value = as_number(self.raw, self.raw.need(column.column, "numeric"))
+        self.add("numeric", column, value)
+        if len(self.columns) > before:
+            marks = unread(self.raw, column.column, value)
+            self.columns += [mark.alias(UNREAD + self.features[-1].name) for mark in marks]
 
     def add_text(self, column: Column) -> None:
         name = self.raw.need(column.column, "text")

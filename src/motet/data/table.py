@@ -24,6 +24,9 @@ ROW = "@row"
 SOURCE = "@source"
 VALUE = "@value"
 
+UNREAD = "@unread:"
+"""Beside a column of numbers `NAME`, `@unread:NAME` holds the text of cells that could not be read."""
+
 EVENT_COLUMNS = (USER, ITEM, TYPE, TIME, ORDER, REQUEST, ROW, SOURCE, VALUE)
 
 FeatureKind = Literal["categorical", "numeric", "text", "vector"]
@@ -61,5 +64,6 @@ class Tables:
     users: pl.DataFrame | None
     """`@user` and the feature columns."""
     events: pl.LazyFrame
-    """Canonical columns, then context, outcomes, the columns that labels read, and split columns."""
+    """Canonical columns, then context, outcomes, the columns that labels read, and split columns; before
+    cleaning also the marks of what was unreadable (`UNREAD`)."""
     roles: Roles
