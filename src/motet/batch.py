@@ -46,6 +46,7 @@ class Batch:
     counter_BPC: Tensor  # float32, standardised
     label: dict[str, Tensor] = field(default_factory=dict)  # task -> float32 (B, P), NaN is "no label"
     positive: dict[str, Tensor] = field(default_factory=dict)  # next_item task -> bool (B, P)
+    told: dict[str, Tensor] = field(default_factory=dict)  # task -> float32 (B, L), its labels of the events
 
     def to(self, device: torch.device) -> Self:
         """The same batch on another device."""
@@ -69,3 +70,4 @@ class Rows:
     candidate_RD: Tensor
     request_RD: Tensor
     counter_RC: Tensor
+    fold: dict[str, Tensor]  # row task -> (R,), what the user's labels so far say

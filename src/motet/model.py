@@ -20,6 +20,7 @@ from motet.features.columns import ColumnEncoder
 from motet.features.events import EventEncoder, UserEncoder
 from motet.features.items import ItemContent, ItemEncoder
 from motet.nn.experts import SharedBottom
+from motet.nn.fold_in import FoldIn
 from motet.nn.hstu import HSTUBlock
 from motet.nn.relative import RelativeBias
 from motet.nn.target import TargetAttention
@@ -68,6 +69,7 @@ class Motet(nn.Module):
         self.items, self.events, self.users, self.requests = items, events, users, requests
         self.timeline, self.experts, self.target = timeline, experts, target
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
+        self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
         self.leave_seen_out = False
 
     @property
@@ -106,7 +108,20 @@ class Motet(nn.Module):
             candidate_RD=candidate_BPD[timeline_R, place_R],
             request_RD=request_BPD[timeline_R, place_R],
             counter_RC=batch.counter_BPC[timeline_R, place_R],
+            fold=self._folded(batch, encoded, timeline_R, place_R),
         )
+
+    def _folded(
+        self, batch: Batch, encoded: Encoded, timeline_R: Tensor, place_R: Tensor
+    ) -> dict[str, Tensor]:
+        item_BLD = encoded.item_ID[batch.item_BL]
+        candidate_RD = encoded.item_ID[batch.row_item_BP[timeline_R, place_R]]
+        seen_2R = torch.stack([timeline_R, batch.state_BP[timeline_R, place_R]])
+        found = {}
+        for key, fold in self.folds.items():
+            name = key.removeprefix("of_")
+            found[name] = fold(candidate_RD, item_BLD, batch.told[name], encoded.user_BD, seen_2R)
+        return found
 
     def shared(self, rows: Rows) -> dict[str, Tensor]:
         """Task name -> what its head reads, ``(R, D)``."""
@@ -117,9 +132,16 @@ class Motet(nn.Module):
             rows.state_RD * rows.candidate_RD,
             rows.user_RD,
             rows.request_RD,
+            rows.counter_RC,
+            *(fold_R[:, None] for fold_R in rows.fold.values()),
         ]
-        out: dict[str, Tensor] = self.experts(torch.cat([*parts, rows.counter_RC], -1))
+        out: dict[str, Tensor] = self.experts(torch.cat(parts, -1))
         return out
+
+    def raw(self, rows: Rows) -> dict[str, Tensor]:
+        """Task name -> raw scores of its head, ``(R,)`` or ``(R, K)``."""
+        shared = self.shared(rows)
+        return {name: head(shared[name]) + rows.fold.get(name, 0.0) for name, head in self.row_heads.items()}
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss of every task that has a labelled row in the batch, each about 1 for a constant guess."""
@@ -128,13 +150,11 @@ class Motet(nn.Module):
         labelled = [~batch.label[name].isnan() for name in self.row_heads]
         if labelled:
             keep_BP = torch.stack(labelled).any(0)
-            shared = self.shared(self.rows(batch, encoded, keep_BP))
+            raw = self.raw(self.rows(batch, encoded, keep_BP))
             for name, head in self.row_heads.items():
                 label_R = batch.label[name][keep_BP]
                 has = ~label_R.isnan()
-                losses[name] = (
-                    head.loss(head(shared[name][has]), label_R[has]) if has.any() else shared[name].sum() * 0
-                )
+                losses[name] = head.loss(raw[name][has], label_R[has]) if has.any() else raw[name].sum() * 0
         return losses
 
     def _next_loss(self, name: str, head: NextItemHead, batch: Batch, encoded: Encoded) -> Tensor:
@@ -153,8 +173,8 @@ class Motet(nn.Module):
     def predict(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:
         """Predictions of all row tasks for all real rows, flat, in the order of ``row_BP[row_BP >= 0]``."""
         encoded = self.encode(batch, item_ID)
-        shared = self.shared(self.rows(batch, encoded, batch.row_BP >= 0))
-        return {name: head.prediction(head(shared[name])) for name, head in self.row_heads.items()}
+        raw = self.raw(self.rows(batch, encoded, batch.row_BP >= 0))
+        return {name: head.prediction(raw[name]) for name, head in self.row_heads.items()}
 
     @torch.no_grad()
     def ask(self, batch: Batch, item_ID: Tensor) -> Tensor:
@@ -180,7 +200,8 @@ def build_model(
     width = settings.timeline.width
     ids = int(content.id_row_I.max()) + 1 if settings.item.id else 0
     row_tasks = [task.name for task in config.tasks if is_row_task(task)]
-    widths = [5 * width + counters, *settings.sharing.layers]
+    folded = [name for name in dataset.log.told if name in row_tasks] if settings.fold_in else []
+    widths = [5 * width + counters + len(folded), *settings.sharing.layers]
     allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}
     trained_I = torch.from_numpy(dataset.catalogue.trained_I)
     model = Motet(
@@ -209,6 +230,9 @@ def build_model(
         },
         target=TargetAttention(width) if settings.target_attention else None,
     )
+    for name in folded:
+        fact = facts[name]
+        model.folds[f"of_{name}"] = FoldIn(width, settings.fold_in, fact.mean, fact.deviation)
     model.leave_seen_out = encodings.seen_once and settings.scoring.mask_seen
     return model
 

@@ -39,6 +39,13 @@ def test_a_batch_of_two_timelines_written_by_hand():
     assert batch.label["like"][1].isnan().tolist() == [False, True, True]
 
 
+def test_a_timeline_holds_the_labels_of_its_events_where_states_may_read_them():
+    log = hand_log([[0, 1, 2], [0]])
+    told = collate(replace(log, told={"like": np.array([1, np.nan, 0, 1], np.float32)})).told["like"]
+    assert told.nan_to_num(-1).tolist() == [[1, -1], [-1, -1]]
+    assert collate(log).told == {}
+
+
 def test_a_row_tells_the_hours_since_the_last_event_that_it_sees():
     batch = collate(hand_log([[0, 1, 1, 5]]))
     gap = batch.row_number_BPV[0, :, CLOCK_NAMES.index("gap")]

@@ -3,6 +3,8 @@
 They are run twice: as tests, and with their guard switched off, when they must fail.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
@@ -70,6 +72,18 @@ def a_frozen_history_ends_at_the_cut(kind: str = "transformer", seeds: int = 2) 
         for seed in range(seeds):
             changed = another_future(world, row, TEST_BEGIN, np.random.default_rng(seed))
             assert_same(scores(stage, changed, row, "frozen"), expected, f"{kind} {row}, seed {seed}")
+
+
+def labels_that_look_ahead_are_unseen() -> None:
+    """Whether a rating will follow on what was shown is not known to a click in between."""
+    world = tiny_world()
+    stage = build(world, leak_config())
+    clicks = world.events.filter(pl.col("did") == "click", pl.col("ask").is_null(), pl.col("part") == "test")
+    for row in [Row(*each) for each in clicks.sort("at").select("who", "what", "at").rows()[:3]]:
+        later = (pl.col("who") == row.who) & (pl.col("at") > row.at) & (pl.col("did") == "rate")
+        other = pl.when(later).then(pl.lit("click")).otherwise("did").alias("did")
+        changed = replace(world, events=world.events.with_columns(other))
+        assert_same(scores(stage, changed, row), scores(stage, world, row), f"{row}")
 
 
 def what_is_shown_before_a_click_does_not_give_it_away(seeds: int = 3) -> None:

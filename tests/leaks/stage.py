@@ -62,7 +62,7 @@ def leak_config(**changes) -> Config:
 
     Event columns without a role are outcomes, as they are in a file of which nobody said more.
     """
-    ours = {"tasks": [*tiny_settings()["tasks"], SOON], "data__events__outcomes": None}
+    ours = {"tasks": [*tiny_settings()["tasks"], SOON], "data__events__outcomes": None, "model__fold_in": 2}
     return tiny_config(**ours | {"data__events__ignore": ["part"]} | changes)
 
 

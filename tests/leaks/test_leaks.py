@@ -44,6 +44,10 @@ def test_a_frozen_history_ends_at_the_cut(kind):
     scores_checks.a_frozen_history_ends_at_the_cut(kind)
 
 
+def test_labels_that_look_ahead_are_unseen_until_their_time():
+    scores_checks.labels_that_look_ahead_are_unseen()
+
+
 def test_what_is_shown_before_a_click_does_not_give_it_away():
     scores_checks.what_is_shown_before_a_click_does_not_give_it_away()
 

@@ -81,6 +81,16 @@ MUTATIONS = {
         lambda visible_BP, events: torch.zeros(*visible_BP.shape, events, dtype=torch.bool),
         together,
     ),
+    "labels before the row alone are folded in": Mutation(
+        "motet.nn.fold_in.sums_before",
+        lambda value_BLX: value_BLX.sum(1, keepdim=True).repeat_interleave(value_BLX.shape[1] + 1, 1),
+        together,
+    ),
+    "a label that looks ahead is not folded in": Mutation(
+        "motet.data.dataset.known_at_once",
+        lambda task: True,
+        scores_checks.labels_that_look_ahead_are_unseen,
+    ),
     "a row does not see itself": Mutation(
         "motet.data.requests.visible_before", lambda log, row_Q: row_Q + 1, unseen
     ),

@@ -1,16 +1,18 @@
 """The whole model: encode -> timeline -> experts -> heads."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 from motet.errors import ConfigError
-from motet.gather import Material
+from motet.gather import Material, gather
 from motet.model import Motet
 from motet.tasks.build import TaskFacts
 from motet.training.fit import learn_facts, new_model
 from tests.model.world import changed, material, model, training_batch, with_seen_once
+from tests.worlds import tiny_settings, tiny_tables, tiny_world
 
 NAN = float("nan")
 
@@ -172,6 +174,31 @@ def test_only_target_attention_looks_from_a_candidate_over_the_timeline():
             keep_BP = batch.state_BP > 1
             moved = made.rows(batch, before, keep_BP).request_RD - made.rows(batch, after, keep_BP).request_RD
         assert (moved.abs().max() > 1e-6) == wanted
+
+
+def test_only_fold_in_reads_the_labels_of_earlier_events():
+    batch = training_batch()
+    turned = replace(batch, told={name: 1 - label for name, label in batch.told.items()})
+    row = batch.row_BP >= 0
+    for factors in (0, 2):
+        made = model(changed(model__fold_in=factors))
+        with torch.no_grad():
+            before, after = (made.predict(each, made.items())["click"] for each in (batch, turned))
+        moved = before != after
+        assert moved.any() == bool(factors)
+        assert not moved[batch.state_BP[row] == 0].any()
+
+
+def test_labels_that_are_classes_or_look_ahead_are_not_folded_in():
+    kinds = [
+        {"name": "kind", "kind": "multiclass", "label": "did"},
+        {"name": "soon", "kind": "binary", "label": {"of": "impression", "event": "rate", "within": "1d"}},
+    ]
+    tasks = [*tiny_settings()["tasks"], *kinds]
+    config = changed(tasks=tasks, model__fold_in=2)
+    of = gather(config, Path(), tiny_tables(tiny_world(), config))
+    assert list(of.prepared.dataset.log.told) == ["click", "stars"]
+    assert list(model(config, of).folds) == ["of_click", "of_stars"]
 
 
 def test_a_model_without_row_tasks_has_no_experts_and_one_without_ranking_no_softmax():

@@ -96,4 +96,9 @@ class ModelConfig(Record):
     target_attention: bool = Field(
         False, description="Row tasks also look from the candidate over the timeline."
     )
+    fold_in: int = Field(
+        0,
+        ge=0,
+        description="Factors of a ridge regression on the user's earlier labels, for row tasks; 0: none.",
+    )
     user_id: bool = Field(False, description="Give users an id embedding; new users then start without one.")

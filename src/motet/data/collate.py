@@ -65,6 +65,10 @@ class Collator:
                 for name, y in log.label.items()
             },
             positive={name: _tensor((row_BP >= 0) & y[place_BP], bool) for name, y in log.positive.items()},
+            told={
+                name: _tensor(np.where(real_BL, y[place_BL], np.nan), np.float32)
+                for name, y in log.told.items()
+            },
         )
 
     def _rows(self, windows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

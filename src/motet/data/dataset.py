@@ -219,6 +219,7 @@ def _timelines(
     }
     positive = {name: mask & (item_N > 0) for name, mask in positive.items()}
     any_positive = np.logical_or.reduce(list(positive.values())) if positive else np.ones(len(item_N), bool)
+    label = {t.name: _label(events, t, encodings.classes) for t in tasks if is_row_task(t)}
     event_code, event_number = encodings.event.encode(events)
     request_code, request_number = encodings.request.encode(events)
     user_code, user_number = encodings.user.encode(users)
@@ -237,11 +238,17 @@ def _timelines(
         request_number_NV=request_number,
         user_code_UJ=user_code,
         user_number_UV=user_number,
-        label={t.name: _label(events, t, encodings.classes) for t in tasks if is_row_task(t)},
+        label=label,
         positive=positive,
         part=parts,
         seen_once=encodings.seen_once,
+        told={t.name: label[t.name] for t in tasks if is_row_task(t) and known_at_once(t)},
     )
+
+
+def known_at_once(task: Task) -> bool:
+    """Whether a task's label is a number that is known with its event, and not only some time later."""
+    return not isinstance(task, Multiclass) and not _windowed(task)
 
 
 def _label(events: pl.DataFrame, task: Task, classes: dict[str, tuple[str, ...]]) -> np.ndarray:

@@ -3,7 +3,7 @@
 Shapes: U users, N events (sorted by user, then time), J code slots, V numbers, C counters.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -37,6 +37,7 @@ class Timelines:
     positive: dict[str, np.ndarray]  # next_item task -> bool (N,)
     part: dict[str, np.ndarray]  # task -> int8 (N,), the split that the task is evaluated on
     seen_once: bool  # items do not come again
+    told: dict[str, np.ndarray] = field(default_factory=dict)  # row task -> labels that later states may read
 
     def __len__(self) -> int:
         return len(self.item_N)
