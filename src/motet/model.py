@@ -212,6 +212,7 @@ def build_model(
             ids,
             settings.item.id_dropout,
             settings.item.dropout,
+            whiten=settings.item.whiten,
         ),
         events=EventEncoder(
             encodings.event.codes, len(encodings.event.numbers), width, timed=dataset.log.timed

@@ -57,4 +57,3 @@ def test_a_target_outside_of_a_peers_list_is_a_miss(tmp_path: Path):
     record = record_of_lists(tmp_path, tmp_path / "lists.parquet")
     assert record.rank_T.tolist() == [NOT_RANKED, 2, NOT_RANKED]
     assert record.query_T.tolist() == [0, 0, 1]
-

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from motet.features.items import ItemContent, ItemEncoder
+from motet.features.whitening import Whitening
 
 NAN = float("nan")
 ITEMS = 7  # number 0 included; items 5 and 6 were never met in training
@@ -22,9 +23,11 @@ def content() -> ItemContent:
     )
 
 
-def encoder(known: ItemContent | None = None, ids: int = 5, id_dropout: float = 0.0) -> ItemEncoder:
+def encoder(
+    known: ItemContent | None = None, ids: int = 5, id_dropout: float = 0.0, *, whiten: bool = False
+) -> ItemEncoder:
     torch.manual_seed(1)
-    return ItemEncoder(known or content(), 4, 3, ids, id_dropout, dropout=0.0)
+    return ItemEncoder(known or content(), 4, 3, ids, id_dropout, dropout=0.0, whiten=whiten)
 
 
 def test_an_item_is_the_sum_of_its_parts():
@@ -138,3 +141,28 @@ def test_a_neighbour_learns_from_the_items_beside_it():
     mixed = encoder(with_neighbours()).eval()
     mixed()[1].sum().backward()
     assert (mixed.ids.weight.grad[[1, 2, 3]].abs().sum(1) > 0).all()
+
+
+def test_texts_are_whitened_by_the_items_that_training_met():
+    known = content()
+    items = encoder(known, whiten=True).eval()
+    white_IT = Whitening(known.text_IT[1:5])(known.text_IT)
+    bare = encoder(replace(known, text_IT=white_IT)).eval()
+    assert torch.allclose(items(), bare(), atol=1e-5)
+
+
+def test_a_new_catalogue_is_whitened_as_the_first_one_was():
+    items, known = encoder(whiten=True).eval(), content()
+    before = items()
+    items.set_content(replace(known, text_IT=torch.cat([known.text_IT[:6], 50 * known.text_IT[6:]])))
+    assert torch.equal(items()[:6], before[:6])
+    assert not torch.allclose(items()[6], before[6])
+
+
+def test_the_whitening_is_saved_with_the_weights():
+    assert {"whitening.mean_T", "whitening.map_TT"} <= set(encoder(whiten=True).state_dict())
+
+
+def test_an_encoder_that_whitens_takes_a_catalogue_without_texts():
+    known = replace(content(), text_IT=None)
+    assert torch.equal(encoder(known, whiten=True).eval()(), encoder(known).eval()())

@@ -57,6 +57,7 @@ class Item(Record):
         0.1, ge=0, lt=1, description="Share of items whose id is hidden in a training step."
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout on the language model's vector.")
+    whiten: bool = Field(True, description="Make the language model's vectors vary alike in all directions.")
     neighbours: int = Field(
         0, ge=0, description="How many items that the same users had are mixed into an item's vector."
     )

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motet.features.columns import ColumnEncoder
+from motet.features.whitening import Whitening
 from motet.nn.dropout import Dropout
 
 Beside = tuple[Tensor, Tensor]
@@ -45,10 +46,19 @@ class ItemEncoder(nn.Module):
         ids: Rows of the id table (row 0 is zero); 0 leaves ids out.
         id_dropout: Share of ids hidden in a training step.
         dropout: On the language model's vector and on ready-made ones.
+        whiten: Whiten the language model's vectors, by the items that training met.
     """
 
     def __init__(
-        self, content: ItemContent, codes: int, width: int, ids: int, id_dropout: float, dropout: float
+        self,
+        content: ItemContent,
+        codes: int,
+        width: int,
+        ids: int,
+        id_dropout: float,
+        dropout: float,
+        *,
+        whiten: bool = False,
     ) -> None:
         super().__init__()
         self.columns = ColumnEncoder(codes, content.number_IV.shape[1], width)
@@ -57,6 +67,9 @@ class ItemEncoder(nn.Module):
         self.projections = nn.ModuleDict(
             {vector_key(name): nn.Linear(v.shape[1], width) for name, v in content.vectors.items()}
         )
+        self.whitening = None
+        if whiten and content.text_IT is not None:
+            self.whitening = Whitening(content.text_IT[content.id_row_I > 0])
         self.mix = None if content.beside is None else nn.Linear(width, width, bias=False)
         self.dropout = Dropout(dropout)
         self.id_dropout = id_dropout
@@ -75,12 +88,16 @@ class ItemEncoder(nn.Module):
         self.register_buffer("code_IJ", content.code_IJ, persistent=False)
         self.register_buffer("number_IV", content.number_IV, persistent=False)
         self.register_buffer("text_IT", content.text_IT, persistent=False)
+        self.register_buffer("white_IT", self._whitened(content.text_IT), persistent=False)
         self.register_buffer("id_row_I", content.id_row_I, persistent=False)
         neighbour_IM, share_IM = content.beside or (None, None)
         self.register_buffer("neighbour_IM", neighbour_IM, persistent=False)
         self.register_buffer("share_IM", share_IM, persistent=False)
         for name, vector in content.vectors.items():
             self.register_buffer(vector_key(name), vector, persistent=False)
+
+    def _whitened(self, text_IT: Tensor | None) -> Tensor | None:
+        return text_IT if self.whitening is None or text_IT is None else self.whitening(text_IT)
 
     def forward(self, item_K: Tensor | None = None) -> Tensor:
         """Vectors of some items ``(K, D)``, or of the whole catalogue ``(I, D)`` when none are named."""
@@ -102,7 +119,7 @@ class ItemEncoder(nn.Module):
         """Vectors of items without their neighbours."""
         out = self.columns(self._pick("code_IJ", item_K), self._pick("number_IV", item_K))
         if self.text is not None:
-            out = out + self.text(self.dropout(self._pick("text_IT", item_K).float()))
+            out = out + self.text(self.dropout(self._pick("white_IT", item_K).float()))
         for name in self.vector_names:
             vector = self._pick(vector_key(name), item_K)
             present = ~vector.isnan().any(-1, keepdim=True)
