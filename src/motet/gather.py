@@ -12,13 +12,13 @@ from motet.config import Config
 from motet.config.data import DataConfig
 from motet.config.tasks import is_row_task
 from motet.data.cleaning import clean
-from motet.data.counters import Counters, CounterScaler
-from motet.data.counting import CounterInput, count_rows, counter_input, known_after
+from motet.data.counters import CounterScaler
+from motet.data.counting import CountedRows, CounterInput, count_rows, counter_input, known_after
 from motet.data.dataset import Dataset, prepare
 from motet.data.readers import read_tables
 from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
-from motet.data.timelines import TRAIN, UNUSED
+from motet.data.timelines import TRAIN, UNUSED, Timelines
 from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content, items_beside
 from motet.language.backbone import load_language
@@ -89,7 +89,7 @@ def with_absolute_paths(data: DataConfig, folder: Path) -> DataConfig:
 
 def count(
     config: Config, tables: Tables, dataset: Dataset, scaler: CounterScaler | None = None
-) -> tuple[np.ndarray | None, CounterScaler | None, list[str], list[View]]:
+) -> tuple[CountedRows | None, CounterScaler | None, list[str], list[View]]:
     """Counters of training rows, their scaler (known, or fitted), their names, and the views with theirs."""
     log = dataset.log
     asked = views(config, log)
@@ -97,16 +97,23 @@ def count(
         return None, None, [], asked
     source = counter_source(config, tables, dataset)
     train_N = log.train_N
-    raw = count_rows(source, log, counted_in_training(train_N), frozen=False)
-    scaler = scaler or CounterScaler.fit(raw, train_N)
-    counter_NC: np.ndarray = scaler.apply(raw)
-    asked = [replace(view, counter_NC=_of_view(source, dataset, view, counter_NC, scaler)) for view in asked]
-    return counter_NC, scaler, Counters(source.plan).names(), asked
+    rows_N = counted_training_rows(log)
+    raw = count_rows(source, log, counted_in_training(train_N), frozen=False, wanted_N=rows_N)
+    scaler = scaler or CounterScaler.fit(raw)
+    counted = CountedRows.of(rows_N, scaler.apply(raw, out=raw))
+    asked = [replace(view, counter_NC=_of_view(source, dataset, view, counted, scaler)) for view in asked]
+    return counted, scaler, source.plan.names(), asked
 
 
 def counted_in_training(train_N: np.ndarray) -> np.ndarray:
     """Part of each row for the counters of training rows: rows that do not train are not counted."""
     return np.where(train_N, TRAIN, UNUSED).astype(np.int8)
+
+
+def counted_training_rows(log: Timelines) -> np.ndarray:
+    """Rows that have counters in training, boolean ``(N,)``, by which counters are scaled too."""
+    rows_N: np.ndarray = log.labelled_N & log.train_N
+    return rows_N
 
 
 def counter_source(config: Config, tables: Tables, dataset: Dataset) -> CounterInput:
@@ -131,13 +138,12 @@ def counts(config: Config, dataset: Dataset) -> bool:
 
 
 def _of_view(
-    source: CounterInput, dataset: Dataset, view: View, train_NC: np.ndarray, scaler: CounterScaler
-) -> np.ndarray:
-    raw = count_rows(source, dataset.log, view.part_N, frozen=view.history == "frozen")
-    out: np.ndarray = scaler.apply(raw)
-    train_N = dataset.log.train_N
-    out[train_N] = train_NC[train_N]
-    return out
+    source: CounterInput, dataset: Dataset, view: View, train: CountedRows, scaler: CounterScaler
+) -> CountedRows:
+    rows_N = ~dataset.log.train_N
+    frozen = view.history == "frozen"
+    raw = count_rows(source, dataset.log, view.part_N, frozen=frozen, wanted_N=rows_N)
+    return train.before(CountedRows.of(rows_N, scaler.apply(raw, out=raw)))
 
 
 def describe(dataset: Dataset) -> str:

@@ -22,6 +22,7 @@ from motet.features.items import ItemContent, ItemEncoder
 from motet.nn.experts import SharedBottom
 from motet.nn.fold_in import FoldIn
 from motet.nn.hstu import HSTUBlock
+from motet.nn.pieces import Pieces
 from motet.nn.relative import RelativeBias
 from motet.nn.target import TargetAttention
 from motet.nn.timeline import TimelineEncoder
@@ -68,6 +69,7 @@ class Motet(nn.Module):
         super().__init__()
         self.items, self.events, self.users, self.requests = items, events, users, requests
         self.timeline, self.experts, self.target = timeline, experts, target
+        self.counters = Pieces(0, 0)  # put in where the model is built
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
         self.leave_seen_out = False
@@ -107,7 +109,7 @@ class Motet(nn.Module):
             user_RD=encoded.user_BD[timeline_R],
             candidate_RD=candidate_BPD[timeline_R, place_R],
             request_RD=request_BPD[timeline_R, place_R],
-            counter_RC=batch.counter_BPC[timeline_R, place_R],
+            counter_RC=self.counters(batch.counter_BPC[timeline_R, place_R]),
             fold=self._folded(batch, encoded, timeline_R, place_R),
         )
 
@@ -201,7 +203,8 @@ def build_model(
     ids = int(content.id_row_I.max()) + 1 if settings.item.id else 0
     row_tasks = [task.name for task in config.tasks if is_row_task(task)]
     folded = [name for name in dataset.log.told if name in row_tasks] if settings.fold_in else []
-    widths = [5 * width + counters + len(folded), *settings.sharing.layers]
+    coded = Pieces(counters, settings.counter_pieces)
+    widths = [5 * width + coded.width + len(folded), *settings.sharing.layers]
     allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}
     trained_I = torch.from_numpy(dataset.catalogue.trained_I)
     model = Motet(
@@ -231,6 +234,7 @@ def build_model(
         },
         target=TargetAttention(width) if settings.target_attention else None,
     )
+    model.counters = coded
     for name in folded:
         fact = facts[name]
         model.folds[f"of_{name}"] = FoldIn(width, settings.fold_in, fact.mean, fact.deviation)

@@ -20,7 +20,7 @@ from motet.bundle import Bundle, open_bundle
 from motet.config.tasks import NextItem, Regression, is_row_task
 from motet.data.cleaning import clean
 from motet.data.collate import Collator
-from motet.data.counting import count_asked
+from motet.data.counting import CountedRows, count_asked
 from motet.data.dataset import Dataset, reopen
 from motet.data.loader import sorted_windows
 from motet.data.questions import read_questions
@@ -185,14 +185,15 @@ class TrainedModel:
             np.expm1(values, out=values)
         return values
 
-    def _counters(self, dataset: Dataset, past_N: np.ndarray, place_Q: np.ndarray) -> np.ndarray | None:
+    def _counters(self, dataset: Dataset, past_N: np.ndarray, place_Q: np.ndarray) -> CountedRows | None:
         if self.bundle.scaler is None:
             return None
         log = dataset.log
         source = counter_source(self.bundle.config, self.tables, dataset)
-        out = np.zeros((len(log), len(self.bundle.scaler.mean)), np.float32)
-        out[place_Q] = self.bundle.scaler.apply(count_asked(source, log, past_N, place_Q))
-        return out
+        found = self.bundle.scaler.apply(count_asked(source, log, past_N, place_Q))
+        index_N = np.full(len(log), -1, np.int32)
+        index_N[place_Q] = np.arange(len(place_Q))
+        return CountedRows(index_N, found)
 
     def _questions(self, rows: pl.DataFrame) -> pl.DataFrame:
         asked = read_questions(rows, self.bundle.config.data)

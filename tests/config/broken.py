@@ -24,6 +24,14 @@ def instead(old: str, new: str) -> str:
 
 BROKEN: dict[str, tuple[str, list[str]]] = {
     # Keys
+    "a signal with the name of a task": (
+        instead("tasks:", "  counters: {signals: [{name: like, value: stars}]}\ntasks:"),
+        [":4: data.counters.signals: 'like' is the name of a task", "give it a name of its own"],
+    ),
+    "a cross of one": (
+        instead("tasks:", "  counters: {crosses: [[user]]}\ntasks:"),
+        [":4: data.counters.crosses"],
+    ),
     "a misspelt part": (
         after("trainning: {epochs: 3}\n"),
         [":8: the configuration has no setting 'trainning'; did you mean 'training'?"],

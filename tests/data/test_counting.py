@@ -54,7 +54,7 @@ def test_a_log_without_labels_has_the_counters_that_the_model_was_trained_with()
     opened, _ = reopen(tables, config, dataset.catalogue, dataset.encodings)
     again_NC, _, others, _ = count(config, tables, opened, scaler)
     assert others == names
-    assert again_NC.shape == train_NC.shape
+    assert again_NC.value_RC.shape[1] == train_NC.value_RC.shape[1]
 
 
 def test_a_frozen_history_counts_nothing_that_came_after_the_row():

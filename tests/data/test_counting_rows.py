@@ -10,10 +10,11 @@ from motet.config.data import Column
 from motet.config.data import Counters as Settings
 from motet.data.catalogue import Catalogue
 from motet.data.counters import Counters
-from motet.data.counting import CounterInput, count_asked, count_rows, counter_input
+from motet.data.counting import CountedRows, CounterInput, count_asked, count_rows, counter_input
 from motet.data.table import Feature
 from motet.data.timelines import TEST, TRAIN, UNUSED, VALID, Timelines
 from motet.data.vocabulary import Encoding, fit_encoding
+from motet.errors import ConfigError
 from tests.data.hand_log import HOUR, hand_log
 
 MAKERS = fit_encoding(
@@ -163,3 +164,57 @@ def test_several_values_of_a_cell_are_one_key_together():
     assert key[0] == key[2] == key[3] == key[4]  # items 1, 3, 1, 1
     assert key[1] not in (key[0], -1)
     assert key[5] == -1
+
+
+def test_keys_are_crossed_as_the_configuration_says():
+    wanted = Settings(half_lives=[], crosses=[["maker", "surface"], ["user", "item"]])
+    made = source(log(), ["maker", "surface"], wanted)
+    assert made.plan.keys == ("user", "item", "maker", "surface", "maker*surface", "user*item")
+    key = made.key_KN[made.plan.keys.index("maker*surface")]
+    assert key[0] == key[1] == key[3] != key[4]  # ann in the feed, and in the search
+    assert key[5] == -1  # nobody's
+
+
+def test_a_cross_of_what_is_not_counted_is_refused():
+    wanted = Settings(half_lives=[], crosses=[["user", "maker"]])
+    with pytest.raises(
+        ConfigError, match=r"nothing is counted by 'maker'; there are user, item\..*count: true"
+    ):
+        source(log(), [], wanted)
+
+
+def test_a_signal_has_a_past_mean_and_says_how_often_it_was_known():
+    seconds = np.array([4, np.nan, np.nan, 0, 2, 0], np.float32)
+    of = replace(log(), signal={"seconds": seconds})
+    made = source(of)
+    found = count_rows(made, of, np.zeros(6, np.int8), frozen=False)
+    names = made.plan.names()
+    known = np.expm1(found[:, names.index("user.seconds.known")]).round().tolist()
+    assert known == [0, 1, 1, 1, 0, 1]
+    mean = found[:, names.index("user.seconds")]
+    # hour 4 of the first user: their 4, and as one event more the mean over all users so far, of 4, 2 and 0
+    assert mean[3] == pytest.approx((4 + 2) / 2)
+    assert "user.like.known" not in names
+
+
+def test_only_wanted_rows_are_answered_for_and_all_are_counted():
+    of = log()
+    made = source(of, ["maker"])
+    part = np.array([TRAIN, TRAIN, VALID, VALID, TRAIN, TEST], np.int8)
+    wanted = np.array([False, True, False, True, False, True])
+    for frozen in (False, True):
+        whole = count_rows(made, of, part, frozen=frozen)
+        some = count_rows(made, of, part, frozen=frozen, wanted_N=wanted)
+        np.testing.assert_array_equal(some, whole[wanted])
+
+
+def test_counted_rows_are_found_by_their_places_and_others_read_zeros():
+    counted = CountedRows.of(np.array([False, True, False, True]), np.array([[1.0], [2.0]], np.float32))
+    assert counted[np.array([[3, 0], [1, 1]])].tolist() == [[[2], [0]], [[1], [1]]]
+    assert counted[3].tolist() == [2]
+    both = counted.before(
+        CountedRows.of(np.array([True, False, False, False]), np.array([[3.0]], np.float32))
+    )
+    assert both[np.arange(4)].tolist() == [[3], [1], [0], [2]]
+    nothing = CountedRows.of(np.zeros(2, bool), np.zeros((0, 5), np.float32))
+    assert nothing[np.array([0, 1])].tolist() == [[0.0] * 5] * 2

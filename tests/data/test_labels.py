@@ -3,8 +3,9 @@
 import polars as pl
 import pytest
 
+from motet.config.data import Signal
 from motet.config.tasks import Binary, Multiclass, NextItem, Regression
-from motet.data.labels import label_columns, to_polars
+from motet.data.labels import label_columns, signal_values, to_polars
 from motet.errors import ConfigError, DataError
 
 LOG = pl.DataFrame(
@@ -214,3 +215,26 @@ def test_labels_stand_beside_the_log_in_its_order():
 def test_a_log_without_rows_has_labels_without_rows():
     out = label_columns(LOG.clear(), [Binary(name="b", kind="binary", label="rating >= 4")])
     assert out["label:b"].to_list() == []
+
+
+def test_a_signal_is_a_number_or_a_condition_of_some_types():
+    signals = [
+        Signal(name="long", value="played >= 500"),
+        Signal(name="stars", value="rating", types="click"),
+    ]
+    found = signal_values(LOG, signals)
+    assert [None if x != x else x for x in found["long"].tolist()] == [1, 0, 1, None, 0, 0]
+    assert [None if x != x else x for x in found["stars"].tolist()] == [5, 3, None, 4, None, None]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"value": "topic"}, r"signals\.odd: value 'topic' is text \(a, b, c\)"),
+        ({"value": "ratin"}, r"signals\.odd: the log has no column 'ratin'; did you mean 'rating'"),
+        ({"value": "rating", "types": ["clik"]}, r"signals\.odd: types: .*Did you mean 'click'"),
+    ],
+)
+def test_a_signal_that_cannot_be_is_refused(settings, said):
+    with pytest.raises(DataError, match=said):
+        signal_values(LOG, [Signal(name="odd", **settings)])

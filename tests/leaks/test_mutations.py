@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 
-from motet.data.counters import CounterScaler
 from motet.data.counting import count_rows
 from motet.data.readers_events import _declared as declared_columns
 from motet.data.requests import histories
@@ -119,7 +118,7 @@ MUTATIONS = {
     ),
     "frozen counters end at the cut": Mutation(
         "motet.gather.count_rows",
-        lambda source, log, part_N, *, frozen: count_rows(source, log, part_N, frozen=False),
+        lambda *given, frozen, **more: count_rows(*given, frozen=False, **more),
         frozen,
     ),
     "next_item stands before the impression": Mutation(
@@ -191,8 +190,8 @@ MUTATIONS = {
         "motet.training.fit.training_labels", lambda log, task: log.label[task], after_the_cut
     ),
     "counters are scaled by training rows": Mutation(
-        "motet.gather.CounterScaler.fit",
-        lambda rows_NF, train_N: CounterScaler(rows_NF.mean(0), rows_NF.std(0)),
+        "motet.gather.counted_training_rows",
+        lambda log: log.labelled_N,
         newcomers,
     ),
     "gaps are filled from training rows": Mutation(

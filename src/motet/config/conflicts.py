@@ -37,6 +37,7 @@ def conflicts(parts: Parts) -> list[tuple[Location, str]]:
         about = _task(task, parts.data.events if parts.data else []) if task else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
     if parts.data:
+        found += _signals(parts.data, parts.tasks)
         found += [(("data", *path), f"data{text}") for path, text in of_data(parts.data)]
     return found
 
@@ -46,6 +47,19 @@ def _names(tasks: list[Any]) -> Found:
     for number, task in enumerate(tasks):
         if task and first.setdefault(task.name, number) != number:
             yield ("tasks", number, "name"), f"two tasks bear the name {task.name!r}; give each its own"
+
+
+def _signals(data: DataConfig, tasks: list[Any]) -> Found:
+    """Signals stand beside the labels of row tasks and must not bear their names."""
+    taken = {task.name for task in tasks if task and is_row_task(task)}
+    for number, signal in enumerate(data.counters.signals):
+        path = ("data", "counters", "signals", number)
+        if signal.name in taken:
+            said = f"data.counters.signals: {signal.name!r} is the name of a task or of another signal"
+            yield (*path, "name"), f"{said}; labels of tasks are counted anyway, give it a name of its own"
+        taken.add(signal.name)
+        for text in _reads(columns(signal.value), data.events, is_label=False):
+            yield (*path, "value"), f"data.counters.signals.{signal.name}{text[1]}"
 
 
 def _weights(tasks: list[Any]) -> Found:

@@ -2,9 +2,10 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from motet.config.record import Duration, Record, as_list, misfits
+from motet.config.expression import checked
+from motet.config.record import Duration, Record, Words, as_list, misfits
 
 Paths = Annotated[list[str], BeforeValidator(as_list), Field(min_length=1)]
 Missing = Literal["learned", "mean", "median", "mode", "constant", "interpolate", "drop"]
@@ -160,6 +161,22 @@ class Split(Record):
         return self
 
 
+class Signal(Record):
+    """What counters keep the past mean of, beside the tasks' labels."""
+
+    name: Annotated[
+        str,
+        Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$"),
+        Words("a word of letters, digits and _ that begins with a letter"),
+    ] = Field(description="What the counters are called by.")
+    value: Annotated[str, AfterValidator(checked), Words("an expression over event columns")] = Field(
+        description="A number, or a condition that counts as 0 or 1."
+    )
+    types: Annotated[list[str], BeforeValidator(as_list), Field(min_length=1)] | None = Field(
+        None, description="Event types that have it; null: all."
+    )
+
+
 class Counters(Record):
     """Point-in-time counters: what had happened just before the event, per user, item and declared column."""
 
@@ -167,7 +184,14 @@ class Counters(Record):
         "auto", description="auto: on when a task scores rows and times exist."
     )
     half_lives: list[Duration] = Field(["1d", "7d"], description="Decayed counters beside the plain ones.")
-    crosses: bool = Field(True, description="Also count the user with each counted column.")
+    crosses: bool | list[Annotated[list[str], Field(min_length=2)]] = Field(
+        True,
+        description="Keys counted together: true for the user with each counted column and the item with "
+        "each of the context, or lists of user, item and counted columns.",
+    )
+    signals: list[Signal] = Field(
+        [], description="What else has a past mean, and how often it was known, for each key."
+    )
     smoothing: float = Field(
         20.0, gt=0, description="Prior strength, in events, that pulls rates to the mean."
     )

@@ -97,6 +97,9 @@ class ModelConfig(Record):
     target_attention: bool = Field(
         False, description="Row tasks also look from the candidate over the timeline."
     )
+    counter_pieces: int = Field(
+        0, ge=0, description="Pieces of each counter's piecewise-linear code; 0: the number alone."
+    )
     fold_in: int = Field(
         0,
         ge=0,

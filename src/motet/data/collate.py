@@ -10,6 +10,7 @@ import torch
 
 from motet.batch import Batch
 from motet.data.clock import clock_features
+from motet.data.counting import CountedRows
 from motet.data.requests import Plan
 from motet.data.timelines import Timelines
 
@@ -21,7 +22,7 @@ class Collator:
     log: Timelines
     plan: Plan
     item_time_I: np.ndarray  # int64 ms, -1 unknown
-    counter_NC: np.ndarray | None  # standardised counters of every row, or None
+    counter_NC: CountedRows | None  # standardised; None: no counters are kept
 
     def __call__(self, windows: np.ndarray) -> Batch:
         """The batch of some windows, given by their places in the plan."""

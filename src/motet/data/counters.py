@@ -21,6 +21,7 @@ Features = NDArray[np.float32]
 
 NEVER_RECENCY = 20.0  # log seconds of about 15 years: stands for "no event yet", beside a flag that says so
 _START = np.iinfo(np.int64).min
+EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,25 @@ class CounterPlan:
         targets: Labels whose past rate (or mean) is kept: ``click``, ``rating``.
         half_lives_ms: Half-lives of the fading counts and rates, beside the plain ones.
         smoothing: Events' worth of the overall mean that a rate starts from.
+        evidence: Targets for which it is also kept how often they were known.
     """
 
     keys: tuple[str, ...]
     targets: tuple[str, ...] = ()
     half_lives_ms: tuple[int, ...] = ()
     smoothing: float = 20.0
+    evidence: tuple[str, ...] = ()
+
+    def names(self) -> list[str]:
+        """Names of the F features, in their order."""
+        spans = ["", *(f"@{_span(length)}" for length in self.half_lives_ms)]
+        names = []
+        for key in self.keys:
+            names += [f"{key}.count{span}" for span in spans]
+            names += [f"{key}.{target}{span}" for span in spans for target in self.targets]
+            names += [f"{key}.{target}.known" for target in self.evidence]
+            names += [f"{key}.recency", f"{key}.never"]
+        return names
 
 
 class Counters:
@@ -53,13 +67,7 @@ class Counters:
 
     def names(self) -> list[str]:
         """Names of the F features, in their order."""
-        spans = ["", *(f"@{_span(length)}" for length in self.plan.half_lives_ms)]
-        names = []
-        for key in self.plan.keys:
-            names += [f"{key}.count{span}" for span in spans]
-            names += [f"{key}.{target}{span}" for span in spans for target in self.plan.targets]
-            names += [f"{key}.recency", f"{key}.never"]
-        return names
+        return self.plan.names()
 
     def run(
         self,
@@ -68,8 +76,9 @@ class Counters:
         asof_N: Ints,
         target_MN: NDArray[Any],
         ready_MN: Ints | None = None,
+        wanted: NDArray[np.bool_] | slice = EVERY,
     ) -> Features:
-        """Features of the rows of a log, which are counted too. A longer log may be run in parts.
+        """Features of rows of a log, all of which are counted. A longer log may be run in parts.
 
         Args:
             key_KN: Dense numbers of the keys, in the plan's order; -1: the row has no such key.
@@ -78,16 +87,17 @@ class Counters:
             target_MN: Values of the targets; NaN: none.
             ready_MN: When each target value became known (a window that closes), ``(N,)`` where all did
                 together; null: with the event.
+            wanted: The rows whose features are asked for, ``(N,)``.
 
         Returns:
-            ``(N, F)``.
+            ``(N, F)``, or those of the wanted rows.
 
         Raises:
             DataError: A row is scored after its own event, or before rows of an earlier part.
         """
         self._check_order(time_N, asof_N)
         self._take(key_KN, time_N, target_MN, ready_MN)
-        features_NF = self._look(key_KN, asof_N)
+        features_NF = self._look(key_KN[:, wanted], asof_N[wanted])
         if asof_N.size:
             self._settle(int(asof_N.max()))
         return features_NF
@@ -170,7 +180,7 @@ class Counters:
 
     def _look(self, key_KN: Ints, asof_N: Ints) -> Features:
         num_kinds, num_targets = len(self.plan.keys), len(self.plan.targets)
-        width = (1 + len(self.plan.half_lives_ms)) * (1 + num_targets) + 2
+        width = (1 + len(self.plan.half_lives_ms)) * (1 + num_targets) + len(self.plan.evidence) + 2
         out = np.empty((asof_N.size, num_kinds * width), np.float32)
         events, targets = self._events.as_of(asof_N), self._targets.as_of(asof_N)
         prior_MN = self._prior(targets, asof_N.size)
@@ -210,6 +220,9 @@ class Counters:
                     total_N = sums_CN[2 * pair] + smoothing * prior_MN[target]
                     column = first + number * num_targets + target
                     out_NW[:, column] = total_N / (sums_CN[2 * pair + 1] + smoothing)
+                    if number == 0 and (name := self.plan.targets[target]) in self.plan.evidence:
+                        column = first * (1 + num_targets) + self.plan.evidence.index(name)
+                        out_NW[:, column] = np.log1p(sums_CN[2 * pair + 1])
 
 
 def _known_together(

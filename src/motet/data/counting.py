@@ -4,9 +4,11 @@ Counters of training rows are computed from training rows alone; those of valida
 that may be seen by then. Shapes: N rows, K kinds of key, M targets, F features.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +16,10 @@ from motet.config.data import Counters as CounterSettings
 from motet.config.record import milliseconds
 from motet.config.tasks import NextItem, Task, Window
 from motet.data.catalogue import Catalogue
-from motet.data.counters import CounterPlan, Counters
-from motet.data.timelines import TEST, TRAIN, VALID, Timelines
+from motet.data.counters import EVERY, CounterPlan, Counters
+from motet.data.timelines import TEST, TRAIN, UNUSED, VALID, Timelines
 from motet.data.vocabulary import Encoding
+from motet.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,36 @@ class CounterInput:
     key_KN: np.ndarray  # int64, -1 is none
     target_MN: np.ndarray  # float32, NaN is none
     ready_MN: np.ndarray | None  # int64 ms, when a value becomes known; None: with the event
+
+
+@dataclass(frozen=True)
+class CountedRows:
+    """Standardised counters of the rows that have some, looked up by their places in the log.
+
+    Args:
+        index_N: int32, each row's place in `value_RC`; -1: the row has none, and reads zeros (the mean).
+        value_RC: float32.
+    """
+
+    index_N: np.ndarray
+    value_RC: np.ndarray
+
+    @classmethod
+    def of(cls, rows_N: np.ndarray, value_RC: np.ndarray) -> "CountedRows":
+        """Of the marked rows of a log (boolean), whose values lie in their order."""
+        return cls(np.where(rows_N, np.cumsum(rows_N) - 1, -1).astype(np.int32), value_RC)
+
+    def __getitem__(self, place: Any) -> np.ndarray:
+        index = self.index_N[place]
+        if not len(self.value_RC):
+            return np.zeros((*np.shape(index), self.value_RC.shape[1]), np.float32)
+        found: np.ndarray = self.value_RC[index]
+        return found if (index >= 0).all() else np.where((index >= 0)[..., None], found, np.float32(0))
+
+    def before(self, later: "CountedRows") -> "CountedRows":
+        """These rows and others."""
+        moved_N = np.where(later.index_N >= 0, later.index_N + len(self.value_RC), self.index_N)
+        return CountedRows(moved_N.astype(np.int32), np.concatenate([self.value_RC, later.value_RC]))
 
 
 def known_after(tasks: Sequence[Task]) -> dict[str, int]:
@@ -46,7 +79,7 @@ def counter_input(
     counted: set[str],
     delays: Mapping[str, int],
 ) -> CounterInput:
-    """Keys and targets: user, item, every counted column, and the user with each counted column.
+    """Keys (user, item, every counted column, what is crossed) and targets (labels, signals).
 
     Args:
         log: The timelines.
@@ -54,7 +87,10 @@ def counter_input(
         request: Encoding of the columns known when the question is asked.
         settings: From the configuration.
         counted: Names of columns declared with ``count: true``.
-        delays: From `known_after`: the row tasks, whose labels are the targets.
+        delays: From `known_after`: the row tasks, whose labels are targets.
+
+    Raises:
+        ConfigError: A cross names what is not counted.
     """
     user_N = log.user_N.astype(np.int64)
     item_N = np.where(log.item_N > 0, log.item_N, -1).astype(np.int64)
@@ -63,47 +99,59 @@ def counter_input(
     columns = {name: key_I[log.item_N] for name, key_I in columns.items()}
     surfaces = _code_columns(request, log.request_code_NJ, counted)
     keys |= columns | surfaces
-    if settings.crosses:
-        keys |= {f"user*{name}": _cross(user_N, key_N) for name, key_N in (columns | surfaces).items()}
-        keys |= {f"item*{name}": _cross(item_N, key_N) for name, key_N in surfaces.items()}
+    crosses = settings.crosses
+    if isinstance(crosses, bool):
+        crosses = _usual_crosses(columns, surfaces) if crosses else []
+    keys |= {"*".join(names): _crossed(names, keys) for names in crosses}
+    delays = {**delays, **dict.fromkeys(log.signal, 0)}
+    values = log.label | log.signal
     plan = CounterPlan(
         tuple(keys),
         tuple(delays),
         tuple(milliseconds(each) for each in settings.half_lives),
         settings.smoothing,
+        tuple(log.signal),
     )
     target_MN = np.zeros((len(delays), len(log)), np.float32)
     for place, name in enumerate(delays):
-        target_MN[place] = log.label[name]
+        target_MN[place] = values[name]
     ready_MN = (
         log.time_N + np.array(list(delays.values()), np.int64)[:, None] if any(delays.values()) else None
     )
     return CounterInput(plan, np.stack(list(keys.values())), target_MN, ready_MN)
 
 
-def count_rows(source: CounterInput, log: Timelines, part_N: np.ndarray, *, frozen: bool) -> np.ndarray:
-    """Counters of all rows, ``(N, F)`` float32, not yet standardised.
+def count_rows(
+    source: CounterInput,
+    log: Timelines,
+    part_N: np.ndarray,
+    *,
+    frozen: bool,
+    wanted_N: np.ndarray | None = None,
+) -> np.ndarray:
+    """Counters of rows, ``(R, F)`` float32, not yet standardised.
 
     Args:
         source: Keys and targets.
         log: The timelines.
         part_N: Part of each row; rows that are not used count nothing.
         frozen: Rows of a part see, of what came before them, what belongs to earlier parts alone.
+        wanted_N: The rows to answer for, boolean; None: all, those that are not used with zeros.
     """
-    asof_N = counted_before(log)
-    out = np.zeros((len(log), len(Counters(source.plan).names())), np.float32)
-    out[part_N == TRAIN] = _run(source, log, part_N == TRAIN, asof_N)
-    for before, part in pairwise((TRAIN, VALID, TEST)):
-        rows_N = part_N == part
-        if not rows_N.any():
+    wanted_N = np.ones(len(log), bool) if wanted_N is None else wanted_N
+    asof_N, part_R = counted_before(log), part_N[wanted_N]
+    out = np.zeros((len(part_R), len(source.plan.names())), np.float32)
+    for before, part in pairwise((UNUSED, TRAIN, VALID, TEST)):
+        if not (part_R == part).any():
             continue
-        if frozen:
+        rows_N = wanted_N & (part_N == part)
+        if frozen and part > TRAIN:
             counters = Counters(source.plan)
             counters.update(*_pick(source, log, (part_N >= TRAIN) & (part_N <= before)))
-            out[rows_N] = counters.read(source.key_KN[:, rows_N], asof_N[rows_N])
+            out[part_R == part] = counters.read(source.key_KN[:, rows_N], asof_N[rows_N])
         else:
             seen_N = (part_N >= TRAIN) & (part_N <= part)
-            out[rows_N] = _run(source, log, seen_N, asof_N)[part_N[seen_N] == part]
+            out[part_R == part] = _run(source, log, seen_N, asof_N, rows_N[seen_N])
     return out
 
 
@@ -127,9 +175,15 @@ def counted_before(log: Timelines) -> np.ndarray:
     return before_N
 
 
-def _run(source: CounterInput, log: Timelines, rows_N: np.ndarray, asof_N: np.ndarray) -> np.ndarray:
-    key_KN, time_N, target_MN, ready_MN = _pick(source, log, rows_N)
-    return Counters(source.plan).run(key_KN, time_N, asof_N[rows_N], target_MN, ready_MN)
+def _run(
+    source: CounterInput,
+    log: Timelines,
+    seen_N: np.ndarray,
+    asof_N: np.ndarray,
+    wanted: np.ndarray | slice = EVERY,
+) -> np.ndarray:
+    key_KN, time_N, target_MN, ready_MN = _pick(source, log, seen_N)
+    return Counters(source.plan).run(key_KN, time_N, asof_N[seen_N], target_MN, ready_MN, wanted)
 
 
 def _pick(
@@ -155,6 +209,22 @@ def _code_columns(encoding: Encoding, code_NJ: np.ndarray, counted: set[str]) ->
             )
             out[column.name] = np.where(known, key.reshape(-1), -1).astype(np.int64)
     return out
+
+
+def _usual_crosses(columns: Iterable[str], surfaces: Iterable[str]) -> list[list[str]]:
+    """The user with every counted column, and the item with those that are known of the request."""
+    columns, surfaces = list(columns), list(surfaces)
+    return [["user", name] for name in columns + surfaces] + [["item", name] for name in surfaces]
+
+
+def _crossed(names: Sequence[str], keys: Mapping[str, np.ndarray]) -> np.ndarray:
+    for name in names:
+        if name not in keys:
+            raise ConfigError(
+                f"data.counters.crosses: nothing is counted by {name!r}; there are {', '.join(keys)}. "
+                "Write one of these, or  count: true  at a column of that name."
+            )
+    return reduce(_cross, (keys[name] for name in names))
 
 
 def _cross(left_N: np.ndarray, right_N: np.ndarray) -> np.ndarray:

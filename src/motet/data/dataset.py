@@ -4,7 +4,6 @@
 trained model.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ from motet.config.data import Column
 from motet.config.tasks import Multiclass, NextItem, Regression, Task, is_row_task
 from motet.data.behaviour import REPEATS_FROM, behaviour, repeat_share
 from motet.data.catalogue import Catalogue, build_catalogue
-from motet.data.labels import label_columns
+from motet.data.labels import label_columns, signal_values
 from motet.data.order import materialise_order
 from motet.data.splits import eligible_rows, split_rows
 from motet.data.suspects import statements, suspects
@@ -82,7 +81,7 @@ def prepare(tables: Tables, config: Config) -> Dataset:
         },
         seen_once=once,
     )
-    log = _timelines(tables, events, config.tasks, parts, catalogue, encodings)
+    log = _timelines(tables, events, config, parts, catalogue, encodings)
     refuse_empty_tasks(log)
     labels = [f"label:{name}" for name in log.label if name not in encodings.classes]
     part = pl.Series("@part", next(iter(parts.values())))
@@ -120,7 +119,7 @@ def reopen(
     """
     if rows is None:
         events, parts = _ordered(tables, config)
-        log = _timelines(tables, events, config.tasks, parts, items, encodings)
+        log = _timelines(tables, events, config, parts, items, encodings)
         return Dataset(items, log, encodings, [], {}), np.zeros(0, int)
     events = tables.events.collect(engine="streaming").with_columns(pl.lit(-1, pl.Int64).alias("@question"))
     asked = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("@question"))
@@ -128,7 +127,7 @@ def reopen(
     both = materialise_order(pl.concat([events, asked], how="diagonal"), config.training.seed)
     both = label_columns(both, config.tasks, None)
     parts = {task.name: np.zeros(both.height, np.int8) for task in config.tasks}
-    log = _timelines(tables, both, config.tasks, parts, items, encodings)
+    log = _timelines(tables, both, config, parts, items, encodings)
     question_N = both["@question"].to_numpy()
     place = np.flatnonzero(question_N >= 0)
     return Dataset(items, log, encodings, [], {}), place[np.argsort(question_N[place])]
@@ -201,7 +200,7 @@ def _user_frame(tables: Tables, events: pl.DataFrame) -> pl.DataFrame:
 def _timelines(
     tables: Tables,
     events: pl.DataFrame,
-    tasks: Sequence[Task],
+    config: Config,
     parts: dict[str, np.ndarray],
     catalogue: Catalogue,
     encodings: Encodings,
@@ -214,12 +213,12 @@ def _timelines(
     moment_N = moment_starts(user_N, events["@moment"].to_numpy())
     positive = {
         t.name: events[f"positive:{t.name}"].fill_null(False).to_numpy()
-        for t in tasks
+        for t in config.tasks
         if isinstance(t, NextItem)
     }
     positive = {name: mask & (item_N > 0) for name, mask in positive.items()}
     any_positive = np.logical_or.reduce(list(positive.values())) if positive else np.ones(len(item_N), bool)
-    label = {t.name: _label(events, t, encodings.classes) for t in tasks if is_row_task(t)}
+    label = {t.name: _label(events, t, encodings.classes) for t in config.tasks if is_row_task(t)}
     event_code, event_number = encodings.event.encode(events)
     request_code, request_number = encodings.request.encode(events)
     user_code, user_number = encodings.user.encode(users)
@@ -242,7 +241,8 @@ def _timelines(
         positive=positive,
         part=parts,
         seen_once=encodings.seen_once,
-        told={t.name: label[t.name] for t in tasks if is_row_task(t) and known_at_once(t)},
+        told={t.name: label[t.name] for t in config.tasks if is_row_task(t) and known_at_once(t)},
+        signal=signal_values(events, config.data.counters.signals),
     )
 
 

@@ -7,6 +7,7 @@ from typing import assert_never
 import numpy as np
 import polars as pl
 
+from motet.config.data import Signal
 from motet.config.expression import parse
 from motet.config.syntax import Expression, Kind, Name, kind_of
 from motet.config.tasks import Binary, Multiclass, NextItem, Regression, RowTask, Task, Window
@@ -14,7 +15,7 @@ from motet.data.label_expressions import column_kinds, needed_columns, to_polars
 from motet.data.windows import window_label
 from motet.errors import ConfigError, DataError
 
-__all__ = ["label_columns", "to_polars"]
+__all__ = ["label_columns", "signal_values", "to_polars"]
 _Cut = np.ndarray | pl.Series | int | None
 
 
@@ -48,6 +49,29 @@ def label_columns(events: pl.DataFrame, tasks: Sequence[Task], cut_ms: _Cut = No
     return events.with_columns(made)
 
 
+def signal_values(events: pl.DataFrame, signals: Sequence[Signal]) -> dict[str, np.ndarray]:
+    """What counters keep the mean of beside labels: name -> float32 ``(N,)``, NaN where there is none.
+
+    Raises:
+        DataError: A column or an event type is missing, or the values are text.
+    """
+    found = {}
+    for signal in signals:
+        try:
+            if signal.types is not None:
+                _check_types(events, signal.types, "types")
+            values, kind = _values(events, parse(signal.value))
+            if kind == "text":
+                raise DataError(
+                    f"value {signal.value!r} is text ({_some(values)}); write a number or == '...'"
+                )
+            values = _of_types(values, events, signal.types).cast(pl.Float64)
+        except (ConfigError, DataError) as error:
+            raise DataError(f"data.counters.signals.{signal.name}: {error}") from None
+        found[signal.name] = values.fill_null(float("nan")).to_numpy().astype(np.float32)
+    return found
+
+
 def _positive(events: pl.DataFrame, task: NextItem) -> pl.Series:
     if task.positive is None:
         return pl.repeat(True, events.height, eager=True)
@@ -70,9 +94,9 @@ def _label(events: pl.DataFrame, task: RowTask, cut_ms: _Cut) -> pl.Series:
         _check_types(events, task.types, "types")
     if isinstance(task.label, Window):
         _check_types(events, [task.label.of, task.label.event], "label")
-        return _of_types(window_label(events, task.label, _cuts(events, cut_ms)), events, task)
+        return _of_types(window_label(events, task.label, _cuts(events, cut_ms)), events, task.types)
     values, kind = _values(events, parse(task.label))
-    values = _of_types(values, events, task)
+    values = _of_types(values, events, task.types)
     match task:
         case Binary():
             if kind == "text":
@@ -98,10 +122,10 @@ def _values(events: pl.DataFrame, tree: Expression) -> tuple[pl.Series, Kind]:
     return frame["value"], kind
 
 
-def _of_types(values: pl.Series, events: pl.DataFrame, task: RowTask) -> pl.Series:
-    if task.types is None:
+def _of_types(values: pl.Series, events: pl.DataFrame, types: Sequence[str] | None) -> pl.Series:
+    if types is None:
         return values
-    frame = pl.DataFrame({"value": values, "meant": events["@type"].is_in(task.types).fill_null(False)})
+    frame = pl.DataFrame({"value": values, "meant": events["@type"].is_in(types).fill_null(False)})
     return frame.select(pl.when("meant").then("value").alias("value"))["value"]
 
 

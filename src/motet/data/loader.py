@@ -7,6 +7,7 @@ import numpy as np
 
 from motet.batch import Batch
 from motet.data.collate import Collator
+from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
 from motet.data.requests import plan_requests
 from motet.data.timelines import Timelines
@@ -54,6 +55,12 @@ def visible_in_training(log: Timelines) -> np.ndarray:
     return log.train_N
 
 
+def learned_rows(log: Timelines) -> np.ndarray:
+    """Rows that training asks about, boolean ``(N,)``: those with a label, or positive for `next_item`."""
+    learned_N: np.ndarray = np.logical_or.reduce([log.labelled_N, *log.positive.values()]) & log.train_N
+    return learned_N
+
+
 @dataclass(frozen=True)
 class Epoch:
     """One visit of all training windows, in a fixed order."""
@@ -82,7 +89,7 @@ class Feed:
     """
 
     def __init__(
-        self, dataset: Dataset, length: int, batch_size: int, seed: int, counter_NC: np.ndarray | None
+        self, dataset: Dataset, length: int, batch_size: int, seed: int, counter_NC: CountedRows | None
     ) -> None:
         self.log, self.item_time_I = dataset.log, dataset.catalogue.time_I
         self.length, self.batch_size, self.seed, self.counter_NC = length, batch_size, seed, counter_NC
@@ -91,9 +98,9 @@ class Feed:
         """Epoch `number`, the same each time it is asked for."""
         random = generator(self.seed, f"epoch {number}")
         stride = max(1, self.length // 2)
-        train_N = self.log.train_N
+        row_N = learned_rows(self.log)
         visible_N = visible_in_training(self.log)
         shift = int(random.integers(stride))
-        plan = plan_requests(self.log, visible_N, train_N, self.length, stride=stride, shift=shift)
+        plan = plan_requests(self.log, visible_N, row_N, self.length, stride=stride, shift=shift)
         batches = shuffled_windows(plan.length_W, self.batch_size, random)
         return Epoch(Collator(self.log, plan, self.item_time_I, self.counter_NC), batches)

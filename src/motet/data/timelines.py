@@ -37,6 +37,7 @@ class Timelines:
     positive: dict[str, np.ndarray]  # next_item task -> bool (N,)
     part: dict[str, np.ndarray]  # task -> int8 (N,), the split that the task is evaluated on
     seen_once: bool  # items do not come again
+    signal: dict[str, np.ndarray] = field(default_factory=dict)  # what counters read beside labels, (N,)
     told: dict[str, np.ndarray] = field(default_factory=dict)  # row task -> labels that later states may read
 
     def __len__(self) -> int:
@@ -53,6 +54,13 @@ class Timelines:
         parts = {id(part): part for part in self.part.values()}
         train_N: np.ndarray = np.logical_and.reduce([part == TRAIN for part in parts.values()])
         return train_N
+
+    @property
+    def labelled_N(self) -> np.ndarray:
+        """Rows that some row task has a label of, boolean ``(N,)``."""
+        known = [~np.isnan(label_N) for label_N in self.label.values()]
+        labelled_N: np.ndarray = np.logical_or.reduce(known) if known else np.zeros(len(self), bool)
+        return labelled_N
 
 
 def refuse_empty_tasks(log: Timelines) -> None:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 
 from motet.config import Config
+from motet.data.counting import CountedRows
 from motet.data.requests import Plan, plan_requests
 from motet.data.timelines import Timelines
 
@@ -22,7 +23,7 @@ class View:
     tasks: tuple[str, ...]
     part_N: np.ndarray
     history: Literal["frozen", "rolling"]
-    counter_NC: np.ndarray | None = None  # standardised
+    counter_NC: CountedRows | None = None  # standardised
 
     def visible(self, part: int) -> np.ndarray:
         """Events that rows of a part may see, boolean ``(N,)``: earlier parts; rolling: the part too.

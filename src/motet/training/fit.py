@@ -11,6 +11,7 @@ import torch
 from motet.config import Config
 from motet.config.tasks import is_row_task
 from motet.data.counters import CounterScaler
+from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
 from motet.data.loader import Feed
 from motet.data.timelines import Timelines
@@ -30,7 +31,7 @@ class Prepared:
 
     dataset: Dataset
     content: ItemContent
-    counter_NC: np.ndarray | None  # standardised, right for training rows
+    counter_NC: CountedRows | None  # standardised, right for training rows
     scaler: CounterScaler | None
     counter_names: list[str]
 
@@ -67,7 +68,10 @@ def training_labels(log: Timelines, task: str) -> np.ndarray:
 def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -> Motet:
     """An untrained model; the same weights for the same seed."""
     torch.manual_seed(derived_seed(config.training.seed, "weights"))
-    return build_model(config, prepared.dataset, facts, prepared.content, len(prepared.counter_names))
+    model = build_model(config, prepared.dataset, facts, prepared.content, len(prepared.counter_names))
+    if prepared.counter_NC is not None:
+        model.counters.fit(prepared.counter_NC.value_RC)
+    return model
 
 
 def fit(
