@@ -96,17 +96,16 @@ def _events(rows: int, start: int, users: int, items: int, rng: np.random.Genera
 def prepare(folder: Path) -> int:
     """Read, clean, order, label and split a log with all its columns; the number of its rows."""
     from motet.config.read import read_config
-    from motet.data.cleaning import clean
+    from motet.data.division import clean_divided, make_parts
     from motet.data.labels import label_columns
     from motet.data.order import materialise_order
     from motet.data.readers import read_tables
-    from motet.data.splits import eligible_rows, split_rows
 
     config = read_config(folder / "motet.yaml")
-    tables, _ = clean(read_tables(config.data, folder), config.data)
+    tables, _ = clean_divided(read_tables(config.data, folder), config)
     events = materialise_order(tables.events.collect(engine="streaming"), 0)
     events = label_columns(events, config.tasks)
-    return len(split_rows(events, config.data.split, eligible_rows(events, config.tasks)))
+    return len(next(iter(make_parts(events, config).values())))
 
 
 def measure(arguments: list[str]) -> dict[str, float]:

@@ -25,7 +25,7 @@ import torch
 
 from motet.config import Config
 from motet.config.read import config_folder, read_config
-from motet.data.cleaning import clean
+from motet.data.division import clean_divided
 from motet.data.order import materialise_order
 from motet.data.readers import read_tables
 from motet.data.table import Tables
@@ -117,7 +117,7 @@ def open_case(config: Config, folder: Path, model: str, histories: Sequence[str]
     config = config.model_copy(update={"evaluation": first})
     tables = read_tables(config.data, folder, extra=split_columns(config))
     material = gather(config, folder, tables)
-    cleaned, _ = clean(tables, config.data)
+    cleaned, _ = clean_divided(tables, config)
     own, prepared = variants(material)[model]
     examiners = {name: _examiner(material, cleaned, own, name) for name in histories}
     order = materialise_order(cleaned.events.collect(engine="streaming"), config.training.seed)

@@ -11,10 +11,10 @@ import polars as pl
 from motet.config import Config
 from motet.config.data import DataConfig
 from motet.config.tasks import is_row_task
-from motet.data.cleaning import clean
 from motet.data.counters import CounterScaler
 from motet.data.counting import CountedRows, CounterInput, count_rows, counter_input, known_after
 from motet.data.dataset import Dataset, prepare
+from motet.data.division import clean_divided
 from motet.data.readers import read_tables
 from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
@@ -48,7 +48,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
         tables: Ready tables instead of the files.
     """
     tables = tables or read_tables(config.data, folder, extra=split_columns(config))
-    tables, account = clean(tables, config.data)
+    tables, account = clean_divided(tables, config)
     dataset = prepare(tables, config)
     say(describe(dataset))
     for doubt in dataset.statements:

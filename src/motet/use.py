@@ -18,10 +18,10 @@ from torch import Tensor
 
 from motet.bundle import Bundle, open_bundle
 from motet.config.tasks import NextItem, Regression, is_row_task
-from motet.data.cleaning import clean
 from motet.data.collate import Collator
 from motet.data.counting import CountedRows, count_asked
 from motet.data.dataset import Dataset, reopen
+from motet.data.division import clean_again
 from motet.data.loader import sorted_windows
 from motet.data.questions import read_questions
 from motet.data.readers import read_tables, tables_from_frames
@@ -49,7 +49,7 @@ class TrainedModel:
         """The cleaned tables that the questions are about."""
         config = self.bundle.config
         tables = self.given or read_tables(config.data, self.bundle.folder, extra=split_columns(config))
-        return clean(tables, config.data)[0]
+        return clean_again(tables, config)
 
     @cached_property
     def dataset(self) -> Dataset:

@@ -15,9 +15,9 @@ def feature(name: str, kind: str = "numeric", many: bool = False, **column) -> F
     return Feature(name, kind, Column(column=name, **column), many)
 
 
-def config(timed: bool = True, value: str | None = None, split: dict | None = None, **cleaning) -> DataConfig:
+def config(timed: bool = True, value: str | None = None, **cleaning) -> DataConfig:
     source = {"path": "log.csv", "user": "u", "item": "i", "time": "t" if timed else None, "value": value}
-    return DataConfig.model_validate({"events": source, "cleaning": cleaning, "split": split or {}})
+    return DataConfig.model_validate({"events": source, "cleaning": cleaning})
 
 
 def log(**columns) -> pl.DataFrame:
@@ -42,10 +42,12 @@ def cleaned(
     items: pl.DataFrame | None = None,
     users: pl.DataFrame | None = None,
     roles: Roles | None = None,
+    train: pl.Expr | None = None,
 ) -> tuple[Tables, Account]:
     events = log(at_item=[1]) if events is None else events
     tables = Tables(items, users, events.lazy(), roles or Roles())
-    return clean(tables, data or config(), now_ms=NOW)
+    divide = None if train is None else lambda frame: (frame, train)
+    return clean(tables, data or config(), now_ms=NOW, divide=divide)
 
 
 def the_events(tables: Tables) -> pl.DataFrame:

@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
-from motet.data.cleaning import clean
 from motet.data.dataset import prepare
+from motet.data.division import clean_divided
 from motet.data.timelines import TEST
 from motet.evaluation.protocol import views
 from motet.evaluation.scoring import questions
@@ -27,7 +27,7 @@ def shown_long_before(shown_after: int) -> tuple[int, int, int]:
     events = pl.DataFrame([usual | {"dwell": float(n)} | row for n, row in enumerate(rows)])
     log = pl.concat([world.events, events.cast(world.events.schema)])
     config = tiny_config()
-    tables, _ = clean(tiny_tables(World(world.items, world.users, log), config), config.data)
+    tables, _ = clean_divided(tiny_tables(World(world.items, world.users, log), config), config)
     dataset = prepare(tables, config)
     asked = questions(dataset, views(config, dataset.log)[0], "next", TEST, 4)
     place = int(np.flatnonzero(asked.user_Q == len(dataset.log.user_ids) - 1)[-1])

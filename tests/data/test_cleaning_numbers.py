@@ -61,15 +61,15 @@ def test_a_column_that_is_mostly_zero_is_judged_by_its_other_values():
     assert outlier_bounds(values, 1.5) == outlier_bounds(np.arange(100.0) + 50, 1.5)
 
 
-def test_bounds_come_from_training_rows_where_the_split_is_by_time():
+def test_bounds_come_from_training_rows_where_it_is_known_which_those_are():
     seconds = [float(n) for n in range(50)] + [5000.0 + n for n in range(50)]
-    events = log(at_time=[NOW - 1000 + n for n in range(100)], seconds=seconds)
-    roles = Roles(outcome=(feature("seconds"),))
-    data = config(split={"kind": "time", "valid": 0.25, "test": 0.25}, outlier_iqr=3.0)
-    tables, account = cleaned(events, data, roles=roles)
+    events = log(seconds=seconds)
+    roles, data = Roles(outcome=(feature("seconds"),)), config(outlier_iqr=3.0)
+    tables, account = cleaned(events, data, roles=roles, train=pl.col("seconds") < 1000)
     assert account.findings[0].found == 50
+    assert account.findings[0].action == "clipped to these bounds, from training rows"
     assert the_events(tables)["seconds"].max() < 200
-    assert cleaned(events, config(outlier_iqr=3.0), roles=roles)[1].findings == ()
+    assert cleaned(events, data, roles=roles)[1].findings == ()
 
 
 def test_a_value_and_the_column_it_was_read_from_stay_equal():
@@ -128,10 +128,10 @@ def test_a_general_strategy_fills_what_it_suits_and_says_what_it_left():
     assert account.findings[1].setting == "data.cleaning.missing: mean does not suit a category column"
 
 
-def test_means_come_from_training_rows_where_a_column_says_which_those_are():
+def test_means_come_from_training_rows_where_it_is_known_which_those_are():
     events = log(price=[1.0, 3.0, None, 100.0], part=["train", "train", "valid", "test"])
-    data = config(split={"kind": "column", "column": "part"})
-    tables, account = cleaned(events, data, roles=Roles(context=(feature("price", missing="mean"),)))
+    roles = Roles(context=(feature("price", missing="mean"),))
+    tables, account = cleaned(events, roles=roles, train=pl.col("part") == "train")
     assert the_events(tables)["price"].to_list() == [1.0, 3.0, 2.0, 100.0]
     assert account.findings[0].action == "filled with the mean 2 of training rows"
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from motet.data.cleaning import clean
 from motet.data.counters import CounterPlan, Counters
 from motet.data.counting import known_after
 from motet.data.dataset import prepare, reopen
+from motet.data.division import clean_divided
 from motet.gather import count
 from tests.worlds import HOUR, tiny_config, tiny_settings, tiny_tables, tiny_world
 
@@ -20,7 +20,7 @@ SOON = {
 
 
 def counters_of(config, world):
-    tables, _ = clean(tiny_tables(world, config), config.data)
+    tables, _ = clean_divided(tiny_tables(world, config), config)
     dataset = prepare(tables, config)
     train_NC, _, names, views = count(config, tables, dataset)
     return dataset.log, train_NC, names, views
@@ -46,11 +46,11 @@ def test_targets_that_become_known_at_different_times_count_from_then_on():
 
 def test_a_log_without_labels_has_the_counters_that_the_model_was_trained_with():
     world, config = tiny_world(), tiny_config()
-    tables, _ = clean(tiny_tables(world, config), config.data)
+    tables, _ = clean_divided(tiny_tables(world, config), config)
     dataset = prepare(tables, config)
     train_NC, scaler, names, _ = count(config, tables, dataset)
     unrated = replace(world, events=world.events.with_columns(stars=pl.lit(None, pl.Float64)))
-    tables, _ = clean(tiny_tables(unrated, config), config.data)
+    tables, _ = clean_divided(tiny_tables(unrated, config), config)
     opened, _ = reopen(tables, config, dataset.catalogue, dataset.encodings)
     again_NC, _, others, _ = count(config, tables, opened, scaler)
     assert others == names

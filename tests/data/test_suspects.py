@@ -9,8 +9,8 @@ import pytest
 
 from motet.config.data import Column
 from motet.config.read import config_from_dict
-from motet.data.cleaning import clean
 from motet.data.dataset import prepare
+from motet.data.division import clean_divided
 from motet.data.readers import read_tables
 from motet.data.suspects import SUSPICIOUS, statements, suspects
 from motet.data.table import Feature, Roles, Tables
@@ -240,7 +240,7 @@ REAL = {
 @pytest.mark.parametrize("name", REAL)
 def test_real_data_raise_no_suspicion(name, data_folder):
     config = config_from_dict(REAL[name])
-    tables, _ = clean(read_tables(config.data, data_folder(name)), config.data)
+    tables, _ = clean_divided(read_tables(config.data, data_folder(name)), config)
     assert not [text for text in prepare(tables, config).statements if text.startswith(SUSPICIOUS)]
 
 
@@ -251,6 +251,6 @@ def test_an_outcome_of_real_data_declared_as_context_is_found(data_folder):
     events = raw["data"]["events"] | {"context": ["tab", "play_time_ms"]}
     tasks = [task for task in raw["tasks"] if task["label"] != "play_time_ms"]
     config = config_from_dict({"data": raw["data"] | {"events": events}, "tasks": tasks})
-    tables, _ = clean(read_tables(config.data, data_folder("kuairand-pure-2w")), config.data)
+    tables, _ = clean_divided(read_tables(config.data, data_folder("kuairand-pure-2w")), config)
     doubts = [text for text in prepare(tables, config).statements if text.startswith(SUSPICIOUS)]
     assert any("'play_time_ms' alone predicts" in text for text in doubts)

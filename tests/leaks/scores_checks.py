@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 import polars as pl
 
-from motet.data.cleaning import clean
 from motet.data.dataset import prepare
+from motet.data.division import clean_divided
 from tests.leaks.changes import (
     another_future,
     event_of,
@@ -155,7 +155,7 @@ def ties_follow_no_order_that_users_share() -> None:
         for item in range(items)
     ]
     config = leak_config(tasks=[{"name": "next", "kind": "next_item"}])
-    tables, _ = clean(tiny_tables(with_events(tiny_world(), events), config), config.data)
+    tables, _ = clean_divided(tiny_tables(with_events(tiny_world(), events), config), config)
     dataset = prepare(tables, config)
     last_N = dataset.log.item_N.reshape(-1, items)[:, -1]
     count_I = np.bincount(last_N, minlength=len(dataset.catalogue))[1:]
@@ -188,7 +188,7 @@ def numbers_do_not_follow_ids() -> None:
     world = tiny_world(items=14)
     more = pl.concat([world.items] * 20).with_columns(id=pl.int_range(pl.len()) + 100)
     config = leak_config()
-    tables, _ = clean(tiny_tables(World(more, world.users, world.events), config), config.data)
+    tables, _ = clean_divided(tiny_tables(World(more, world.users, world.events), config), config)
     ids = prepare(tables, config).catalogue.ids.to_numpy()
     assert abs(_correlation(np.arange(len(ids)), ids)) < 0.2, "numbers follow the ids"
 

@@ -10,8 +10,8 @@ import torch
 
 from motet.config import Config
 from motet.data.catalogue import Catalogue
-from motet.data.cleaning import clean
 from motet.data.dataset import Dataset, prepare, reopen
+from motet.data.division import clean_divided
 from motet.data.requests import Plan
 from motet.data.timelines import TEST, Timelines
 from motet.evaluation.protocol import View
@@ -79,7 +79,7 @@ def build(world: World, config: Config) -> Stage:
 
 def prepare_all(world: World, config: Config) -> tuple[Dataset, Prepared, list[View]]:
     """The way of a run up to the model."""
-    tables, _ = clean(tiny_tables(world, config), config.data)
+    tables, _ = clean_divided(tiny_tables(world, config), config)
     dataset = prepare(tables, config)
     counter_NC, scaler, names, views = count(config, tables, dataset)
     content = build_content(
@@ -92,7 +92,7 @@ def reopen_all(stage: Stage, world: World, history: str) -> tuple[Dataset, View]
     """The way of a log into a model that is trained already."""
     evaluation = stage.config.evaluation.model_copy(update={"history": history})
     config = stage.config.model_copy(update={"evaluation": evaluation})
-    tables, _ = clean(tiny_tables(world, config), config.data)
+    tables, _ = clean_divided(tiny_tables(world, config), config)
     dataset, _ = reopen(tables, config, stage.dataset.catalogue, stage.dataset.encodings)
     return dataset, count(config, tables, dataset, stage.prepared.scaler)[3][0]
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 import torch
 
@@ -195,8 +196,8 @@ MUTATIONS = {
         newcomers,
     ),
     "gaps are filled from training rows": Mutation(
-        "motet.data.cleaning.training_rows",
-        lambda events, split: None,
+        "motet.data.division.training_rows",
+        lambda part_names: pl.lit(True),
         training_checks.fillings_come_from_training_rows,
     ),
     "a cut in time tears no moment": Mutation(

@@ -9,7 +9,8 @@ import polars as pl
 import torch
 
 from motet.config import Config
-from motet.data.cleaning import clean
+from motet.config.read import config_from_dict
+from motet.data.division import clean_divided
 from motet.data.loader import Epoch, Feed
 from motet.data.timelines import TEST, TRAIN
 from motet.features.items import ItemContent
@@ -129,19 +130,31 @@ def _rows(epoch: Epoch) -> np.ndarray:
 
 
 def fillings_come_from_training_rows() -> None:
-    """What fills a missing number is the mean of training rows."""
+    """What fills a missing number is the mean of training rows, whatever the split."""
     world = tiny_world()
     depth = pl.when(pl.int_range(pl.len()) % 4 > 0).then(pl.col("dwell") * 2)
-    column = {"column": "depth", "missing": "mean"}
-    config = leak_config(data__events__context=[{"column": "surface", "count": True}, column])
-    filled = []
-    for factor in (1.0, 50.0):
-        held = pl.when(pl.col("part") == "train").then(1.0).otherwise(factor)
-        events = world.events.with_columns(depth=depth * held)
-        tables, _ = clean(tiny_tables(replace(world, events=events), config), config.data)
-        log = tables.events.collect().filter(pl.col("@time") < VALID_BEGIN)
-        filled.append(log.sort("@row")["depth"].to_list())
-    assert filled[0] == filled[1], "held-out rows moved what fills a gap"
+    events = world.events.with_columns(depth=depth)
+    for split in SPLITS:
+        config = _with_gaps(split)
+        plain = _cleaned(replace(world, events=events), config)
+        train = plain["@part:0"] == TRAIN
+        held = pl.when(train).then(pl.col("depth")).otherwise(pl.col("depth") * 50)
+        other = _cleaned(replace(world, events=events.with_columns(held)), config)
+        assert other["@part:0"].equals(plain["@part:0"])
+        filled = [each["depth"].filter(train).to_list() for each in (plain, other)]
+        assert filled[0] == filled[1], f"held-out rows moved what fills a gap ({split})"
+
+
+def _with_gaps(split: str) -> Config:
+    """The configuration with a split and with a column whose gaps are filled with a mean."""
+    gaps = {"column": "depth", "missing": "mean"}
+    raw = split_config(split).model_dump()
+    raw["data"]["events"][0]["context"] = [{"column": "surface", "count": True}, gaps]
+    return config_from_dict(raw)
+
+
+def _cleaned(world: World, config: Config) -> pl.DataFrame:
+    return clean_divided(tiny_tables(world, config), config)[0].events.collect().sort("@row")
 
 
 def a_cut_in_time_tears_no_moment() -> None:

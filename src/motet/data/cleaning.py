@@ -2,11 +2,13 @@
 
 Order of the rules, of which each row belongs to the first that drops it:
 items and users: no id, an id seen before, impossible cells, outliers, missing values;
-events: no ids, impossible times, unknown ids, exact duplicates, bots, impossible cells, outliers, missing.
+events: no ids, impossible times, unknown ids, exact duplicates, bots, impossible cells; then the splits are
+made (`motet.data.division`), and outliers and gaps are mended with what training rows say.
 The log streams: it is never held whole. See docs/cleaning.md.
 """
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -26,7 +28,6 @@ from motet.data.cleaning_rows import (
 )
 from motet.data.cleaning_rules import RowRule, Sheet, apply_row_rules, height
 from motet.data.cuts import moment
-from motet.data.splits import training_rows
 from motet.data.table import Feature, Tables
 from motet.errors import DataError
 
@@ -34,8 +35,11 @@ _DAY = 86_400_000
 _CENTURY = 36_525 * _DAY
 
 
+Divide = Callable[[pl.LazyFrame], tuple[pl.LazyFrame, pl.Expr]]
+
+
 def clean(
-    tables: Tables, data: DataConfig, *, now_ms: int | None = None, train: pl.Expr | None = None
+    tables: Tables, data: DataConfig, *, now_ms: int | None = None, divide: Divide | None = None
 ) -> tuple[Tables, Account]:
     """Clean all tables.
 
@@ -43,8 +47,9 @@ def clean(
         tables: As the readers made them.
         data: With `cleaning`, and the strategies of single columns.
         now_ms: The present in unix milliseconds, by which the future is told; None: the clock.
-        train: Condition on event rows that train, so that quartiles and fillings come from them alone. None:
-            what `data.split` says before the log is in order (kinds `time` and `column`), else all rows.
+        divide: Gives the log back with the parts of its rows, and a condition on those that train: quartiles
+            and fillings come from them alone (see `motet.data.division`, which calls this). None: from all
+            rows.
 
     Returns:
         The cleaned tables (events still lazy) and the account.
@@ -58,7 +63,7 @@ def clean(
     rows_in = {name: _rows(frame) for name, frame in _frames(tables).items()}
     items = _clean_list("items", tables.items, tables.roles.item, data.cleaning, ledger, limits)
     users = _clean_list("users", tables.users, tables.roles.user, data.cleaning, ledger, limits)
-    events = _clean_events(replace(tables, items=items, users=users), data, ledger, limits, train)
+    events = _clean_events(replace(tables, items=items, users=users), data, ledger, limits, divide)
     cleaned = Tables(items, users, events, tables.roles)
     rows_out = {name: _rows(frame) for name, frame in _frames(cleaned).items()}
     account = Account(rows_in, rows_out, tuple(ledger.findings), tuple(ledger.notes))
@@ -117,7 +122,7 @@ def _other_kinds(frame: pl.DataFrame, identity: str) -> str:
 
 
 def _clean_events(
-    tables: Tables, data: DataConfig, ledger: Ledger, limits: tuple[int, int], train: pl.Expr | None
+    tables: Tables, data: DataConfig, ledger: Ledger, limits: tuple[int, int], divide: Divide | None
 ) -> pl.LazyFrame:
     cleaning, roles = data.cleaning, tables.roles
     sheet = Sheet("events", tables.events)
@@ -133,13 +138,22 @@ def _clean_events(
     features = (*roles.context, *roles.outcome)
     values = value_columns(data, sheet.schema)
     sheet = mend_cells(sheet, features, ledger, limits, values)
-    train = train if train is not None else training_rows(sheet.frame, data.split)
     numeric = dict.fromkeys([*(f.name for f in features if f.kind == "numeric"), *values])
+    train = None
+    if divide is not None and _mends_by_values(features, list(numeric), cleaning):
+        frame, train = divide(sheet.frame)
+        sheet = sheet.with_frame(frame)
     sheet = cut_outliers(sheet, list(numeric), cleaning, ledger, train)
     sheet = sheet.with_frame(with_value(sheet.frame, data, values))
     known = {feature.name for feature in features}
     read = [Feature(name, "numeric", Column(column=name)) for name in values if name not in known]
     return fill_missing(sheet, roles.context, (*roles.outcome, *read), cleaning, ledger, train).frame
+
+
+def _mends_by_values(features: Sequence[Feature], numeric: Sequence[str], cleaning: Cleaning) -> bool:
+    """Whether anything is clipped, filled or dropped for its value, so that the splits must be made first."""
+    fills = any((feature.column.missing or cleaning.missing) != "learned" for feature in features)
+    return fills or (bool(numeric) and cleaning.outliers != "keep")
 
 
 def _refuse(account: Account, cleaning: Cleaning) -> None:

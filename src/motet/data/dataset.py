@@ -15,9 +15,9 @@ from motet.config.data import Column
 from motet.config.tasks import Multiclass, NextItem, Regression, Task, is_row_task
 from motet.data.behaviour import REPEATS_FROM, behaviour, repeat_share
 from motet.data.catalogue import Catalogue, build_catalogue
+from motet.data.division import make_parts
 from motet.data.labels import label_columns, signal_values
 from motet.data.order import materialise_order
-from motet.data.splits import eligible_rows, split_rows
 from motet.data.suspects import statements, suspects
 from motet.data.table import Feature, Roles, Tables
 from motet.data.timelines import TRAIN, Timelines, asked_before, moment_starts, refuse_empty_tasks
@@ -148,16 +148,9 @@ def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np
     """Events in order with their label columns, and the part of every row for each task."""
     events = materialise_order(tables.events.collect(engine="streaming"), config.training.seed)
     events = label_columns(events, config.tasks, None)
-    parts: dict[str, np.ndarray] = {}
-    made: dict[str, np.ndarray] = {}
-    for task in config.tasks:
-        split = task.split or config.data.split
-        key = split.model_dump_json()
-        if key not in made:
-            made[key] = split_rows(events, split, eligible_rows(events, config.tasks)).to_numpy()
-        parts[task.name] = made[key]
+    parts = make_parts(events, config)
     if any(_windowed(task) for task in config.tasks):
-        events = label_columns(events, config.tasks, cut_times(events, made.values()))
+        events = label_columns(events, config.tasks, cut_times(events, parts.values()))
     return events, parts
 
 

@@ -7,9 +7,11 @@ import numpy as np
 import polars as pl
 
 from motet.data.fingerprint import fingerprint_rows
+from motet.data.table import PART
 from motet.system.randomness import derived_seed
 
-_SAID_COLUMNS = ("@kind", "@item", "@type", "@request", "@value")
+SAID_COLUMNS = ("@kind", "@item", "@type", "@request", "@value")
+"""What a row says: ties are broken by these columns, and by others only where these are equal too."""
 _WHOSE_COLUMNS = ("@user", "@time")
 _PLACE_COLUMNS = ("@row", "@source", "@moment")
 
@@ -71,7 +73,7 @@ def changes(column: pl.Series) -> np.ndarray:
 
 def _with_known_columns(events: pl.DataFrame) -> pl.DataFrame:
     dtypes = {"@time": pl.Int64, "@order": pl.Int64, "@value": pl.Float64}
-    names = ("@time", "@order", *_SAID_COLUMNS)
+    names = ("@time", "@order", *SAID_COLUMNS)
     absent = [name for name in names if name not in events.columns]
     return events.with_columns(pl.lit(None, dtypes.get(name, pl.String)).alias(name) for name in absent)
 
@@ -118,12 +120,13 @@ def _settle_ties(frame: pl.DataFrame, place_N: np.ndarray, equal_N: np.ndarray, 
     keys = [np.cumsum(begins_N)[tied]]
     keys += [
         fingerprint_rows([rows[name] for name in (*_WHOSE_COLUMNS, *said)], seed)
-        for said in (["@request"], _SAID_COLUMNS)
+        for said in (["@request"], SAID_COLUMNS)
     ]
     rest = [
         name
         for name in frame.columns
-        if name not in (*_PLACE_COLUMNS, *_SAID_COLUMNS, "@user", "@time", "@order")
+        if name not in (*_PLACE_COLUMNS, *SAID_COLUMNS, "@user", "@time", "@order")
+        and not name.startswith(PART)
     ]
     if rest and np.unique(np.stack(keys), axis=1).shape[1] < len(tied):
         keys.append(fingerprint_rows([rows[name] for name in rest], seed))

@@ -217,20 +217,3 @@ def _advice(name: str, split: Split) -> str:
             )
         case _:
             assert_never(split.kind)
-
-
-def training_rows(events: pl.LazyFrame, split: Split) -> pl.Expr | None:
-    """A condition on rows that train, as far as it can be told before the log is in order.
-
-    Kinds `time` and `column` can; for the others, and where the log does not fit the split, None:
-    `split_rows` will tell.
-    """
-    if split.kind == "column" and split.column and split.column in events.collect_schema():
-        meaning = column_values(split)
-        text = pl.col(split.column).cast(pl.String).fill_null("")
-        text = text if split.values else text.str.strip_chars().str.to_lowercase()
-        return text.is_in([value for value, part in meaning.items() if part == TRAIN])
-    if split.kind == "time":
-        time = events.select(pl.col("@time").drop_nulls()).collect(engine="streaming").to_series()
-        return pl.col("@time") < time_cuts(np.sort(time.to_numpy()), split)[0] if len(time) else None
-    return None

@@ -11,15 +11,12 @@ import polars as pl
 
 from motet.config import Config
 from motet.config.data import Split
-from motet.config.expression import columns
-from motet.config.tasks import NextItem, Task, is_row_task
-from motet.data.cleaning import clean
+from motet.config.tasks import Task, is_row_task
 from motet.data.cuts import iso
-from motet.data.label_expressions import column_of
+from motet.data.division import clean_divided, make_parts, needed_columns, part_columns
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.readers import read_tables
-from motet.data.splits import eligible_rows, split_rows
 from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
 from motet.data.timelines import PARTS, TRAIN, UNUSED
@@ -42,13 +39,16 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     Raises:
         MotetError: What training would refuse, in the same words.
     """
-    splits = {task.split.column for task in config.tasks if task.split and task.split.column}
-    tables, account = clean(read_tables(config.data, folder, extra=sorted(splits)), config.data)
+    splits = sorted({task.split.column for task in config.tasks if task.split and task.split.column})
+    tables, account = clean_divided(read_tables(config.data, folder, extra=splits), config)
     looked = account.rows_out["events"] <= MOST_LOOKED_AT
-    names = _needed(tables, config, splits) + (_own_columns(tables) if looked else [])
+    names = needed_columns(tables.events.collect_schema(), config) + (_own_columns(tables) if looked else [])
     events = tables.events.select(list(dict.fromkeys(names))).collect(engine="streaming")
-    events = label_columns(materialise_order(events, config.training.seed), config.tasks)
-    parts = _parts(events, config)
+    if not all(column in events.columns for column, _ in part_columns(config).values()):
+        events = materialise_order(events, config.training.seed)
+    events = label_columns(events, config.tasks)
+    splits_of, parts_of = part_columns(config), make_parts(events, config)
+    parts = [(task, splits_of[task.name][1], parts_of[task.name]) for task in config.tasks]
     return {
         "name": config.name,
         "cleaning": account.to_json(ids=True),
@@ -63,29 +63,10 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     }
 
 
-def _needed(tables: Tables, config: Config, splits: set[str]) -> list[str]:
-    """Columns that order, labels and splits read; those that no source fills are left out."""
-    sources, schema = config.data.events, tables.events.collect_schema()
-    names = ["@user", "@item", "@type", "@time"]
-    if any(source.order or source.layout == "sequences" for source in sources):
-        names.append("@order")
-    if any(source.request for source in sources):
-        names.append("@request")
-    texts = [text for task in config.tasks if (text := _expression(task))]
-    read = [name for text in texts for name in columns(text)]
-    own = [config.data.split.column] if config.data.split.column else []
-    return list(dict.fromkeys([*names, *(column_of(name, schema) for name in read), *sorted(splits), *own]))
-
-
 def _own_columns(tables: Tables) -> list[str]:
     """Columns of events that could know too much, and what they could know."""
     own = [*tables.roles.context, *tables.roles.outcome]
     return [*(feature.name for feature in own if feature.kind in ("categorical", "numeric")), "@value"]
-
-
-def _expression(task: Task) -> str:
-    text = task.positive if isinstance(task, NextItem) else task.label
-    return text if isinstance(text, str) else ""
 
 
 def _roles(tables: Tables) -> dict[str, list[dict[str, Any]]]:
@@ -120,20 +101,6 @@ def _counted(frame: pl.DataFrame | None, column: str) -> dict[str, int]:
         return {}
     counts = frame.group_by(column).len().sort(["len", column], descending=[True, False])
     return dict(counts.iter_rows())
-
-
-def _parts(events: pl.DataFrame, config: Config) -> list[tuple[Task, Split, np.ndarray]]:
-    """Every task with its split and the part of each row; a split that several tasks share is made once."""
-    eligible = eligible_rows(events, config.tasks)
-    made: dict[str, np.ndarray] = {}
-    found = []
-    for task in config.tasks:
-        split = task.split or config.data.split
-        key = split.model_dump_json()
-        if key not in made:
-            made[key] = split_rows(events, split, eligible).to_numpy()
-        found.append((task, split, made[key]))
-    return found
 
 
 def _train(parts: list[tuple[Task, Split, np.ndarray]]) -> np.ndarray:

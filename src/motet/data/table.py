@@ -27,6 +27,9 @@ VALUE = "@value"
 UNREAD = "@unread:"
 """Beside a column of numbers `NAME`, `@unread:NAME` holds the text of cells that could not be read."""
 
+PART = "@part:"
+"""Columns `@part:0`, ... hold the part of each row in the splits of the tasks, see `motet.data.division`."""
+
 EVENT_COLUMNS = (USER, ITEM, TYPE, TIME, ORDER, REQUEST, ROW, SOURCE, VALUE)
 
 FeatureKind = Literal["categorical", "numeric", "text", "vector"]
