@@ -146,29 +146,40 @@ class Motet(nn.Module):
         return {name: head(shared[name]) + rows.fold.get(name, 0.0) for name, head in self.row_heads.items()}
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The loss of every task that has a labelled row in the batch, each about 1 for a constant guess."""
+        """The loss of every task that has a row in the batch, each about 1 for a constant guess."""
         encoded = self.encode(batch)
-        losses = {name: self._next_loss(name, head, batch, encoded) for name, head in self.next_heads.items()}
-        labelled = [~batch.label[name].isnan() for name in self.row_heads]
-        if labelled:
-            keep_BP = torch.stack(labelled).any(0)
-            raw = self.raw(self.rows(batch, encoded, keep_BP))
-            for name, head in self.row_heads.items():
-                label_R = batch.label[name][keep_BP]
-                has = ~label_R.isnan()
-                losses[name] = head.loss(raw[name][has], label_R[has]) if has.any() else raw[name].sum() * 0
+        losses: dict[str, Tensor] = {}
+        for name, head in self.next_heads.items():
+            loss = self._next_loss(name, head, batch, encoded)
+            losses |= {} if loss is None else {name: loss}
+        return losses | self._row_losses(batch, encoded)
+
+    def _row_losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
+        labelled = {name: ~batch.label[name].isnan() for name in self.row_heads}
+        labelled = {name: has_BP for name, has_BP in labelled.items() if has_BP.any()}
+        if not labelled:
+            return {}
+        keep_BP = torch.stack(list(labelled.values())).any(0)
+        raw = self.raw(self.rows(batch, encoded, keep_BP))
+        losses = {}
+        for name, has_BP in labelled.items():
+            has_R = has_BP[keep_BP]
+            losses[name] = self.row_heads[name].loss(raw[name][has_R], batch.label[name][has_BP])
         return losses
 
-    def _next_loss(self, name: str, head: NextItemHead, batch: Batch, encoded: Encoded) -> Tensor:
+    def _next_loss(self, name: str, head: NextItemHead, batch: Batch, encoded: Encoded) -> Tensor | None:
+        """Of the rows that are asked for; None where no target of them stands in the softmax."""
         timeline_R, place_R = torch.nonzero(batch.positive[name] & (batch.ask_BP >= 0), as_tuple=True)
         ask_R = batch.ask_BP[timeline_R, place_R]
         target_R = batch.row_item_BP[timeline_R, place_R]
+        targets = head.ahead.targets(target_R, timeline_R)
+        if not head.learns_from(targets):
+            return None
         seen_2N = None
         if self.leave_seen_out:
-            seen_RL = torch.arange(batch.item_BL.shape[1], device=ask_R.device) < ask_R[:, None]
-            row_N, place_N = torch.nonzero(seen_RL, as_tuple=True)
+            before_RL = torch.arange(batch.item_BL.shape[1], device=ask_R.device) < ask_R[:, None]
+            row_N, place_N = torch.nonzero(before_RL, as_tuple=True)
             seen_2N = torch.stack([row_N, batch.item_BL[timeline_R[row_N], place_N]])
-        targets = head.ahead.targets(target_R, timeline_R)
         return head.loss(encoded.state_BSD[timeline_R, ask_R], encoded.item_ID, targets, seen_2N)
 
     @torch.no_grad()

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from motet.batch import Batch
 from motet.errors import ConfigError
 from motet.gather import Material, gather
 from motet.model import Motet
@@ -74,17 +75,35 @@ def test_rows_without_a_label_do_not_count_for_the_task():
     assert found == pytest.approx(alone.item(), rel=1e-5)
 
 
-def test_a_batch_without_any_label_of_a_task_gives_it_a_loss_of_zero():
-    made, batch = model(), training_batch()
-    nothing = replace(
+def without(batch: Batch, *tasks: str) -> Batch:
+    """The batch without a row of some tasks."""
+    return replace(
         batch,
-        label={name: torch.full_like(label, NAN) for name, label in batch.label.items()},
-        positive={name: torch.zeros_like(mask) for name, mask in batch.positive.items()},
+        label={name: torch.full_like(y, NAN) if name in tasks else y for name, y in batch.label.items()},
+        positive={
+            name: torch.zeros_like(mask) if name in tasks else mask for name, mask in batch.positive.items()
+        },
     )
-    found = made(nothing)
-    sum(found.values()).backward()
-    assert {name: loss.item() for name, loss in found.items()} == {"next": 0, "click": 0, "stars": 0}
-    assert all(p.grad is None or p.grad.abs().max() == 0 for p in made.parameters())
+
+
+@pytest.mark.parametrize("task", ["next", "click", "stars"])
+def test_a_task_without_a_row_in_the_batch_has_no_loss_and_the_others_have_theirs(task):
+    made, batch = model(), training_batch()
+    whole, found = made(batch), made(without(batch, task))
+    assert set(found) == set(whole) - {task}
+    for name, loss in found.items():
+        assert loss.item() == pytest.approx(whole[name].item(), rel=1e-5)
+
+
+def test_a_batch_without_a_row_of_any_task_has_no_loss_at_all():
+    assert model()(without(training_batch(), "next", "click", "stars")) == {}
+
+
+def test_a_task_whose_targets_all_stand_outside_the_softmax_has_no_loss():
+    made = model()
+    head = made.next_heads["next"]
+    head.set_catalogue(head.get_buffer("allowed_I"), torch.zeros_like(head.get_buffer("allowed_I")))
+    assert set(made(training_batch())) == {"click", "stars"}
 
 
 def test_every_task_moves_the_backbone():

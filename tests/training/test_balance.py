@@ -41,6 +41,25 @@ def test_uncertainty_learns_the_logarithm_of_each_loss():
     assert balance.current() == pytest.approx({"next": 1.0, "like": 0.0625}, rel=1e-2)
 
 
+@pytest.mark.parametrize("kind", ["fixed", "uncertainty"])
+def test_a_task_that_is_not_there_is_left_out_of_the_sum(kind):
+    balance = build_balance(kind, WEIGHTS)
+    alone = build_balance(kind, {"next": 1.0})
+    assert balance({"next": torch.tensor(2.0)}).item() == alone({"next": torch.tensor(2.0)}).item()
+
+
+def test_uncertainty_leaves_the_weight_of_a_task_that_is_not_there_as_it_is():
+    balance = UncertaintyBalance({"next": 1.0, "like": 1.0})
+    optimizer = torch.optim.AdamW(balance.parameters(), 0.1)
+    for step in range(20):
+        optimizer.zero_grad()
+        seen = {"next": torch.tensor(3.0)} | ({"like": torch.tensor(1.0)} if step < 1 else {})
+        balance(seen).backward()
+        optimizer.step()
+    assert balance.log_variance["of_like"].item() == 0.0  # its loss is 1, where log 1 belongs
+    assert balance.log_variance["of_next"].item() > 0.5
+
+
 def test_tasks_may_bear_the_names_of_what_python_has():
     balance = UncertaintyBalance({"items": 1.0, "keys": 1.0, "train": 1.0})
     assert set(balance.current()) == {"items", "keys", "train"}

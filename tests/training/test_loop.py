@@ -1,6 +1,7 @@
 """The training loop: the best epoch kept, going on where it was stopped, nothing wrong saved."""
 
 import functools
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -217,6 +218,42 @@ def test_inside_an_epoch_a_checkpoint_is_written_when_its_minutes_are_over(tmp_p
         resumed = Training(path).loop()
         epoch, first = resumed._resume()
         assert (epoch * BATCHES + first, resumed.step) == (last, last)
+
+
+class Seldom(Network):
+    """A task that has no row in every other batch, or none of them has one."""
+
+    def __init__(self, kept: tuple[str, ...]) -> None:
+        super().__init__()
+        self.kept, self.taken = kept, 0
+
+    def forward(self, batch):
+        self.taken += self.training
+        losses = super().forward(batch)
+        return losses if self.taken % 2 else {name: losses[name] for name in self.kept}
+
+
+@pytest.mark.parametrize("balance", ["fixed", "uncertainty"])
+def test_a_task_without_a_row_in_some_batches_is_still_told_of(balance):
+    training = Training(model=Seldom(("up",)), settings={"balance": balance})
+    training.loop().run()
+    assert all(set(r["loss"]) == {"up", "down"} for r in training.log if r["event"] == "train")
+
+
+def test_a_batch_without_a_row_of_any_task_is_passed_over():
+    training = Training(model=Seldom(()), settings={"average": 0.0, "weight_decay": 0.1, "epochs": 1})
+    loop, before = training.loop(), []
+    whole = loop._one_step
+
+    def step(*given):
+        before.append(weights(training.model))
+        return whole(*given)
+
+    loop._one_step = step
+    loop.run()
+    assert loop.step == BATCHES
+    same = [one == other for one, other in pairwise(before)]
+    assert same == [False, True, False, True]
 
 
 def asked_after(steps: int):

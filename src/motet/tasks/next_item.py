@@ -147,6 +147,10 @@ class NextItemHead(nn.Module):
             )
         return loss / self.scale
 
+    def learns_from(self, targets: Targets) -> bool:
+        """Whether any target stands in the training softmax."""
+        return bool((self.get_buffer("column_I")[targets.candidate] >= 0).any())
+
     def _within_softmax(self, targets: Targets, rows: int) -> tuple[Tensor, Targets]:
         """Rows that have a target in the softmax, bool, and their targets, counted among these rows."""
         column_P: Tensor = self.get_buffer("column_I")[targets.candidate]

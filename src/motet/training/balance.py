@@ -1,6 +1,7 @@
 """Balance: from the losses of all tasks to one number to minimise.
 
-Losses come normalised: a predictor that knows only the training mean has about 1 (see `motet.tasks`).
+Losses come normalised: a predictor that knows only the training mean has about 1 (see `motet.tasks`). A task
+without a row in the batch has no loss: it takes no part in the step, nor does its learned weight.
 """
 
 from typing import Literal, assert_never

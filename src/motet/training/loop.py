@@ -39,7 +39,7 @@ class Loop:
     """One training, from the first step to the best weights.
 
     Args:
-        model: Its `forward` gives the loss of each task.
+        model: Its `forward` gives the loss of each task that has a row in the batch.
         feed: Epochs of batches.
         settings: Of the training.
         balance: Losses to one number.
@@ -108,7 +108,7 @@ class Loop:
             for place, batch in enumerate(epoch.since(first), first):
                 began = time.monotonic()
                 losses = self._one_step(batch, total, f"epoch {number + 1}, batch {place + 1}")
-                running = {
+                running |= {
                     name: 0.95 * running.get(name, value) + 0.05 * value for name, value in losses.items()
                 }
                 self.seconds += time.monotonic() - began
@@ -133,6 +133,9 @@ class Loop:
             group["lr"] = self.settings.learning_rate * factor
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
             losses = self.model(batch)
+            if not losses:  # no row of any task: there is nothing to learn
+                self.step += 1
+                return {}
             loss = self.balance(losses)
         values = {name: float(each.detach()) for name, each in losses.items()}
         if not torch.isfinite(loss):
