@@ -46,6 +46,7 @@ class Batch:
     counter_BPC: Tensor  # float32, standardised
     label: dict[str, Tensor] = field(default_factory=dict)  # task -> float32 (B, P), NaN is "no label"
     positive: dict[str, Tensor] = field(default_factory=dict)  # next_item task -> bool (B, P)
+    taken: dict[str, Tensor] = field(default_factory=dict)  # next_item task -> bool (B, L), its positives
     told: dict[str, Tensor] = field(default_factory=dict)  # task -> float32 (B, L), its labels of the events
 
     def to(self, device: torch.device) -> Self:

@@ -178,7 +178,7 @@ class Motet(nn.Module):
         seen_2N = None
         if self.leave_seen_out:
             before_RL = torch.arange(batch.item_BL.shape[1], device=ask_R.device) < ask_R[:, None]
-            row_N, place_N = torch.nonzero(before_RL, as_tuple=True)
+            row_N, place_N = torch.nonzero(before_RL & batch.taken[name][timeline_R], as_tuple=True)
             seen_2N = torch.stack([row_N, batch.item_BL[timeline_R[row_N], place_N]])
         return head.loss(encoded.state_BSD[timeline_R, ask_R], encoded.item_ID, targets, seen_2N)
 

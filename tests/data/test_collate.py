@@ -111,3 +111,14 @@ def test_a_batch_moves_to_a_device_as_a_whole():
         value = getattr(moved, each.name)
         tensors = value.values() if isinstance(value, dict) else [value]
         assert all(tensor.device.type == "meta" for tensor in tensors), each.name
+
+
+def test_events_that_are_positives_are_marked_and_padding_is_none():
+    log = hand_log([range(4), range(2)])
+    positive = np.array([True, False, True, True, False, True])
+    batch = collate(replace(log, positive={"next": positive}))
+    assert batch.taken["next"].shape == batch.item_BL.shape
+    for row, real in enumerate(batch.length_B.tolist()):
+        own = positive[:4] if batch.row_BP[row, 0] == 0 else positive[4:]
+        assert batch.taken["next"][row, :real].tolist() == own[:real].tolist()
+        assert not batch.taken["next"][row, real:].any()

@@ -3,16 +3,18 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from motet.batch import Batch
+from motet.data.requests import histories, plan_requests
 from motet.errors import ConfigError
 from motet.gather import Material, gather
 from motet.model import Motet
 from motet.tasks.build import TaskFacts
 from motet.training.fit import learn_facts, new_model
-from tests.model.world import changed, material, model, training_batch, with_seen_once
+from tests.model.world import LENGTH, changed, material, model, training_batch, with_seen_once
 from tests.worlds import tiny_settings, tiny_tables, tiny_world
 
 NAN = float("nan")
@@ -149,12 +151,38 @@ def left_out(of: Material, monkeypatch: pytest.MonkeyPatch) -> tuple[torch.Tenso
 
 
 def test_what_a_user_has_is_left_out_of_the_softmax_where_items_do_not_come_again(monkeypatch):
-    targets, seen_2N = left_out(with_seen_once(material()), monkeypatch)
-    batch = training_batch()
+    """Positives alone, as in an evaluation: what was shown and passed over may still be taken."""
+    of = with_seen_once(material())
+    targets, seen_2N = left_out(of, monkeypatch)
+    log, batch = of.prepared.dataset.log, training_batch()
     timeline_R, place_R = torch.nonzero(batch.positive["next"] & (batch.ask_BP >= 0), as_tuple=True)
+    shown = 0
     for row in range(len(targets.row)):
-        before = batch.item_BL[timeline_R[row], : batch.ask_BP[timeline_R[row], place_R[row]]]
-        assert seen_2N[1][seen_2N[0] == row].tolist() == before.tolist()
+        ask = int(batch.ask_BP[timeline_R[row], place_R[row]])
+        place = int(batch.row_BP[timeline_R[row], place_R[row]])
+        past = np.arange(log.offset_U[log.user_N[place]], log.ask_N[place])[-ask:] if ask else []
+        past = np.array([each for each in past if log.train_N[each]], int)
+        taken = log.item_N[past][log.positive["next"][past]]
+        assert seen_2N[1][seen_2N[0] == row].tolist() == taken.tolist()
+        shown += len(past) - len(taken)
+    assert shown > 0
+
+
+def test_training_and_evaluation_leave_the_same_items_out(monkeypatch):
+    """For each row that both ask about, seen from the same events."""
+    of = with_seen_once(material())
+    _, seen_2N = left_out(of, monkeypatch)
+    log, batch = of.prepared.dataset.log, training_batch()
+    has = batch.positive["next"] & (batch.ask_BP >= 0)
+    plan = plan_requests(log, log.train_N, log.train_N & log.positive["next"], LENGTH, asking=True)
+    for row, place in enumerate(batch.row_BP[has].tolist()):
+        query = int(np.flatnonzero(plan.row_Q == place)[0])
+        _, places = histories(plan, np.array([query]), log.positive["next"])
+        wanted = set(log.item_N[places].tolist())
+        found = set(seen_2N[1][seen_2N[0] == row].tolist())
+        if int(log.ask_N[place] - log.offset_U[log.user_N[place]]) <= LENGTH:  # the window holds all of it
+            assert found == wanted
+        assert found <= wanted
 
 
 def test_nothing_is_left_out_of_the_softmax_where_items_come_again(monkeypatch):

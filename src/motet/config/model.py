@@ -72,7 +72,8 @@ class Scoring(Record):
         0.0, ge=0, lt=1, description="Share of the target given to all items alike."
     )
     mask_seen: bool = Field(
-        True, description="Where items do not repeat, leave seen ones out of the softmax."
+        True,
+        description="Where items do not repeat, leave those that the user has out of the training softmax.",
     )
 
 

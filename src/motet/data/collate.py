@@ -66,6 +66,7 @@ class Collator:
                 for name, y in log.label.items()
             },
             positive={name: _tensor((row_BP >= 0) & y[place_BP], bool) for name, y in log.positive.items()},
+            taken={name: _tensor(real_BL & y[place_BL], bool) for name, y in log.positive.items()},
             told={
                 name: _tensor(np.where(real_BL, y[place_BL], np.nan), np.float32)
                 for name, y in log.told.items()
