@@ -26,7 +26,7 @@ from motet.judge import examiner_of, judge, variants
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
 from motet.system.interrupt import first_asks
-from motet.system.log import JsonLines, say, warn
+from motet.system.log import JsonLines, say
 from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
 from motet.training.fit import Trained, fit
@@ -102,8 +102,6 @@ def resolve(
 def settle(config: Config, folder: Path) -> Config:
     """Fix what is chosen by measurement (threads, precision) and make paths absolute."""
     settings = config.training
-    for name in unread(config):
-        warn(f"{name} is set, but nothing reads it in this version")
     tune_memory()
     threads = measure_threads() if settings.threads == "auto" else settings.threads
     torch.set_num_threads(threads)
@@ -112,12 +110,6 @@ def settle(config: Config, folder: Path) -> Config:
     )
     training = settings.model_copy(update={"threads": threads, "precision": precision})
     return config.model_copy(update={"training": training, "data": with_absolute_paths(config.data, folder)})
-
-
-def unread(config: Config) -> list[str]:
-    """Settings that were given and that nothing reads yet."""
-    found = [f"tasks.{task.name}.priority" for task in config.tasks if task.priority]
-    return [*found, "model.user_id"] if config.model.user_id else found
 
 
 def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained]:

@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+import motet
 from motet.config import Config
 from motet.config.read import apply_override, config_folder, config_from_dict, read_config, write_config
+from motet.config.schema import every_setting
 from motet.config.tasks import Binary, Window
 from motet.config.write import config_text
 from motet.config.yaml_text import parse_yaml
@@ -45,7 +47,7 @@ tasks:
     transform: log1p
     split: {kind: time, valid: 2024-01-01, test: 2024-02-01T12:00}
   - {name: topic, kind: multiclass, label: t, max_classes: 7}
-model: {language: none, timeline: {width: 64, heads: 4}, sharing: {layers: []}, user_id: true}
+model: {language: none, timeline: {width: 64, heads: 4}, sharing: {layers: []}, target_attention: true}
 training: {learning_rate: 2e-3, monitor: next.ndcg@3, threads: 2, loggers: [tensorboard]}
 evaluation: {k: 3, history: frozen}
 report: {twins: none, baselines: [], ablations: [id]}
@@ -240,3 +242,18 @@ def test_reading_a_configuration_imports_nothing_heavy():
     code = f"import sys, motet.config.read, motet.config.page; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("option", ["tasks.next.priority=1", "model.user_id=true"])
+def test_a_setting_that_would_do_nothing_is_not_accepted(tmp_path, option):
+    with pytest.raises(ConfigError, match=option.split("=")[0].rpartition(".")[2]):
+        read(GOOD, tmp_path, option)
+
+
+def test_every_setting_is_read_by_some_code():
+    """Each name stands in a file beside the records themselves: what nothing reads is not offered."""
+    house = Path(motet.__file__).parent
+    files = [path for path in house.rglob("*.py") if path.parent.name != "config"]
+    code = "\n".join(path.read_text("utf-8") for path in files)
+    names = {path.rpartition(".")[2].removesuffix("[]") for path, _ in every_setting(Config)}
+    assert sorted(name for name in names if f".{name}" not in code) == []

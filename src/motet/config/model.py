@@ -106,4 +106,3 @@ class ModelConfig(Record):
         ge=0,
         description="Factors of a ridge regression on the user's earlier labels, for row tasks; 0: none.",
     )
-    user_id: bool = Field(False, description="Give users an id embedding; new users then start without one.")

@@ -32,7 +32,6 @@ class _Task(Record):
     in_words = "a task with name and kind"
     name: TaskName = Field(description="What reports and commands call it.")
     weight: float = Field(1.0, ge=0, description="Factor of the task's loss.")
-    priority: int = Field(0, description="Tasks with a higher number matter more when two compete.")
     split: Split | None = Field(None, description="A split of its own for this task's evaluation.")
     history: Literal["frozen", "rolling"] | None = Field(None, description="Overrides evaluation.history.")
 
