@@ -7,6 +7,7 @@ DATA_FOLDER holds `ml-100k` as RecBole ships it. Settings and grids were chosen 
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
 from benchmarks.next_item import (
@@ -22,14 +23,20 @@ from benchmarks.next_item import (
 )
 from benchmarks.peers import worlds
 from benchmarks.record import claim, record
+from motet.config.model import Language
 from motet.data.order import materialise_order
+from motet.language.backbone import load_language
+from motet.language.cache import TextVectors
 
 PEERS = ("ease", "als", "sasrec", "bert4rec", "sasrec_text")
 CONFIG = Path(__file__).parent / "configs" / "ml100k.yaml"
 
 
 def tables_of(data: Path, work: Path) -> Path:
-    """Peers' tables, and the same rows as one log for us, in the materialised order of `motet.data.order`."""
+    """Peers' tables, and the same rows as one log for us, in the materialised order of `motet.data.order`.
+
+    The peer that reads texts gets the same vectors of the same language model.
+    """
     tables = work / "tables"
     tables.mkdir(parents=True, exist_ok=True)
     raw = pl.read_csv(data / "ml-100k" / "ml-100k.inter", separator="\t")
@@ -41,6 +48,8 @@ def tables_of(data: Path, work: Path) -> Path:
     log.drop("@moment").write_parquet(tables / "events.parquet")
     texts = worlds.ml100k_texts(data)
     pl.DataFrame({"item": range(len(texts)), "text": texts}).write_parquet(tables / "items.parquet")
+    vectors = TextVectors().lookup_or_encode(texts, load_language(Language()))
+    np.save(tables / "vectors.npy", vectors.astype(np.float32))
     return tables
 
 
