@@ -14,7 +14,7 @@ PART = np.array([TRAIN, TRAIN, VALID, VALID, TEST, TEST], np.int8)
 
 def log(label: list[float]) -> Timelines:
     made = hand_log([range(6)], label={"like": np.array(label, np.float32)})
-    return replace(made, part={"next": PART, "like": PART.copy()})
+    return replace(made, part={"next": PART.copy(), "like": PART.copy()})
 
 
 def test_tasks_with_rows_in_every_part_are_taken():
@@ -41,3 +41,15 @@ def test_rows_that_train_another_task_alone_are_no_rows_to_learn_from():
     made.part["next"][:2] = VALID
     with pytest.raises(DataError, match=r"among the train rows"):
         refuse_empty_tasks(made)
+
+
+@pytest.mark.parametrize(("timed", "kind"), [(True, "time"), (False, "random")])
+def test_leave_one_out_that_holds_out_other_rows_is_told_with_what_to_write(timed, kind):
+    label = [1.0, 0.0, np.nan, np.nan, 1.0, 1.0]
+    made = replace(log(label), positive={"next": np.ones(6, bool)}, timed=timed)
+    with pytest.raises(DataError) as refused:
+        refuse_empty_tasks(made, {"next": "leave_one_out", "like": "leave_one_out"})
+    assert "holds out the last positives of each user" in str(refused.value)
+    assert f"split: {{kind: {kind}}}" in str(refused.value)
+    with pytest.raises(DataError, match="choose another  split"):
+        refuse_empty_tasks(made, {"next": "leave_one_out", "like": "time"})

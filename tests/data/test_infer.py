@@ -4,8 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from motet.data.dataset import prepare
+from motet.data.division import clean_divided
 from motet.data.infer import Inference, infer
 from motet.data.readers import read_tables
+from motet.errors import DataError
 from tests.data.infer_worlds import (
     catalogue,
     flags,
@@ -14,6 +17,7 @@ from tests.data.infer_worlds import (
     names,
     people,
     shop,
+    stars,
     write_impressions,
     write_ratings,
 )
@@ -171,3 +175,40 @@ def test_the_text_of_a_configuration_says_the_same_as_its_record(tmp_path):
     assert all(
         line.count("#") >= 1 for line in inference.text.splitlines() if line.strip().startswith("- {name")
     )
+
+
+def acts(tmp_path) -> Inference:
+    """A log of one row an event: shown, then perhaps bought, then perhaps rated."""
+    random, events = np.random.default_rng(7), log()
+    shown = events.with_columns(act=pl.lit("impression"), stars=pl.lit(None, pl.Float64))
+    bought = shown.filter(pl.Series(random.random(shown.height) < 0.5)).with_columns(pl.col("t") + 60)
+    rated = bought.filter(pl.Series(random.random(bought.height) < 0.9)).with_columns(pl.col("t") + 600)
+    rated = rated.with_columns(stars(rated).cast(pl.Float64), act=pl.lit("rate"))
+    bought = bought.with_columns(act=pl.lit("purchase"))
+    pl.concat([shown, bought, rated]).sort("t").write_csv(tmp_path / "log.csv")
+    return infer([tmp_path / "log.csv"], tmp_path)
+
+
+def test_tasks_whose_rows_leave_one_out_would_not_hold_out_get_a_split_of_their_own(tmp_path):
+    found = acts(tmp_path)
+    ranking, *others = found.config.tasks
+    assert found.config.data.split.kind == "leave_one_out"
+    assert ranking.split is None
+    assert len(others) >= 3
+    assert {task.split.kind for task in others} == {"time"}
+    assert found.text.count("split by time, for leave-one-out holds out each user's last positives") >= 3
+
+
+def test_such_a_log_trains_as_it_was_inferred(tmp_path):
+    config = acts(tmp_path).config
+    tables, _ = clean_divided(read_tables(config.data, tmp_path), config)
+    parts = prepare(tables, config).log.part
+    assert len({id(part) for part in parts.values()}) == 2
+    bare = config.model_copy(update={"tasks": [t.model_copy(update={"split": None}) for t in config.tasks]})
+    with pytest.raises(DataError, match=r"holds out the last positives.* split: \{kind: time\}"):
+        prepare(clean_divided(read_tables(config.data, tmp_path), bare)[0], bare)
+
+
+def test_a_log_of_ratings_alone_is_left_one_out_for_every_task(tmp_path):
+    write_ratings(tmp_path, NAMED)
+    assert all(task.split is None for task in found(tmp_path).tasks)

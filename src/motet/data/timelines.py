@@ -3,6 +3,7 @@
 Shapes: U users, N events (sorted by user, then time), J code slots, V numbers, C counters.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -63,8 +64,12 @@ class Timelines:
         return labelled_N
 
 
-def refuse_empty_tasks(log: Timelines) -> None:
+def refuse_empty_tasks(log: Timelines, splits: Mapping[str, str] | None = None) -> None:
     """Refuse a task that has no row to learn from, or none to be measured on.
+
+    Args:
+        log: The timelines.
+        splits: Task -> kind of its split, to say what may be the reason.
 
     Raises:
         DataError: It names the task and the part.
@@ -78,9 +83,17 @@ def refuse_empty_tasks(log: Timelines) -> None:
             if not rows_N.any():
                 raise DataError(
                     f"tasks.{task}: there is no {what} among the {name} rows, of "
-                    f"{int(has[task].sum()):,} in the log. Mend what the task says of its rows, or choose "
-                    "another  split  for it or for all tasks."
+                    f"{int(has[task].sum()):,} in the log. {_advice(log, task, (splits or {}).get(task, ''))}"
                 )
+
+
+def _advice(log: Timelines, task: str, split: str) -> str:
+    if split == "leave_one_out" and task in log.label and log.positive:
+        return (
+            "Leave-one-out holds out the last positives of each user, and the rows of this task are others. "
+            f"Give it a split of its own, such as  split: {{kind: {'time' if log.timed else 'random'}}}"
+        )
+    return "Mend what the task says of its rows, or choose another  split  for it or for all tasks."
 
 
 def moment_starts(user_N: np.ndarray, moment_N: np.ndarray) -> np.ndarray:

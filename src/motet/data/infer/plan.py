@@ -52,6 +52,7 @@ def make_plan(logs: list[LogRoles], lengths: pl.Series) -> Plan:
     plan.split = _split(
         logs, any(task.settings["kind"] != "next_item" and not task.off for task in plan.tasks)
     )
+    _split_apart(plan, timed=main.one("time") is not None)
     plan.length = _length(lengths)
     return plan
 
@@ -250,6 +251,25 @@ def _split(logs: list[LogRoles], row_tasks: bool) -> Planned:
         {"kind": "random", "valid": 0.1, "test": 0.1},
         "there is neither time nor order: rows are drawn at random",
     )
+
+
+def _split_apart(plan: Plan, *, timed: bool) -> None:
+    """Give tasks a split of their own whose rows leave-one-out would not hold out.
+
+    It holds out the last two positives of each user. Other rows (impressions, other types of event) then have
+    no validation rows, or all with one answer.
+    """
+    if plan.split.settings["kind"] != "leave_one_out":
+        return
+    if "positive" not in plan.tasks[0].settings and len(plan.types) < 2:
+        return
+    kind = "time" if timed else "random"
+    for task in plan.tasks[1:]:
+        task.settings["split"] = {"kind": kind, "valid": 0.1, "test": 0.1}
+        task.reason += (
+            f"; split {'by time' if timed else 'at random'}, for leave-one-out holds out each user's last"
+            " positives, and its rows are others"
+        )
 
 
 def _length(lengths: pl.Series) -> Planned:
