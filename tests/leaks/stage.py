@@ -63,7 +63,10 @@ def leak_config(**changes) -> Config:
     Event columns without a role are outcomes, as they are in a file of which nobody said more.
     """
     ours = {"tasks": [*tiny_settings()["tasks"], SOON], "data__events__outcomes": None, "model__fold_in": 2}
-    return tiny_config(**ours | {"data__events__ignore": ["part"]} | changes)
+    ours |= {"data__events__ignore": ["part"], "model__counter_pieces": 3}
+    signal = {"name": "seconds", "value": "dwell"}
+    ours |= {"data__counters__signals": [signal], "data__counters__crosses": [["user", "maker", "surface"]]}
+    return tiny_config(**ours | changes)
 
 
 def build(world: World, config: Config) -> Stage:
