@@ -87,6 +87,7 @@ def test_items_like_an_item(run, say):
     ("words", "said"),
     [
         (["--users", "nobody"], "user 'nobody' has no event in the log of small"),
+        (["--users", "nowhere.csv"], "nowhere.csv: there is no such file"),
         (["--item", "7"], "item '7' is not in the catalogue"),
         ([], "Say for whom"),
         (["--users", "all", "--item", "101"], "Say for whom"),

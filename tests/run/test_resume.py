@@ -126,3 +126,10 @@ def test_the_manifest_names_the_data_by_their_hashes(world):
     data = json.loads((done.folder / "manifest.json").read_text())["data"]
     assert sorted(data) == [str(world / f"{name}.csv") for name in ("events", "items", "users")]
     assert data[str(world / "users.csv")]["sha256"] == sha256_file(world / "users.csv")
+
+
+def test_a_run_where_there_can_be_no_folder_is_refused(world):
+    (world / "file").write_text("")
+    for target in (world / "file" / "run", Path("/dev/null/run")):
+        with pytest.raises(ConfigError, match=r"run: no run can be written there .* Give another  --run\."):
+            train(run_config(**SMALL), world, target)

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from motet.errors import DataError
+
 
 def wanted_users(text: str) -> list[Any] | None:
     """User ids of ``all`` (None), of a file (the first column; of .txt each line), or of ``ID,ID,...``."""
@@ -10,6 +12,8 @@ def wanted_users(text: str) -> list[Any] | None:
         return None
     path = Path(text)
     if not _is_file(path):
+        if path.suffix in (".txt", ".csv", ".jsonl", ".parquet"):
+            raise DataError(f"{path}: there is no such file. Name a file of users, or their ids.")
         return [each.strip() for each in text.split(",") if each.strip()]
     if path.suffix == ".txt":
         lines = path.read_text(encoding="utf-8").splitlines()

@@ -25,9 +25,14 @@ def working_folder(target: Path) -> Iterator[Path]:
 
     Raises:
         ArtifactError: Another process is writing the run.
+        ConfigError: There can be no folder.
     """
     work = working_folder_of(target)
-    work.mkdir(parents=True, exist_ok=True)
+    try:
+        work.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
+        reason = f"{error.strerror}: {error.filename}"
+        raise ConfigError(f"{target}: no run can be written there ({reason}). Give another  --run.") from None
 
     def busy(who: str) -> str:
         return f"{work}: {who} is training this run now. Wait for it, or give another folder with  --run."
