@@ -21,7 +21,7 @@ import polars as pl
 from benchmarks.environment import run_peer
 from benchmarks.ours import train_in_child
 from benchmarks.record import claim
-from motet.evaluation.compare import Gain, gain_family
+from motet.evaluation.compare import Gain, Runs, gain_family
 from motet.evaluation.measures import Measure, measure
 from motet.evaluation.records import RowPredictions
 
@@ -114,9 +114,9 @@ def run_ours(contest: Contest, model: str = "joint", tasks: Sequence[str] | None
         output = contest.work / f"{model.replace(' ', '_')}-{seed}"
         options = ["--model", model, "--histories", ",".join(contest.histories)]
         train_in_child(contest.config, output, [f"training.seed={seed}"], options, contest.threads)
-        said = pl.read_parquet(output / "rows.parquet")
         for history in contest.histories:
-            for task in tasks or contest.tasks:
+            for task in contest.tasks if tasks is None else tasks:
+                said = pl.read_parquet(output / "rows.parquet")
                 mine = said.filter((pl.col("task") == task) & (pl.col("history") == history))
                 record = record_of(asked_rows(contest.tables, task), mine, contest.tasks[task])
                 records.setdefault((history, task), []).append(record)
@@ -177,7 +177,7 @@ def figure(records: Records, metric: str) -> Measure:
     return measure(records, [], 1000, 0.95, np.random.default_rng(0))[metric]
 
 
-def difference(ours: Records, theirs: Records, metric: str) -> Gain:
+def difference(ours: Runs, theirs: Runs, metric: str) -> Gain:
     """The paired difference on the same users; positive: ours is better, also where less is more."""
     pair = {"pair": (ours, theirs)}
     return gain_family(
