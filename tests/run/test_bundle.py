@@ -19,7 +19,7 @@ from tests.model.world import changed, material, model, training_batch
 
 
 def rich() -> Material:
-    """The tiny world with texts that were read, with neighbours, and with pictures, of which one is missing."""
+    """The tiny world with texts that were read, with neighbours, and with pictures, one of them missing."""
     of, random = material(), torch.Generator().manual_seed(0)
     items = len(of.prepared.dataset.catalogue)
     pictures = torch.randn(items, 3, generator=random)

@@ -1,5 +1,6 @@
 """Ctrl-C while models are trained: a whole and honest run of what is there; at the second, an end at once."""
 
+import gc
 import json
 import signal
 from pathlib import Path
@@ -20,6 +21,14 @@ SMALL = {"report__twins": "all", "report__ablations": ["id"], "report__baselines
 @pytest.fixture(autouse=True)
 def _quick_report(monkeypatch):
     monkeypatch.setattr(run_module, "write_report", lambda folder: (folder / "report.html").write_text("r"))
+
+
+@pytest.fixture(autouse=True)
+def _no_collection():
+    """A KeyboardInterrupt that comes while garbage is collected is lost in callbacks of test tools."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def press_at(monkeypatch, name: str, epoch: int, batch: int, times: int = 1) -> None:

@@ -1,11 +1,20 @@
 """Ctrl-C in two steps."""
 
+import gc
 import signal
 import threading
 
 import pytest
 
 from motet.system.interrupt import first_asks
+
+
+@pytest.fixture(autouse=True)
+def _no_collection():
+    """A KeyboardInterrupt that comes while garbage is collected is lost in callbacks of test tools."""
+    gc.disable()
+    yield
+    gc.enable()
 
 
 def press() -> None:
