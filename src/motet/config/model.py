@@ -71,6 +71,7 @@ class Scoring(Record):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of the target given to all items alike."
     )
+    unmet: float = Field(0.0, description="Added to the score of an item that training never met (log odds).")
     mask_seen: bool = Field(
         True,
         description="Where items do not repeat, leave those that the user has out of the training softmax.",

@@ -66,7 +66,9 @@ def build_head(
             drawn = _drawn(task, int((allowed_I & trained_I).sum()))
             kind, temperature, smoothing = scoring.similarity, scoring.temperature, scoring.label_smoothing
             ahead = Ahead(task.horizon, task.discount)
-            return NextItemHead(width, allowed_I, trained_I, kind, temperature, smoothing, drawn, ahead)
+            head = NextItemHead(width, allowed_I, trained_I, kind, temperature, smoothing, drawn, ahead)
+            head.unmet = scoring.unmet
+            return head
         case Binary():
             return BinaryHead(shared, facts.mean, focal=task.loss == "focal")
         case Regression():

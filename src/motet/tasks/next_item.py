@@ -68,6 +68,9 @@ class NextItemHead(nn.Module):
         label_smoothing: Share of the target's probability spread over all items (full softmax only).
         sampled: Items drawn for a sampled softmax in training; None for the full one.
         ahead: How far ahead items count as right.
+
+    `unmet`, 0 unless set, is added to the scores of items that training never met: those lack an id, and so
+    the part of their score that training would have given them.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class NextItemHead(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature) if self.cosine else 0.0))
         self.log_scale.requires_grad_(self.cosine)
         self.label_smoothing, self.sampled, self.ahead = label_smoothing, sampled, ahead or Ahead()
+        self.unmet = 0.0
         self.set_catalogue(allowed_I, trained_I)
         self.scale = math.log(max(len(self.get_buffer("item_K")), 2))
 
@@ -98,6 +102,7 @@ class NextItemHead(nn.Module):
         column_I = torch.full((len(allowed_I),), -1, dtype=torch.int64, device=allowed_I.device)
         column_I[item_K] = torch.arange(len(item_K), device=allowed_I.device)
         self.register_buffer("allowed_I", allowed_I, persistent=False)
+        self.register_buffer("trained_I", trained_I, persistent=False)
         self.register_buffer("item_K", item_K, persistent=False)
         self.register_buffer("column_I", column_I, persistent=False)
 
@@ -115,7 +120,10 @@ class NextItemHead(nn.Module):
     def scores(self, query_RD: Tensor, key_ID: Tensor) -> Tensor:
         """Scores ``(R, I)``; an item of which nothing is known (a zero vector) comes after all others."""
         nothing_I = (key_ID == 0).all(-1)
-        return (query_RD @ key_ID.T).masked_fill(nothing_I, LAST)
+        score_RI = query_RD @ key_ID.T
+        if self.unmet:
+            score_RI = score_RI + self.unmet * ~self.get_buffer("trained_I")
+        return score_RI.masked_fill(nothing_I, LAST)
 
     def loss(
         self, state_RD: Tensor, item_ID: Tensor, targets: Tensor | Targets, seen_2N: Tensor | None
