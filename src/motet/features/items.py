@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from motet.features.columns import ColumnEncoder
 from motet.features.whitening import Whitening
 from motet.nn.dropout import Dropout
+from motet.nn.neighbours import Edges, both_ways, sums_of_neighbours
 
 Beside = tuple[Tensor, Tensor]
 """Items that the same users had, int64 ``(I, M)``, and their shares, float32."""
@@ -93,6 +94,7 @@ class ItemEncoder(nn.Module):
         neighbour_IM, share_IM = content.beside or (None, None)
         self.register_buffer("neighbour_IM", neighbour_IM, persistent=False)
         self.register_buffer("share_IM", share_IM, persistent=False)
+        self.edges: tuple[Edges, Edges] | None = None
         for name, vector in content.vectors.items():
             self.register_buffer(vector_key(name), vector, persistent=False)
 
@@ -109,11 +111,21 @@ class ItemEncoder(nn.Module):
 
     def _beside(self, own_KD: Tensor, item_K: Tensor | None) -> Tensor:
         """The mean of the neighbours' vectors, without what those have from their own neighbours."""
-        neighbour_KM, share_KM = self._pick("neighbour_IM", item_K), self._pick("share_IM", item_K)
-        if item_K is not None:
-            near_F, neighbour_F = torch.unique(neighbour_KM, return_inverse=True)
-            own_KD, neighbour_KM = self._own(near_F), neighbour_F.view(neighbour_KM.shape)
-        return F.embedding_bag(neighbour_KM, own_KD.float(), per_sample_weights=share_KM, mode="sum")
+        if item_K is None:
+            return sums_of_neighbours(own_KD.float(), self._edges(own_KD.device))
+        near_F, neighbour_F = torch.unique(self._pick("neighbour_IM", item_K), return_inverse=True)
+        return F.embedding_bag(
+            neighbour_F.view(len(item_K), -1),
+            self._own(near_F).float(),
+            per_sample_weights=self._pick("share_IM", item_K),
+            mode="sum",
+        )
+
+    def _edges(self, device: torch.device) -> tuple[Edges, Edges]:
+        """The edges between neighbours, on the device where the vectors are."""
+        if self.edges is None or self.edges[0].item_E.device != device:
+            self.edges = both_ways(self._pick("neighbour_IM", None), self._pick("share_IM", None))
+        return self.edges
 
     def _own(self, item_K: Tensor | None) -> Tensor:
         """Vectors of items without their neighbours."""
