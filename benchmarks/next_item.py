@@ -114,6 +114,15 @@ def run_theirs(data: str, name: str, tables: Path, output: Path, seed: int, thre
     return Finished(record_of_lists(tables, output / "lists.parquet"), report)
 
 
+def peer_memory(data: str, name: str, tables: Path, output: Path, threads: int) -> float:
+    """Peak memory of a peer as it comes, in MB: one epoch of its first setting, malloc left as it is."""
+    chosen = json.loads(SETTINGS.read_text())[data][name]
+    if not (output / "report.json").exists():
+        settings = {**chosen["settings"], "grid": chosen["settings"]["grid"][:1], "epochs": 1, "k": 20}
+        run_peer(chosen["peer"], tables, settings, output, threads=threads, keep_memory=False)
+    return float(json.loads((output / "report.json").read_text())["peak_rss_mb"])
+
+
 def record_of_lists(tables: Path, lists: Path) -> RankingPredictions:
     """Ranks of the held-out items in a peer's lists; what is not in a list is a miss at its length."""
     test = pl.read_parquet(tables / "test.parquet").select("user", "item").unique().sort("user", "item")

@@ -68,3 +68,21 @@ def test_the_machine_is_described_without_saying_whose_it_is():
 
 def test_versions_name_python_and_torch():
     assert machine.versions()["torch"] == torch.__version__
+
+
+def test_freed_memory_can_be_given_back_where_the_c_library_knows_how(monkeypatch):
+    asked = []
+
+    class Library:
+        def malloc_trim(self, pad: int) -> None:
+            asked.append(pad)
+
+    monkeypatch.setattr("ctypes.CDLL", lambda name: Library())
+    devices.give_back_memory()
+    assert asked == [0]
+
+    def missing(name: str) -> None:
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    devices.give_back_memory()

@@ -7,6 +7,7 @@ configuration, and read it from there afterwards.
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 from motet.errors import ConfigError
@@ -19,6 +20,7 @@ __all__ = [
     "choose_device",
     "cores",
     "cpu_seconds",
+    "give_back_memory",
     "machine",
     "measure_precision",
     "measure_threads",
@@ -61,6 +63,18 @@ def tune_memory() -> None:
     is set already stays.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+
+
+def give_back_memory() -> None:
+    """Give freed memory back to the system.
+
+    Tensors of many sizes leave gaps that no later one fits into: over ten epochs a training grew by half.
+    Does nothing where the C library has no ``malloc_trim``.
+    """
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def measure_threads(most: int | None = None) -> int:

@@ -17,6 +17,7 @@ from motet.config.training import TrainingConfig
 from motet.data.loader import Feed
 from motet.errors import DataError
 from motet.metrics.names import Metrics
+from motet.system.devices import give_back_memory
 from motet.system.log import progress, warn
 from motet.system.randomness import derived_seed
 from motet.training.balance import Balance
@@ -177,6 +178,7 @@ class Loop:
         }
         self.history.append(record)
         self.calls.log(record)
+        give_back_memory()
 
     def _save_is_due(self) -> bool:
         return time.monotonic() - self.saved_at >= 60 * self.settings.checkpoint_minutes
