@@ -59,7 +59,7 @@ class Item(Record):
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout on the language model's vector.")
     whiten: bool = Field(True, description="Make the language model's vectors vary alike in all directions.")
     neighbours: int = Field(
-        0, ge=0, description="How many items that the same users had are mixed into an item's vector."
+        20, ge=0, description="How many items that the same users had are mixed in, for next_item; 0: none."
     )
 
 

@@ -42,9 +42,9 @@ def items_beside(log: Timelines, num_items: int, neighbours: int) -> Beside | No
     Args:
         log: The timelines.
         num_items: Size of the catalogue.
-        neighbours: How many items go with an item; 0 for None.
+        neighbours: How many items go with an item; 0 for None, as it is where no task ranks items.
     """
-    if not neighbours:
+    if not neighbours or not log.positive:
         return None
     counts_N = counted_together(log)
     user_N, item_N = log.user_N[counts_N], log.item_N[counts_N].astype(np.int64)
@@ -55,9 +55,7 @@ def items_beside(log: Timelines, num_items: int, neighbours: int) -> Beside | No
 
 def counted_together(log: Timelines) -> np.ndarray:
     """Events that say which items go together, boolean ``(N,)``: positive ones, of training rows alone."""
-    counts_N: np.ndarray = log.train_N
-    if log.positive:
-        counts_N = counts_N & np.logical_or.reduce(list(log.positive.values()))
+    counts_N: np.ndarray = log.train_N & np.logical_or.reduce(list(log.positive.values()))
     return counts_N
 
 
