@@ -14,7 +14,7 @@ from motet.config.model import Timeline
 from motet.config.tasks import Task, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
-from motet.data.dataset import Dataset
+from motet.data.dataset import Dataset, known_at_once
 from motet.errors import ConfigError
 from motet.features.columns import ColumnEncoder
 from motet.features.events import EventEncoder, UserEncoder
@@ -213,7 +213,7 @@ def build_model(
     width = settings.timeline.width
     ids = int(content.id_row_I.max()) + 1 if settings.item.id else 0
     row_tasks = [task.name for task in config.tasks if is_row_task(task)]
-    folded = [name for name in dataset.log.told if name in row_tasks] if settings.fold_in else []
+    folded = [task.name for task in config.tasks if settings.fold_in and known_at_once(task)]
     coded = Pieces(counters, settings.counter_pieces)
     widths = [5 * width + coded.width + len(folded), *settings.sharing.layers]
     allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}

@@ -30,7 +30,8 @@ def rich() -> Material:
         vectors={"image.small": pictures, "100%": torch.randn(items, 2, generator=random)},
         beside=(torch.randint(items, (items, 2), generator=random), torch.rand(items, 2, generator=random)),
     )
-    return replace(of, prepared=replace(of.prepared, content=content))
+    config = changed(model__fold_in=2, model__counter_pieces=2)
+    return replace(of, config=config, prepared=replace(of.prepared, content=content))
 
 
 @functools.cache

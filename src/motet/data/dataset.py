@@ -12,7 +12,7 @@ import polars as pl
 
 from motet.config import Config
 from motet.config.data import Column
-from motet.config.tasks import Multiclass, NextItem, Regression, Task, is_row_task
+from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Task, is_row_task
 from motet.data.behaviour import REPEATS_FROM, behaviour, repeat_share
 from motet.data.catalogue import Catalogue, build_catalogue
 from motet.data.division import make_parts, part_columns
@@ -241,7 +241,7 @@ def _timelines(
 
 def known_at_once(task: Task) -> bool:
     """Whether a task's label is a number that is known with its event, and not only some time later."""
-    return not isinstance(task, Multiclass) and not _windowed(task)
+    return isinstance(task, Binary | Regression) and not _windowed(task)
 
 
 def _label(events: pl.DataFrame, task: Task, classes: dict[str, tuple[str, ...]]) -> np.ndarray:
