@@ -210,12 +210,14 @@ def build_model(
         counters: How many point-in-time counters a row has.
     """
     settings, encodings = config.model, dataset.encodings
+    sharing = settings.sharing
     width = settings.timeline.width
     ids = int(content.id_row_I.max()) + 1 if settings.item.id else 0
     row_tasks = [task.name for task in config.tasks if is_row_task(task)]
     folded = [task.name for task in config.tasks if settings.fold_in and known_at_once(task)]
     coded = Pieces(counters, settings.counter_pieces)
-    widths = [5 * width + coded.width + len(folded), *settings.sharing.layers]
+    widths = [5 * width + coded.width + len(folded), *sharing.layers]
+    shared = [*widths, *sharing.towers][-1]
     allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}
     trained_I = torch.from_numpy(dataset.catalogue.trained_I)
     model = Motet(
@@ -236,10 +238,10 @@ def build_model(
             encodings.request.codes, len(encodings.request.numbers) + len(CLOCK_NAMES), width
         ),
         timeline=_build_timeline(settings.timeline, timed=dataset.log.timed),
-        experts=SharedBottom(row_tasks, widths, settings.sharing.dropout) if row_tasks else None,
+        experts=SharedBottom(row_tasks, widths, sharing.dropout, sharing.towers) if row_tasks else None,
         heads={
             task.name: build_head(
-                task, facts[task.name], settings.scoring, width, widths[-1], allowed[task.name], trained_I
+                task, facts[task.name], settings.scoring, width, shared, allowed[task.name], trained_I
             )
             for task in config.tasks
         },

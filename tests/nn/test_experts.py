@@ -28,3 +28,13 @@ def test_every_task_moves_the_shared_layers():
 def test_a_shared_bottom_has_no_weights_but_those_of_one_stack():
     one, many = SharedBottom(["a"], [6, 4], 0.0), SharedBottom(["a", "b", "c"], [6, 4], 0.0)
     assert [p.shape for p in one.parameters()] == [p.shape for p in many.parameters()]
+
+
+def test_with_towers_each_task_has_layers_of_its_own_above_the_shared_ones():
+    torch.manual_seed(0)
+    bottom = SharedBottom(["like", "type"], [6, 5], 0.0, towers=[4, 3])
+    found = bottom(torch.randn(2, 6))
+    assert found["like"].shape == (2, bottom.width) == (2, 3)
+    found["like"].square().sum().backward()
+    moved = {name.rsplit(".", 3)[0] for name, each in bottom.named_parameters() if each.grad is not None}
+    assert moved == {"bottom", "towers.of_like"}

@@ -69,3 +69,10 @@ def test_a_first_epoch_no_better_than_a_constant_is_soon_beaten(first):
     watch.take(first, 0)
     assert watch.take(metrics(0.2, 0.6, 1.0), 1)
     assert watch.take(metrics(0.22, 0.61, 0.98), 2)
+
+
+def test_the_last_epoch_can_be_kept_whatever_the_metrics_say():
+    monitor = Monitor([("like", "auc")], last=True)
+    assert monitor.take({"like": {"auc": 0.8}}, 0)
+    assert monitor.take({"like": {"auc": 0.6}}, 1)
+    assert monitor.best_epoch == 1

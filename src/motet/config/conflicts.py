@@ -68,7 +68,7 @@ def _weights(tasks: list[Any]) -> Found:
 
 
 def _monitor(parts: Parts) -> Found:
-    if parts.training is None or parts.training.monitor == "auto":
+    if parts.training is None or parts.training.monitor in ("auto", "last"):
         return
     name, _, metric = parts.training.monitor.partition(".")
     tasks = {task.name: task for task in parts.tasks if task}
@@ -78,7 +78,7 @@ def _monitor(parts: Parts) -> Found:
         return  # the name may be that of a task that is wrong in itself
     else:
         close = nearest(name, tasks)
-        hint = f"did you mean {close!r}?" if close else f"there are {', '.join(tasks)}, or write auto"
+        hint = f"did you mean {close!r}?" if close else f"there are {', '.join(tasks)}, or write auto or last"
         wrong = f"there is no task {name!r}; {hint}"
     if wrong:
         yield ("training", "monitor"), f"training.monitor: found {parts.training.monitor!r}; {wrong}"

@@ -83,6 +83,9 @@ class Sharing(Record):
 
     kind: Literal["shared_bottom"] = Field("shared_bottom", description="All tasks share the same layers.")
     layers: list[AtLeastOne] = Field([256, 128], description="Widths of the shared layers.")
+    towers: list[AtLeastOne] = Field(
+        [], description="Widths of each task's own layers above the shared ones."
+    )
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of values hidden in training.")
 
 

@@ -127,5 +127,7 @@ def build_monitor(config: Config, facts: dict[str, TaskFacts]) -> Monitor:
     constant = {(name, "auc"): 0.5 for name in facts}
     constant |= {(name, "rmse"): fact.deviation for name, fact in facts.items()}
     return Monitor(
-        [(task.name, main_metric(task.kind)) for task in config.tasks if task.weight > 0], constant
+        [(task.name, main_metric(task.kind)) for task in config.tasks if task.weight > 0],
+        constant,
+        last=config.training.monitor == "last",
     )

@@ -13,12 +13,14 @@ class Monitor:
     Args:
         metrics: The (task, metric) pairs that count; each has the same say.
         constant: (task, metric) -> what a constant prediction reaches; gains are measured from there.
+        last: The last epoch counts as the best, whatever the metrics say.
     """
 
     metrics: list[tuple[str, str]]
     constant: dict[tuple[str, str], float] = field(default_factory=dict)
     best: Metrics | None = None
     best_epoch: int = -1
+    last: bool = False
 
     def gain(self, now: Metrics) -> float:
         """Mean over tasks of the relative gain over the best epoch so far; infinite for the first epoch."""
@@ -28,7 +30,7 @@ class Monitor:
 
     def take(self, now: Metrics, epoch: int) -> bool:
         """Note an epoch; True when it is the best so far."""
-        better = self.gain(now) > 0
+        better = self.last or self.gain(now) > 0
         if better:
             self.best, self.best_epoch = now, epoch
         return better
