@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from motet.features.items import ItemContent, ItemEncoder
+from motet.features.nearest import nearest_texts
 from motet.features.whitening import Whitening
 
 NAN = float("nan")
@@ -132,9 +133,27 @@ def test_neighbours_add_the_mean_of_their_own_vectors():
     bare.load_state_dict({key: value for key, value in mixed.state_dict().items() if key != "mix.weight"})
     own, both = bare(), mixed()
     assert torch.allclose(both[1], own[1] + 0.75 * own[2] + 0.25 * own[3], atol=1e-6)
-    assert torch.allclose(both[4:], own[4:], atol=1e-6)
+    assert torch.allclose(both[0], own[0], atol=1e-6)
     some = torch.tensor([1, 6, 2, 1])
     assert torch.allclose(mixed(some), both[some], atol=1e-6)
+
+
+def test_an_item_that_no_user_had_is_mixed_with_those_whose_texts_are_nearest():
+    known = with_neighbours()
+    known.text_IT[6] = known.text_IT[3] + 0.01
+    mixed, bare = encoder(known).eval(), encoder(replace(known, beside=None)).eval()
+    bare.load_state_dict({key: value for key, value in mixed.state_dict().items() if key != "mix.weight"})
+    near, share = nearest_texts(known.text_IT, torch.tensor([6]), torch.arange(ITEMS).clamp(max=5) % 5 > 0, 2)
+    assert near[0, 0] == 3
+    own = bare()
+    assert torch.allclose(mixed()[6], own[6] + (share[0, :, None] * own[near[0]]).sum(0), atol=1e-6)
+
+
+def test_without_texts_an_item_that_no_user_had_has_no_neighbours():
+    known = replace(with_neighbours(), text_IT=None)
+    mixed, bare = encoder(known).eval(), encoder(replace(known, beside=None)).eval()
+    bare.load_state_dict({key: value for key, value in mixed.state_dict().items() if key != "mix.weight"})
+    assert torch.allclose(mixed()[4:], bare()[4:], atol=1e-6)
 
 
 def test_a_neighbour_learns_from_the_items_beside_it():

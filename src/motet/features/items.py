@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motet.features.columns import ColumnEncoder
+from motet.features.nearest import nearest_texts
 from motet.features.whitening import Whitening
 from motet.nn.dropout import Dropout
 from motet.nn.neighbours import Edges, both_ways, sums_of_neighbours
@@ -36,7 +37,8 @@ class ItemEncoder(nn.Module):
 
     The last are the mean of the vectors of items that the same users had in training, mapped linearly: what
     little is known of an item is filled up from what lies beside it (as graph convolutions do, He et al.,
-    SIGIR 2020, arXiv:2002.02126).
+    SIGIR 2020, arXiv:2002.02126). An item that no user of the training had with another has those whose texts
+    are nearest for neighbours.
     In training the ids of some items are hidden, the same for a whole step and so on the input and the
     output side alike (`id_dropout`); an item that was never seen then works from its content alone.
 
@@ -91,7 +93,7 @@ class ItemEncoder(nn.Module):
         self.register_buffer("text_IT", content.text_IT, persistent=False)
         self.register_buffer("white_IT", self._whitened(content.text_IT), persistent=False)
         self.register_buffer("id_row_I", content.id_row_I, persistent=False)
-        neighbour_IM, share_IM = content.beside or (None, None)
+        neighbour_IM, share_IM = _filled_up(content) or (None, None)
         self.register_buffer("neighbour_IM", neighbour_IM, persistent=False)
         self.register_buffer("share_IM", share_IM, persistent=False)
         self.edges: tuple[Edges, Edges] | None = None
@@ -153,6 +155,17 @@ class ItemEncoder(nn.Module):
     def _pick(self, name: str, item_K: Tensor | None) -> Tensor:
         table: Tensor = self.get_buffer(name)
         return table if item_K is None else table[item_K]
+
+
+def _filled_up(content: ItemContent) -> Beside | None:
+    """The neighbours; where an item has none, those that are nearest by their texts."""
+    if content.beside is None or content.text_IT is None:
+        return content.beside
+    neighbour_IM, share_IM = (each.clone() for each in content.beside)
+    row_R = 1 + torch.nonzero(share_IM[1:].sum(1) == 0).squeeze(-1)
+    near = nearest_texts(content.text_IT, row_R, content.id_row_I > 0, neighbour_IM.shape[1])
+    neighbour_IM[row_R], share_IM[row_R] = near
+    return neighbour_IM, share_IM
 
 
 def vector_key(name: str) -> str:
