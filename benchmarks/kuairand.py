@@ -6,8 +6,8 @@ DATA_FOLDER holds `kuairand-pure-2w`. All sides answer the same distinct rows wi
 sees all that came strictly before it. All settings, epochs of ours and rounds of the trees included, are
 chosen on 3 and 4 May after fitting the days before (ours with `data.split.column=split`); then all sides are
 fitted on all days up to the 4th. Ours keeps the last epoch; one user in fifty only watches on that day, for
-training wants rows to validate. Ours also reads what users watched before the log begins, as events of a
-type of their own: `lightgbm` has hand-made features of the log alone, `lightgbm_history` of those watches too.
+training wants rows to validate. Ours also reads what users watched before the log begins, as events of a type
+of their own: `lightgbm` has hand-made features of the log alone, `lightgbm_history` of those watches too.
 """
 
 import argparse
