@@ -87,8 +87,8 @@ MUTATIONS = {
         together,
     ),
     "a label that looks ahead is not folded in": Mutation(
-        "motet.data.dataset.known_at_once",
-        lambda task: True,
+        "motet.data.dataset.looks_ahead",
+        lambda task: False,
         scores_checks.labels_that_look_ahead_are_unseen,
     ),
     "a row does not see itself": Mutation(

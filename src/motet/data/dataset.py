@@ -241,7 +241,12 @@ def _timelines(
 
 def known_at_once(task: Task) -> bool:
     """Whether a task's label is a number that is known with its event, and not only some time later."""
-    return isinstance(task, Binary | Regression) and not _windowed(task)
+    return isinstance(task, Binary | Regression) and not looks_ahead(task)
+
+
+def looks_ahead(task: Task) -> bool:
+    """Whether a task's label is read from later events, so that it is not known with its own."""
+    return _windowed(task)
 
 
 def _label(events: pl.DataFrame, task: Task, classes: dict[str, tuple[str, ...]]) -> np.ndarray:

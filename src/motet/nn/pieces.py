@@ -48,8 +48,8 @@ class Pieces(nn.Module):
 def knots(number_R: np.ndarray, count: int) -> np.ndarray:
     """Quantiles of numbers, ascending, ``(count,)`` float32; where many are equal, also of those between.
 
-    >>> knots(np.array([0, 0, 0, 0, 0, 0, 1, 2, 4]), 4).tolist()
-    [0.0, 1.0, 2.0, 4.0]
+    >>> knots(np.array([0, 0, 0, 0, 0, 0, 0, 1, 4]), 4).tolist()
+    [0.0, 1.0, 4.0, 4.0]
     """
     found = np.unique(np.quantile(number_R, np.linspace(0, 1, count)))
     between = number_R[~np.isin(number_R, found)]
