@@ -342,3 +342,15 @@ def test_lists_of_lists_are_one_list():
     items = {"path": "memory", "id": "what", "categorical": ["paths"]}
     found = tables_from_frames(config(items=items), items=frame, events=table()).items
     assert found["paths"].to_list() == [["Films", "War", "Drama"]]
+
+
+def test_items_called_like_their_ids_are_of_one_kind(tmp_path):
+    table().write_csv(tmp_path / "log")
+    (tmp_path / "items.csv").write_text("film,sort\n1,short\n2,long\n")
+    for kind, expected in (
+        ("film", ["film", "film"]),
+        ("sort", ["short", "long"]),
+        ("shoe", ["shoe", "shoe"]),
+    ):
+        items = {"path": "items.csv", "id": "film", "kind": kind}
+        assert read_tables(config(items=items), tmp_path).items["@kind"].to_list() == expected

@@ -22,7 +22,7 @@ Shaped = tuple[pl.LazyFrame, tuple[Feature, ...]]
 def shape_items(raw: Raw, source: ItemsSource) -> Shaped:
     """One catalogue file as `@item`, `@kind`, `@time` (where declared) and features."""
     found = _Found(raw)
-    columns = [as_id(raw, raw.need(source.id, "id")).alias(ITEM), _kind(raw, source.kind).alias(KIND)]
+    columns = [as_id(raw, raw.need(source.id, "id")).alias(ITEM), _kind(raw, source).alias(KIND)]
     if source.time is not None:
         name = raw.need(source.time, "time")
         columns.append(time_in_ms(name, raw.sample(name)[name], "auto", raw.where).alias(TIME))
@@ -49,8 +49,10 @@ def shape_users(raw: Raw, source: UsersSource) -> Shaped:
     return raw.frame.select([identity, *found.columns]), tuple(found.features)
 
 
-def _kind(raw: Raw, kind: str) -> pl.Expr:
-    return pl.col(kind).cast(pl.String) if kind in raw.schema else pl.lit(kind, pl.String)
+def _kind(raw: Raw, source: ItemsSource) -> pl.Expr:
+    """A column, or a constant; `id: film, kind: film` means items that are called film."""
+    column = source.kind in raw.schema and source.kind != source.id
+    return pl.col(source.kind).cast(pl.String) if column else pl.lit(source.kind, pl.String)
 
 
 class _Found:

@@ -298,8 +298,9 @@ def _lower(described: Described, name: str) -> pl.Expr:
 
 def kind_of(described: Described, separate: bool) -> str:
     """What to call the items of a catalogue: after its file when there are several kinds, else its ids."""
+    others = set(described.table.profiles) - {described.key}
     if separate:
         stem = described.table.look.paths[0].name.split(".")[0]
-        return stem.removesuffix("s") or "item"
+        return words.unclaimed(stem.removesuffix("s") or "item", others)
     pieces = words.pieces(described.key)
-    return next((piece for piece in pieces if piece in words.KINDS), "item")
+    return words.unclaimed(next((piece for piece in pieces if piece in words.KINDS), "item"), others)

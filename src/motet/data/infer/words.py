@@ -1,6 +1,7 @@
 """Names that columns often bear, in several languages: weak evidence, for the values decide."""
 
 import re
+from collections.abc import Collection
 
 # fmt: off
 USER = [
@@ -94,3 +95,14 @@ def speaks_of(name: str, words: list[str]) -> bool:
     ):
         return True
     return whole in latin or any(word in whole for word in words if not word.isascii())
+
+
+def unclaimed(word: str, columns: Collection[str]) -> str:
+    """A word that no column is called, for a setting that would read such a column.
+
+    >>> unclaimed("movie", ["id", "title"]), unclaimed("movie", ["id", "movie"])
+    ('movie', 'movies')
+    """
+    while word in columns:
+        word += "s"
+    return word
