@@ -10,6 +10,7 @@ from motet.data.infer import Inference, infer
 from motet.data.readers import read_tables
 from motet.errors import DataError
 from tests.data.infer_worlds import (
+    START,
     catalogue,
     flags,
     found,
@@ -212,3 +213,43 @@ def test_such_a_log_trains_as_it_was_inferred(tmp_path):
 def test_a_log_of_ratings_alone_is_left_one_out_for_every_task(tmp_path):
     write_ratings(tmp_path, NAMED)
     assert all(task.split is None for task in found(tmp_path).tasks)
+
+
+def test_a_constant_is_never_the_name_of_a_column(tmp_path):
+    words = {"i": "movie_id", "item": "movie_id", "title": "movie", "stars": "score"}
+    write_ratings(tmp_path, words)
+    log = pl.read_csv(tmp_path / "ratings.csv")
+    flags(log, 0.3, "rating").to_frame().hstack(log).write_csv(tmp_path / "ratings.csv")
+    config = found(tmp_path)
+    assert (config.data.items[0].kind, config.data.events[0].type) == ("movies", "ratings")
+    tables = read_tables(config.data, tmp_path)
+    assert tables.items["@kind"].unique().to_list() == ["movies"]
+    assert tables.events.collect()["@type"].unique().to_list() == ["ratings"]
+
+
+def test_items_are_of_one_kind_where_their_ids_bear_its_name(tmp_path):
+    write_ratings(tmp_path, {}, "|", header=False)
+    config = found(tmp_path)
+    assert (config.data.items[0].id, config.data.items[0].kind) == ("item", "item")
+    assert read_tables(config.data, tmp_path).items["@kind"].unique().to_list() == ["item"]
+
+
+@pytest.mark.parametrize(("days", "within"), [(200, "7d"), (30, "1d"), (1, "1h")])
+def test_windows_are_short_enough_for_a_short_log(tmp_path, days, within):
+    events = shop(6000)
+    squeezed = START + (events["t"] - START) * days // 200
+    events.with_columns(squeezed.alias("t")).drop("at", "visit").write_csv(tmp_path / "events.csv")
+    config = found(tmp_path)
+    assert {task.label.within for task in config.tasks if task.name != "next"} == {within}
+    tables, _ = clean_divided(read_tables(config.data, tmp_path), config)
+    prepare(tables, config)
+
+
+def test_a_log_that_is_too_short_for_windows_says_so(tmp_path):
+    events = shop(6000)
+    squeezed = 1000 * START + (events["t"] - START) // 20
+    events.with_columns(squeezed.alias("t")).drop("at", "visit").write_csv(tmp_path / "events.csv")
+    inference = infer([tmp_path], tmp_path)
+    assert [task.name for task in inference.config.tasks] == ["next"]
+    assert "# - {name: cart" in inference.text
+    assert "too short" in inference.text

@@ -6,13 +6,15 @@ from typing import Any
 
 import polars as pl
 
+from motet.config.record import milliseconds
 from motet.config.syntax import RESERVED
 from motet.data.infer import words
 from motet.data.infer.events import Column, LogRoles
+from motet.data.readers_times import time_in_ms
 
 LEAST_POSITIVES = 200
 _MOST_FLAGS, _MOST_NUMBERS, _MOST_WINDOWS = 6, 2, 3
-_WITHIN = "7d"
+_WINDOWS = ("7d", "3d", "1d", "6h", "1h", "10m")
 
 
 @dataclass
@@ -63,6 +65,11 @@ def event_type(logs: list[LogRoles], place: int) -> str:
     column = roles.one("type")
     if column is not None:
         return column.name
+    return words.unclaimed(_word_for_events(logs, place), _read_as_types(roles))
+
+
+def _word_for_events(logs: list[LogRoles], place: int) -> str:
+    roles = logs[place]
     shapes = {each.shape for each in roles.of("outcome")}
     if roles.log.list_column is not None and place:
         return "history"
@@ -70,6 +77,14 @@ def event_type(logs: list[LogRoles], place: int) -> str:
     if len(_rows(logs)) > 1 and roles.log.list_column is None and same_family:
         return same_family.replace(" ", "_")
     return "rating" if "stars" in shapes else "impression" if "flag" in shapes else "event"
+
+
+def _read_as_types(roles: LogRoles) -> list[str]:
+    """Columns that `type:` would read if it were their name; the one under `value:` is none of them."""
+    stars = [each.name for each in roles.of("outcome") if each.shape == "stars"]
+    return [
+        each.name for each in roles.columns.values() if each.part != "time" and each.name not in stars[:1]
+    ]
 
 
 def _rows(logs: list[LogRoles]) -> list[LogRoles]:
@@ -209,18 +224,37 @@ def _window_tasks(roles: LogRoles, types: dict[str, int], names: set[str]) -> li
     if len(types) < 2 or roles.one("time") is None:
         return []
     base, *later = types
+    within, too_short = _window(roles)
     tasks = []
     for place, event in enumerate(later):
-        window = {"of": base, "event": event, "within": _WITHIN}
+        window = {"of": base, "event": event, "within": within}
         settings = {"name": task_name(event, names), "kind": "binary", "label": window}
         reason = f"does {event} follow {base} on the same item ({types[event]:,} rows of it)"
-        off = ""
+        off = too_short
         if types[event] < LEAST_POSITIVES:
             off = f"{types[event]} rows are too few to learn from and to measure"
         elif place >= _MOST_WINDOWS:
             off = f"{_MOST_WINDOWS} more frequent acts are tasks already"
         tasks.append(Planned(settings, reason, off))
     return tasks
+
+
+def _window(roles: LogRoles) -> tuple[str, str]:
+    """The longest window that fits twice into each part of a split by time, and why none does.
+
+    Rows whose window is still open at the end of their part have no label.
+    """
+    time = roles.one("time")
+    if time is None:
+        return _WINDOWS[0], ""
+    look = roles.log.table.look
+    moment = look.sample.select(time_in_ms(time.name, look.head[time.name], "auto", look.name)).to_series()
+    low, valid, test, high = (moment.quantile(share) or 0 for share in (0, 0.8, 0.9, 0.999))
+    shortest = min(valid - low, test - valid, high - test)
+    fitting = [window for window in _WINDOWS if milliseconds(window) <= shortest / 2]
+    if fitting:
+        return fitting[0], ""
+    return _WINDOWS[-1], "the log is too short: at the end of each part all windows would still be open"
 
 
 def _split(logs: list[LogRoles], row_tasks: bool) -> Planned:
