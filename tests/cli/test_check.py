@@ -83,6 +83,13 @@ def test_check_refuses_with_one_message_and_status_two(shop, capsys):
     assert "did you mean 'paid'?" in capsys.readouterr().err
 
 
+def test_check_refuses_a_task_that_training_would_refuse(shop, capsys):
+    shop.write_text(shop.read_text().replace("label: paid > 5", "label: {of: view, event: buy, within: 7d}"))
+    shop.write_text(shop.read_text().replace(", types: [buy]}", "}"))
+    assert main(["check", str(shop)]) == 2
+    assert "tasks.dear: there is no row with a label among the" in capsys.readouterr().err
+
+
 def test_check_does_not_import_torch(shop):
     code = f"import sys; from motet.cli.app import main; main(['check', {str(shop)!r}])"
     code += "; print('torch' in sys.modules)"

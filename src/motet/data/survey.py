@@ -19,7 +19,7 @@ from motet.data.order import materialise_order
 from motet.data.readers import read_tables
 from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
-from motet.data.timelines import PARTS, TRAIN, UNUSED
+from motet.data.timelines import PARTS, TRAIN, UNUSED, advice_for_empty, refuse_empty_task
 
 MOST_LOOKED_AT = 1_000_000  # events; suspects of a longer log are looked for when it is trained on
 
@@ -49,6 +49,7 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     events = label_columns(events, config.tasks)
     splits_of, parts_of = part_columns(config), make_parts(events, config)
     parts = [(task, splits_of[task.name][1], parts_of[task.name]) for task in config.tasks]
+    _refuse_empty(parts, events)
     return {
         "name": config.name,
         "cleaning": account.to_json(ids=True),
@@ -109,14 +110,29 @@ def _train(parts: list[tuple[Task, Split, np.ndarray]]) -> np.ndarray:
     return train_N
 
 
+def _refuse_empty(parts: list[tuple[Task, Split, np.ndarray]], events: pl.DataFrame) -> None:
+    ranks = any(not is_row_task(task) for task, _, _ in parts)
+    timed = events["@time"].null_count() < events.height
+    for task, split, part_N in parts:
+        others = split.kind == "leave_one_out" and is_row_task(task) and ranks
+        what = "row with a label" if is_row_task(task) else "positive event"
+        advice = advice_for_empty(others=others, timed=timed)
+        said = f"tasks.{task.name}: there is no {what}"
+        refuse_empty_task(said, _asked(task, events), part_N, _train(parts), advice)
+
+
+def _asked(task: Task, events: pl.DataFrame) -> np.ndarray:
+    """Rows that the task asks about, boolean."""
+    if is_row_task(task):
+        return events[f"label:{task.name}"].is_not_null().to_numpy()
+    return events[f"positive:{task.name}"].fill_null(False).to_numpy()
+
+
 def _rows_of(task: Task, events: pl.DataFrame, part_N: np.ndarray) -> dict[str, Any]:
     """Rows of every part, and those of them that the task asks about."""
-    if is_row_task(task):
-        label = events[f"label:{task.name}"]
-        asked_N = label.is_not_null().to_numpy()
-        mean = label.mean() if label.dtype.is_numeric() else None
-    else:
-        asked_N, mean = events[f"positive:{task.name}"].fill_null(False).to_numpy(), None
+    asked_N, mean = _asked(task, events), None
+    if is_row_task(task) and events[f"label:{task.name}"].dtype.is_numeric():
+        mean = events[f"label:{task.name}"].mean()
     parts = {
         name: {"rows": int((part_N == number).sum()), "asked": int(((part_N == number) & asked_N).sum())}
         for name, number in {**PARTS, "unused": UNUSED}.items()

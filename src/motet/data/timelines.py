@@ -76,22 +76,41 @@ def refuse_empty_tasks(log: Timelines, splits: Mapping[str, str] | None = None) 
     """
     has = log.positive | {name: ~np.isnan(label_N) for name, label_N in log.label.items()}
     for task, part_N in log.part.items():
+        others = (splits or {}).get(task) == "leave_one_out" and task in log.label and bool(log.positive)
         what = "positive event" if task in log.positive else "row with a label"
-        rows = {name: has[task] & (part_N == part) for name, part in PARTS.items()}
-        rows["train"] = has[task] & log.train_N
-        for name, rows_N in rows.items():
-            if not rows_N.any():
-                raise DataError(
-                    f"tasks.{task}: there is no {what} among the {name} rows, of "
-                    f"{int(has[task].sum()):,} in the log. {_advice(log, task, (splits or {}).get(task, ''))}"
-                )
+        advice = advice_for_empty(others=others, timed=log.timed)
+        refuse_empty_task(f"tasks.{task}: there is no {what}", has[task], part_N, log.train_N, advice)
 
 
-def _advice(log: Timelines, task: str, split: str) -> str:
-    if split == "leave_one_out" and task in log.label and log.positive:
+def refuse_empty_task(
+    said: str, asked_N: np.ndarray, part_N: np.ndarray, train_N: np.ndarray, advice: str
+) -> None:
+    """Refuse one task without rows.
+
+    Args:
+        said: Which task it is and what it has none of.
+        asked_N: Rows that the task learns from, boolean.
+        part_N: Part of each row in the task's split.
+        train_N: Rows that train every task, boolean.
+        advice: What to do.
+
+    Raises:
+        DataError: A part holds none of them.
+    """
+    rows = {name: asked_N & (part_N == part) for name, part in PARTS.items()}
+    rows["train"] = asked_N & train_N
+    for name, rows_N in rows.items():
+        if not rows_N.any():
+            total = int(asked_N.sum())
+            raise DataError(f"{said} among the {name} rows, of {total:,} in the log. {advice}")
+
+
+def advice_for_empty(*, others: bool, timed: bool) -> str:
+    """What to do about a task without rows; `others`: leave-one-out holds out the rows of other tasks."""
+    if others:
         return (
             "Leave-one-out holds out the last positives of each user, and the rows of this task are others. "
-            f"Give it a split of its own, such as  split: {{kind: {'time' if log.timed else 'random'}}}"
+            f"Give it a split of its own, such as  split: {{kind: {'time' if timed else 'random'}}}"
         )
     return "Mend what the task says of its rows, or choose another  split  for it or for all tasks."
 
