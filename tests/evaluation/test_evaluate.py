@@ -76,6 +76,28 @@ def test_validation_gives_the_values_of_the_examination():
         assert main_metric(next(t.kind for t in changed().tasks if t.name == task)) in metrics
 
 
+def test_everybody_is_asked_for_items_of_the_kind_of_the_task_alone():
+    dataset = material().prepared.dataset
+    kind_I = dataset.catalogue.kind_I.copy()
+    kind_I[1::2] = 1  # every other item is a book
+    catalogue = replace(dataset.catalogue, kinds=["item", "book"], kind_I=kind_I)
+    tasks = [
+        task.model_dump() | ({"items": "book"} if task.kind == "next_item" else {})
+        for task in changed().tasks
+    ]
+    made = replace(examiner(changed(tasks=tasks)), dataset=replace(dataset, catalogue=catalogue))
+    of = replace(material(), prepared=replace(material().prepared, dataset=made.dataset))
+    joint = made.examine(model(made.config, of), TEST)["next"]
+    books = np.flatnonzero(
+        dataset.log.positive["next"] & (made.views[0].part_N == TEST) & (kind_I[dataset.log.item_N] == 1)
+    )
+    assert 0 < len(books) == len(joint.rank_T)
+    assert joint.rank_T.max() <= (kind_I == 1).sum()  # every one of them can be found
+    popular = Popularity()
+    popular.fit(*made.interactions("next"), len(catalogue) - 1)
+    assert made.examine_baseline(popular, "next", TEST).same_questions(joint)
+
+
 def test_validation_does_not_look_at_lists():
     assert not any("coverage" in name or "novelty" in name for name in examiner().validate(model())["next"])
 

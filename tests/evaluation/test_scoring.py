@@ -81,6 +81,15 @@ def test_items_of_other_kinds_take_no_part():
     assert found.top_QK.tolist() == [[3, 4, 0]] * 4
 
 
+def test_a_task_of_one_kind_is_asked_for_items_of_its_kind_alone():
+    of: Any = SimpleNamespace(log=log())
+    kind_I = np.isin(np.arange(ITEMS), (3, 4))
+    asked = questions(of, view(), "next", TEST, 4, kind_I)
+    assert asked.target_T.tolist() == [3, 4, 3]
+    assert asked.plan.known_Q.tolist() == [2, 3, 4]  # what came before is history, whatever its kind
+    assert questions(of, view("frozen"), "next", TEST, 4, kind_I).target_T.tolist() == [3, 4]
+
+
 @pytest.mark.parametrize("history", ["rolling", "frozen"])
 def test_blocks_of_queries_change_nothing(monkeypatch, history):
     whole = ranked(log(seen_once=True), history)

@@ -19,7 +19,7 @@ from motet.evaluation.lists import Catalogue as CatalogueFacts
 from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
-from motet.evaluation.scoring import Ranked, Scored, Scorer, questions, rank
+from motet.evaluation.scoring import Questions, Ranked, Scored, Scorer, questions, rank
 from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet
 from motet.system.randomness import generator
@@ -56,7 +56,7 @@ class Examiner:
     def examine_baseline(self, baseline: RankingBaseline, task: str, part: int) -> Predictions:
         """The record of a baseline that ranks, on the same queries with the same visible histories."""
         view = self.view_of(task)
-        asked = questions(self.dataset, view, task, part, self.config.model.timeline.length)
+        asked = self.asked(view, task, part)
         positive_N, item_N = self.dataset.log.positive[task], self.dataset.log.item_N
 
         def score(query: np.ndarray) -> np.ndarray:
@@ -65,6 +65,11 @@ class Examiner:
 
         ranked = rank(asked, self.dataset, task, score, max(self.config.evaluation.k), self.allowed(task))
         return self.ranking_record(ranked, view, task, part)
+
+    def asked(self, view: View, task: str, part: int) -> Questions:
+        """What a part of a view asks of a `next_item` task: for the items of its kind alone."""
+        length = self.config.model.timeline.length
+        return questions(self.dataset, view, task, part, length, self.allowed(task))
 
     def validate(self, model: Motet) -> Metrics:
         """Values of all metrics on the validation rows, without intervals."""
@@ -137,7 +142,7 @@ class Examiner:
         }
 
     def _lists(self, ranked: Ranked, view: View, task: str, part: int) -> Lists:
-        asked = questions(self.dataset, view, task, part, self.config.model.timeline.length)
+        asked = self.asked(view, task, part)
         offset, place = histories(asked.plan, asked.query_Q, self.dataset.log.positive[task])
         return Lists(ranked.top_QK, offset, self.dataset.log.item_N[place], self.catalogue_facts(task))
 

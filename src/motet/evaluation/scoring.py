@@ -57,10 +57,24 @@ class Questions:
     user_Q: np.ndarray
 
 
-def questions(dataset: Dataset, view: View, task: str, part: int, length: int) -> Questions:
-    """The queries that a part of a view asks of a `next_item` task."""
+def questions(
+    dataset: Dataset, view: View, task: str, part: int, length: int, allowed_I: np.ndarray | None = None
+) -> Questions:
+    """The queries that a part of a view asks of a `next_item` task.
+
+    Args:
+        dataset: Catalogue and log.
+        view: Rows and history.
+        task: Name of the task.
+        part: Part of the rows.
+        length: Most events in a window.
+        allowed_I: Items that the task ranks, boolean: no other is asked for. None for all.
+    """
     log = dataset.log
-    plan = view.plan(log, part, log.positive[task], length, asking=True)
+    wanted_N = log.positive[task]
+    if allowed_I is not None:
+        wanted_N = wanted_N & allowed_I[log.item_N]
+    plan = view.plan(log, part, wanted_N, length, asking=True)
     _refuse_empty(plan, [task])
     place_Q = np.arange(len(plan.row_Q))
     user_Q = log.user_N[plan.row_Q]
@@ -127,8 +141,9 @@ class Scorer:
 
     def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
         """Ranks for a `next_item` task."""
-        asked = questions(self.dataset, view, task, part, self.length)
         head = self.model.next_heads[task]
+        allowed_I = allowed_items(head)
+        asked = questions(self.dataset, view, task, part, self.length, allowed_I)
         state_QD = self._states(asked, view)
         with torch.no_grad():
             key_ID = head.keys(self.item_ID)
@@ -138,7 +153,7 @@ class Scorer:
             scores: np.ndarray = head.scores(head.queries(state_QD[query]), key_ID).numpy()
             return scores
 
-        return rank(asked, self.dataset, task, score, k, allowed_items(head))
+        return rank(asked, self.dataset, task, score, k, allowed_I)
 
     def rows(self, view: View, part: int) -> dict[str, Scored]:
         """Predictions of the view's row tasks."""
