@@ -12,7 +12,9 @@ METRICS = {
         "next": {"test": {"hr@10": measure(0.5), "ndcg@10": measure(0.25, 0.2, 0.3), "mrr": measure(1.0)}},
         "like": {"test": {"auc": measure(None), "log_loss": measure(0.61)}},
     },
-    "baselines": {"popularity": {"next": {"test": {"ndcg@10": measure(0.125)}}}},
+    "baselines": {
+        "popularity": {"next": {"test": {"ndcg@10": measure(0.125)}}, "like": {"test": {"auc": measure(0.7)}}}
+    },
     "transfer": {
         "next": {"twin": 0.2, "verdict": "better"},
         "like": {"twin": 0.7, "verdict": "same"},
@@ -25,6 +27,7 @@ def test_each_task_has_its_main_metrics_its_verdict_and_its_baselines():
         "next: ndcg@10 0.2500, hr@10 0.5000; better than its twin",
         "    popularity: ndcg@10 0.1250",
         "like: auc -, log_loss 0.6100; the same as its twin",
+        "    averages: auc 0.7000",
     ]
 
 

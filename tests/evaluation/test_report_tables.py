@@ -20,7 +20,17 @@ from motet.evaluation.report.scores import cleared, ranks, results
 from motet.evaluation.report.sharing import sharing
 from motet.evaluation.report.words import label
 from motet.metrics.names import higher_is_better, main_metric
-from tests.evaluation.test_report_world import CONFIG, cleaning, curves, manifest, metrics, plots, score
+from tests.evaluation.test_report_world import (
+    CONFIG,
+    cleaning,
+    clicks,
+    curves,
+    manifest,
+    metrics,
+    plots,
+    ranking,
+    score,
+)
 
 
 def evidence(config=CONFIG, **other):
@@ -64,6 +74,17 @@ def test_every_contender_has_a_column_and_every_task_a_table():
         "like on the test split",
         "rating on the test split",
     ]
+
+
+def test_popularity_is_called_averages_where_rows_are_scored():
+    popular = {"popularity": {"next": {"test": ranking(0.03)}, "like": {"test": clicks(0.7)}}}
+    found = {
+        contender.name: list(contender.tasks)
+        for contender in evidence(baselines=popular).contenders()
+        if contender.role == "baseline"
+    }
+    assert found == {"Popularity": ["next"], "Averages": ["like"]}
+    assert "Averages" in dict(glossary(evidence()).blocks[0].terms)
 
 
 def test_validation_figures_are_folded_and_named_as_such():
@@ -195,7 +216,9 @@ def test_what_the_account_of_behaviour_holds_is_what_the_page_reads():
     held = describe(log, part=pl.Series([0] * 19 + [2]))
     section = behaviour(evidence(behaviour=json.loads(json.dumps(held))))
     assert len(next(block for block in section.blocks if isinstance(block, Points)).points) == 6
-    assert len(figures_in(section.blocks)) == 7
+    titles = [figure.title for figure in figures_in(section.blocks)]
+    assert len(titles) == 6
+    assert "Events by hour of the day" not in titles  # the times are days alone
     assert table(section).rows[0].head == "play"
 
 
@@ -233,6 +256,14 @@ def test_the_account_shows_every_finding_and_the_rows_of_each_table():
         "outliers",
         "missing",
     ]
+
+
+def test_one_of_a_thing_is_said_as_one():
+    one = {"findings": [{"rule": "outliers", "found": 1, "dropped": 1, "changed": 1}]}
+    assert texts(account(gather(metrics(), one, CONFIG, {}))) == ["1 finding: 1 row dropped, 1 cell changed."]
+    short = {**metrics()["behaviour"], "sessions": {"events": {"p50": 1.0}, "minutes": {"p50": 0.0}}}
+    told = next(b for b in behaviour(evidence(behaviour=short)).blocks if isinstance(b, Points)).points
+    assert "Half of the sessions have at most 1 event and last at most 0 seconds." in told
 
 
 def test_an_account_may_be_a_bare_list_with_other_keys():

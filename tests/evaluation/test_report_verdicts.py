@@ -124,9 +124,7 @@ def test_the_best_baseline_is_named_with_its_distance():
 
 def test_the_summary_counts_verdicts():
     said = summary(cards(evidence()))
-    assert (
-        said == "One model for 3 tasks: 1 better off, 1 as well off and 1 worse off than when trained alone."
-    )
+    assert said == "One model for 3 tasks; beside twins trained alone: 1 better, 1 the same and 1 worse."
     assert summary([]) == "No task was measured in this run."
 
 

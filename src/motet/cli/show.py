@@ -31,7 +31,9 @@ def _baselines(metrics: Mapping[str, Any], task: str) -> list[tuple[str, str]]:
     for name, tasks in metrics.get("baselines", {}).items():
         if task in tasks:
             values = tasks[task]["test"]
-            found.append((name, ", ".join(f"{m} {_number(values[m])}" for m in _SHOWN if m in values)))
+            ranks = any("@" in metric for metric in values)
+            called = "averages" if name == "popularity" and not ranks else name
+            found.append((called, ", ".join(f"{m} {_number(values[m])}" for m in _SHOWN if m in values)))
     return found
 
 

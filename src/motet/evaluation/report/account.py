@@ -29,7 +29,8 @@ def account(evidence: Evidence) -> Section:
 def _total(findings: list[dict[str, Any]]) -> str:
     dropped, changed = (sum(real(one.get(key)) or 0 for one in findings) for key in ("dropped", "changed"))
     return (
-        f"{amount(len(findings), 'finding')}: {count(dropped)} rows dropped, {count(changed)} cells changed."
+        f"{amount(len(findings), 'finding')}: {amount(int(dropped), 'row')} dropped, "
+        f"{amount(int(changed), 'cell')} changed."
     )
 
 

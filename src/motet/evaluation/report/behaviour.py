@@ -7,7 +7,7 @@ from motet.evaluation.report.behaviour_plots import behaviour_figures
 from motet.evaluation.report.blocks import Block, Cell, Figures, Points, Row, Section, Table, Tiles
 from motet.evaluation.report.evidence import Evidence, mapping, records
 from motet.evaluation.report.numbers import ABSENT, count, percent, real, short
-from motet.evaluation.report.words import listed, plain, said
+from motet.evaluation.report.words import amount, listed, plain, said
 
 INTRO = "What the log says of its users before any model: how active they are, what they repeat, what drifts."
 Part = dict[str, Any]
@@ -78,9 +78,8 @@ def _sessions(raw: Part) -> str:
         return ""
     pause = real(held.get("gap_minutes"))
     ends = f" (a pause of {count(pause)} minutes ends one)" if pause is not None else ""
-    return (
-        f"Half of the sessions{ends} have at most {count(events)} events and last at most {_short(minutes)}."
-    )
+    most = amount(round(events), "event")
+    return f"Half of the sessions{ends} have at most {most} and last at most {_short(minutes)}."
 
 
 def _short(minutes: float) -> str:

@@ -18,12 +18,18 @@ def behaviour_figures(raw: dict[str, Any]) -> tuple[Figure, ...]:
         _users(records(activity.get("users_by_events"))),
         _lorenz(records(activity.get("lorenz"))),
         *_over_time(mapping(raw.get("drift"))),
-        _bars("clock-hours", "Events by hour of the day", "Hour (UTC)", _listed(clock.get("hours"))),
+        _bars("clock-hours", "Events by hour of the day", "Hour (UTC)", _hours(clock)),
         _bars(
             "clock-weekdays", "Events by day of the week", "Day (UTC)", _listed(clock.get("weekdays"), DAYS)
         ),
     ]
     return tuple(figure for figure in found if figure is not None)
+
+
+def _hours(clock: dict[str, Any]) -> list[tuple[str, float]]:
+    """Events by hour; none where all are at midnight, for then the log has days alone."""
+    steps = _listed(clock.get("hours"))
+    return steps if any(value for _, value in steps[1:]) else []
 
 
 def _listed(values: Any, names: tuple[str, ...] = ()) -> list[tuple[str, float]]:

@@ -24,6 +24,7 @@ SHOWN = {
     "multiclass": ("macro_f1", "accuracy"),
 }
 BASELINES = {"popularity": "Popularity", "item_to_item": "Item to item", "ease": "EASE"}
+AVERAGES = "Averages"  # what the baseline popularity is called where rows are scored
 ABLATIONS = {"text": "Without text", "id": "Without item ids", "counters": "Without counters"}
 
 
@@ -150,7 +151,19 @@ class Evidence:
         ):
             for name, tasks in mapping(self.metrics.get(group)).items():
                 others.append(Contender(names.get(name, plain(name).capitalize()), role, mapping(tasks)))
-        return [self.joint, *others]
+        return [self.joint, *(one for each in others for one in self._parted(each))]
+
+    def _parted(self, found: Contender) -> list[Contender]:
+        """Popularity as two baselines: that of tasks that rank, and averages for those that score rows."""
+        if (found.role, found.name) != ("baseline", BASELINES["popularity"]):
+            return [found]
+        rows = {name: held for name, held in found.tasks.items() if self._scores_rows(name)}
+        ranked = {name: held for name, held in found.tasks.items() if name not in rows}
+        parted = [Contender(found.name, found.role, ranked), Contender(AVERAGES, found.role, rows)]
+        return [one for one in parted if one.tasks]
+
+    def _scores_rows(self, task: str) -> bool:
+        return self.task(task).get("kind") in ("binary", "regression", "multiclass")
 
     def splits(self, task: str) -> list[str]:
         """Splits on which a task was measured, the test first."""

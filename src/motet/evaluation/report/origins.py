@@ -96,6 +96,10 @@ WORDS = (
     ),
     ("Without …", "The joint model trained again without one of its inputs, to see what that input adds."),
     ("Popularity", "A baseline: everybody is recommended what most users take."),
+    (
+        "Averages",
+        "A baseline: what this item and this user had on average before; of classes, the most frequent one.",
+    ),
     ("Item to item", "A baseline: what was taken by the same users as what one has."),
     ("EASE", "A strong baseline: a linear model from the items a user has to all others."),
     ("Interval", "Where the figure would lie if other users of the same sort had been measured."),

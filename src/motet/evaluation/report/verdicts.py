@@ -161,13 +161,13 @@ def summary(made: list[Card]) -> str:
     if not made:
         return "No task was measured in this run."
     counts = Counter(card.verdict.tone for card in made)
-    said: dict[Tone, str] = {"better": "better off", "same": "as well off", "worse": "worse off"}
+    said: dict[Tone, str] = {"better": "better", "same": "the same", "worse": "worse"}
     parts = [f"{counts[tone]} {words}" for tone, words in said.items() if counts[tone]]
     if not parts:
         return f"One model for {amount(len(made), 'task')}; none was tested against a twin."
     silent = counts["none"] + counts["untested"]
     unknown = f"; {silent} not tested" if silent else ""
-    return f"One model for {amount(len(made), 'task')}: {listed(parts)} than when trained alone{unknown}."
+    return f"One model for {amount(len(made), 'task')}; beside twins trained alone: {listed(parts)}{unknown}."
 
 
 def alarms(made: list[Card]) -> list[tuple[str, str]]:
