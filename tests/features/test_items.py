@@ -138,15 +138,27 @@ def test_neighbours_add_the_mean_of_their_own_vectors():
     assert torch.allclose(mixed(some), both[some], atol=1e-6)
 
 
-def test_an_item_that_no_user_had_is_mixed_with_those_whose_texts_are_nearest():
+def test_an_item_that_no_user_had_takes_the_whole_vectors_of_those_whose_texts_are_nearest():
     known = with_neighbours()
-    known.text_IT[6] = known.text_IT[3] + 0.01
+    known.text_IT[6] = known.text_IT[1] + 0.01
     mixed, bare = encoder(known).eval(), encoder(replace(known, beside=None)).eval()
     bare.load_state_dict({key: value for key, value in mixed.state_dict().items() if key != "mix.weight"})
     near, share = nearest_texts(known.text_IT, torch.tensor([6]), torch.arange(ITEMS).clamp(max=5) % 5 > 0, 2)
-    assert near[0, 0] == 3
-    own = bare()
-    assert torch.allclose(mixed()[6], own[6] + (share[0, :, None] * own[near[0]]).sum(0), atol=1e-6)
+    assert near[0, 0] == 1
+    own, both = bare(), mixed()
+    met = torch.cat([own[:1], both[1:4], own[4:]])  # items 1 to 3 have neighbours
+    assert torch.allclose(both[6], own[6] + (share[0, :, None] * met[near[0]]).sum(0), atol=1e-5)
+    some = torch.tensor([6, 3, 6])
+    assert torch.allclose(mixed(some), both[some], atol=1e-6)
+
+
+def test_nearness_is_that_of_whitened_texts():
+    known = with_neighbours()
+    known.text_IT[:, 0] = 1000 * torch.arange(ITEMS)  # outweighs all else before whitening
+    known.text_IT[6, 1:] = known.text_IT[2, 1:]
+    white_IT = Whitening(known.text_IT[1:5])(known.text_IT)
+    near, _ = nearest_texts(white_IT, torch.tensor([6]), known.id_row_I > 0, 2)
+    assert encoder(known, whiten=True).get_buffer("near_IM")[6].tolist() == near[0].tolist()
 
 
 def test_without_texts_an_item_that_no_user_had_has_no_neighbours():

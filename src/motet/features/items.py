@@ -4,6 +4,7 @@ Shapes: I items (number 0 is none), J code slots, V numbers, T width of the lang
 width.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +19,8 @@ from motet.nn.neighbours import Edges, both_ways, sums_of_neighbours
 
 Beside = tuple[Tensor, Tensor]
 """Items that the same users had, int64 ``(I, M)``, and their shares, float32."""
+
+TABLES = ("neighbour_IM", "share_IM", "near_IM", "nearness_IM")  # of an encoder that mixes neighbours in
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class ItemEncoder(nn.Module):
 
     The last are the mean of the vectors of items that the same users had in training, mapped linearly: what
     little is known of an item is filled up from what lies beside it (as graph convolutions do, He et al.,
-    SIGIR 2020, arXiv:2002.02126). An item that no user of the training had with another has those whose texts
-    are nearest for neighbours.
+    SIGIR 2020, arXiv:2002.02126). To an item that no user of the training had with another, the mean of the
+    whole vectors of those items is added whose texts are nearest.
     In training the ids of some items are hidden, the same for a whole step and so on the input and the
     output side alike (`id_dropout`); an item that was never seen then works from its content alone.
 
@@ -93,41 +96,64 @@ class ItemEncoder(nn.Module):
         self.register_buffer("text_IT", content.text_IT, persistent=False)
         self.register_buffer("white_IT", self._whitened(content.text_IT), persistent=False)
         self.register_buffer("id_row_I", content.id_row_I, persistent=False)
-        neighbour_IM, share_IM = _filled_up(content) or (None, None)
-        self.register_buffer("neighbour_IM", neighbour_IM, persistent=False)
-        self.register_buffer("share_IM", share_IM, persistent=False)
-        self.edges: tuple[Edges, Edges] | None = None
+        for name, table in zip(TABLES, self._neighbours(content), strict=True):
+            self.register_buffer(name, table, persistent=False)
+        self.edges: dict[str, tuple[Edges, Edges]] = {}
         for name, vector in content.vectors.items():
             self.register_buffer(vector_key(name), vector, persistent=False)
 
     def _whitened(self, text_IT: Tensor | None) -> Tensor | None:
         return text_IT if self.whitening is None or text_IT is None else self.whitening(text_IT)
 
+    def _neighbours(self, content: ItemContent) -> tuple[Tensor | None, ...]:
+        """Neighbours and their shares, then those by text of items that have none, and theirs."""
+        if content.beside is None:
+            return None, None, None, None
+        neighbour_IM, share_IM = content.beside
+        near_IM, nearness_IM = torch.zeros_like(neighbour_IM), torch.zeros_like(share_IM)
+        if content.text_IT is not None:
+            row_R = 1 + torch.nonzero(share_IM[1:].sum(1) == 0).squeeze(-1)
+            white_IT, met_I = self._pick("white_IT", None), content.id_row_I > 0
+            near_IM[row_R], nearness_IM[row_R] = nearest_texts(white_IT, row_R, met_I, near_IM.shape[1])
+        return neighbour_IM, share_IM, near_IM, nearness_IM
+
     def forward(self, item_K: Tensor | None = None) -> Tensor:
         """Vectors of some items ``(K, D)``, or of the whole catalogue ``(I, D)`` when none are named."""
-        own_KD = self._own(item_K)
         if self.mix is None:
-            return own_KD
-        out: Tensor = own_KD + self.mix(self._beside(own_KD, item_K))
+            return self._own(item_K)
+        if item_K is None:
+            met_ID = self._met(None)
+            return met_ID + sums_of_neighbours(met_ID.float(), self._edges(*TABLES[2:], met_ID.device))
+        return self._met(item_K) + self._bag(item_K, *TABLES[2:], self._met)
+
+    def _met(self, item_K: Tensor | None) -> Tensor:
+        """Vectors with what neighbours add that the same users had."""
+        assert self.mix is not None
+        own_KD = self._own(item_K)
+        if item_K is None:
+            mean_KD = sums_of_neighbours(own_KD.float(), self._edges(*TABLES[:2], own_KD.device))
+        else:
+            mean_KD = self._bag(item_K, *TABLES[:2], self._own)
+        out: Tensor = own_KD + self.mix(mean_KD)
         return out
 
-    def _beside(self, own_KD: Tensor, item_K: Tensor | None) -> Tensor:
-        """The mean of the neighbours' vectors, without what those have from their own neighbours."""
-        if item_K is None:
-            return sums_of_neighbours(own_KD.float(), self._edges(own_KD.device))
-        near_F, neighbour_F = torch.unique(self._pick("neighbour_IM", item_K), return_inverse=True)
+    def _bag(
+        self, item_K: Tensor, neighbours: str, shares: str, vectors: Callable[[Tensor], Tensor]
+    ) -> Tensor:
+        """The weighted sum of the vectors of some items' neighbours, ``(K, D)``."""
+        near_F, neighbour_F = torch.unique(self._pick(neighbours, item_K), return_inverse=True)
         return F.embedding_bag(
             neighbour_F.view(len(item_K), -1),
-            self._own(near_F).float(),
-            per_sample_weights=self._pick("share_IM", item_K),
+            vectors(near_F).float(),
+            per_sample_weights=self._pick(shares, item_K),
             mode="sum",
         )
 
-    def _edges(self, device: torch.device) -> tuple[Edges, Edges]:
+    def _edges(self, neighbours: str, shares: str, device: torch.device) -> tuple[Edges, Edges]:
         """The edges between neighbours, on the device where the vectors are."""
-        if self.edges is None or self.edges[0].item_E.device != device:
-            self.edges = both_ways(self._pick("neighbour_IM", None), self._pick("share_IM", None))
-        return self.edges
+        if neighbours not in self.edges or self.edges[neighbours][0].item_E.device != device:
+            self.edges[neighbours] = both_ways(self._pick(neighbours, None), self._pick(shares, None))
+        return self.edges[neighbours]
 
     def _own(self, item_K: Tensor | None) -> Tensor:
         """Vectors of items without their neighbours."""
@@ -155,17 +181,6 @@ class ItemEncoder(nn.Module):
     def _pick(self, name: str, item_K: Tensor | None) -> Tensor:
         table: Tensor = self.get_buffer(name)
         return table if item_K is None else table[item_K]
-
-
-def _filled_up(content: ItemContent) -> Beside | None:
-    """The neighbours; where an item has none, those that are nearest by their texts."""
-    if content.beside is None or content.text_IT is None:
-        return content.beside
-    neighbour_IM, share_IM = (each.clone() for each in content.beside)
-    row_R = 1 + torch.nonzero(share_IM[1:].sum(1) == 0).squeeze(-1)
-    near = nearest_texts(content.text_IT, row_R, content.id_row_I > 0, neighbour_IM.shape[1])
-    neighbour_IM[row_R], share_IM[row_R] = near
-    return neighbour_IM, share_IM
 
 
 def vector_key(name: str) -> str:
