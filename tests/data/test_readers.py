@@ -285,6 +285,23 @@ def test_what_is_no_table_is_refused():
         tables_from_frames(config(), events={"who": [1]})
 
 
+def test_a_column_of_mixed_types_is_named():
+    mixed = pd.DataFrame({"who": ["a", "b"], "what": [1, 2], "note": [1, "x"]})
+    with pytest.raises(DataError, match=r"events\[0\]: column 'note' cannot be read .*as with  .astype"):
+        tables_from_frames(config({"path": "memory", "user": "who", "item": "what"}), events=mixed)
+
+
+@pytest.mark.parametrize("write", [write_gzip, write_lines_gzip])
+def test_a_damaged_gzip_file_says_so(tmp_path, write):
+    write(tmp_path)
+    whole = (tmp_path / "log").read_bytes()
+    broken = whole[:-9], whole[:30] + bytes([whole[30] ^ 255]) + whole[31:], whole[:-6] + b"......"
+    for content in broken:
+        (tmp_path / "log").write_bytes(content)
+        with pytest.raises(DataError, match=r"log: this gzip file is damaged .* cut off"):
+            read_tables(config(), tmp_path)
+
+
 def test_pyarrow_dictionaries_are_strings():
     arrow = pa.table({"who": pa.array(["a", "b"]).dictionary_encode(), "what": [1, 2]})
     events = tables_from_frames(

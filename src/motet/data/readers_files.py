@@ -4,9 +4,10 @@ import difflib
 import glob
 import gzip
 import io
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO, Literal, cast
+from typing import IO, Any, Literal, cast
 
 from motet.errors import DataError
 
@@ -54,7 +55,7 @@ def find_files(patterns: Iterable[str], folder: Path) -> list[Path]:
 
 def _no_file(path: Path) -> str:
     if path.is_dir():
-        return f"{path}: this is a folder. Name its files, for example  path: {path.name}/*.parquet"
+        return f"{path}: this is a folder. Name its files, for example  path: {path.name or '.'}/*.parquet"
     if any(sign in path.name for sign in "*?["):
         return f"{path}: no file fits this pattern. Paths are relative to the configuration file; mend  path:"
     if not path.parent.is_dir():
@@ -79,8 +80,35 @@ def open_bytes(path: Path) -> IO[bytes]:
             f"{path}: this is a {packing} file, which is not read. Unpack it, or pack it with gzip."
         )
     if magic[:2] == b"\x1f\x8b":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
+        return cast("IO[bytes]", io.BufferedReader(_Unzipped(path), 1 << 17))
     return path.open("rb")
+
+
+class _Unzipped(io.RawIOBase):
+    """What a gzip file holds; a torn one is a `DataError`, wherever it is read."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._packed = path, gzip.GzipFile(path)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        try:
+            piece = self._packed.read(len(into))
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            reason = str(error)
+        else:
+            into[: len(piece)] = piece
+            return len(piece)
+        raise DataError(
+            f"{self._path}: this gzip file is damaged ({reason}). Fetch or write it anew; it may have been "
+            "cut off on its way."
+        )
+
+    def close(self) -> None:
+        self._packed.close()
+        super().close()
 
 
 def head_text(path: Path, encoding: str = "utf8", most_bytes: int = _HEAD_BYTES) -> str:

@@ -181,7 +181,7 @@ def from_object(table: Any, where: str, part: str) -> Raw:
         return from_frame(table.lazy(), where, part)
     library = type(table).__module__.split(".")[0]
     if library == "pandas":
-        return from_frame(pl.from_pandas(table).lazy(), where, part)
+        return from_frame(_from_pandas(table, where).lazy(), where, part)
     if library == "pyarrow":
         arrow = pl.from_arrow(table)
         if isinstance(arrow, pl.DataFrame):
@@ -190,3 +190,23 @@ def from_object(table: Any, where: str, part: str) -> Raw:
         f"{where}: a {type(table).__module__}.{type(table).__name__} is not a table. Give a polars, pandas or"
         " pyarrow table."
     )
+
+
+def _from_pandas(table: Any, where: str) -> pl.DataFrame:
+    try:
+        return pl.from_pandas(table)
+    except (ValueError, TypeError) as error:
+        reason = str(error).splitlines()[0]
+    mixed = [repr(name) for name, cells in table.items() if not _is_one_type(cells)]
+    raise DataError(
+        f"{where}: {f'column {mixed[0]}' if mixed else 'the table'} cannot be read ({reason}). "
+        'Give a column values of one type, as with  .astype("string") , or leave it out.'
+    )
+
+
+def _is_one_type(cells: Any) -> bool:
+    try:
+        pl.from_pandas(cells)
+    except (ValueError, TypeError):
+        return False
+    return True
