@@ -120,3 +120,12 @@ def test_tables_in_memory_are_looked_at_alike(tmp_path):
     tables = tables_from_frames(data, events=log(stars={4: "n/a"}))
     _, account = clean(tables, data)
     assert next(each.rule for each in account.findings if each.column == "stars") == "unreadable numbers"
+
+
+def test_a_column_may_hold_words_and_infinite_numbers(tmp_path):
+    spoilt = log(dwell={3: "n/a", 5: "inf", 9: "-inf"}, stars={2: "-", 6: "inf"})
+    tables, account = cleaned(tmp_path, spoilt)
+    assert [account[name].found for name in ("events.dwell", "events.stars")] == [1, 1]
+    events = tables.events.collect().sort("@row")
+    assert events["dwell"].is_null().arg_true().to_list() == [3, 5, 9]
+    assert events["@value"].is_null().arg_true().to_list() == [2, 6]

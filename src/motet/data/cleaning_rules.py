@@ -120,15 +120,13 @@ def apply_cell_rules(sheet: Sheet, rules: Sequence[CellRule], ledger: Ledger) ->
             defect=rule.defect,
         )
         ledger.add(finding)
-    changes = [
-        pl.when(rule.condition.fill_null(False))
-        .then(rule.new)
-        .otherwise(pl.col(rule.column))
-        .alias(rule.column)
-        for rule, found in zip(rules, counts, strict=True)
-        if found and rule.new is not None
-    ]
-    return sheet.with_frame(sheet.frame.with_columns(changes)) if changes else sheet
+    changes: dict[str, pl.Expr] = {}
+    for rule, found in zip(rules, counts, strict=True):
+        if found and rule.new is not None:
+            before = changes.get(rule.column, pl.col(rule.column))
+            changed = pl.when(rule.condition.fill_null(False)).then(rule.new).otherwise(before)
+            changes[rule.column] = changed.alias(rule.column)
+    return sheet.with_frame(sheet.frame.with_columns(changes.values())) if changes else sheet
 
 
 def count(sheet: Sheet, conditions: Sequence[pl.Expr]) -> list[int]:
