@@ -71,6 +71,13 @@ def test_a_first_epoch_no_better_than_a_constant_is_soon_beaten(first):
     assert watch.take(metrics(0.22, 0.61, 0.98), 2)
 
 
+@pytest.mark.parametrize(("auc", "rmse"), [((0.501, 0.499), (1.0, 1.0)), ((0.6, 0.6), (1.199, 1.201))])
+def test_a_task_that_cannot_be_learned_does_not_outvote_one_that_can(auc, rmse):
+    watch = monitor()
+    watch.take(metrics(0.10, auc[0], rmse[0]), 0)
+    assert watch.take(metrics(0.12, auc[1], rmse[1]), 1)
+
+
 def test_the_last_epoch_can_be_kept_whatever_the_metrics_say():
     monitor = Monitor([("like", "auc")], last=True)
     assert monitor.take({"like": {"auc": 0.8}}, 0)

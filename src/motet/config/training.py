@@ -17,8 +17,8 @@ class TrainingConfig(Record):
     patience: int = Field(5, ge=1, description="Epochs without a better validation before training stops.")
     monitor: str = Field(
         "auto",
-        description="What says which epoch is kept: TASK.METRIC, auto (the mean relative gain over the first "
-        "epoch), or last (the last one).",
+        description="What says which epoch is kept: TASK.METRIC, auto (the mean relative gain over the best "
+        "so far), or last (the last one).",
     )
     batch_size: int = Field(128, ge=1, description="Timelines in a step.")
     learning_rate: float = Field(1e-3, gt=0, description="The highest, after the warm-up.")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from motet.metrics.names import Metrics, higher_is_better
 
+LEAST = 0.05  # of a constant's value: a distance from it that is smaller is noise, and must not rule the mean
+
 
 @dataclass
 class Monitor:
@@ -43,5 +45,6 @@ class Monitor:
             return 0.0
         if not higher_is_better(metric):
             floor = self.constant.get(pair, 2 * old)
-            return (old - new) / max(abs(floor - old), 1e-6)
-        return (new - old) / max(old - self.constant.get(pair, 0.0), 1e-6)
+            return (old - new) / max(abs(floor - old), LEAST * floor, 1e-6)
+        floor = self.constant.get(pair, 0.0)
+        return (new - old) / max(old - floor, LEAST * floor, 1e-6)
