@@ -30,7 +30,7 @@ from motet.system.log import JsonLines, say
 from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
 from motet.training.fit import Trained, fit
-from motet.training.loggers import trackers
+from motet.training.loggers import refuse_missing, trackers
 from motet.training.unfinished import begin, begun, go_on, working_folder
 
 ASKED = (
@@ -68,6 +68,7 @@ def train(config: Config, folder: Path, target: Path, tables: Tables | None = No
             folder's place was begun with others; or another process is writing this run.
     """
     _refuse_taken(target)
+    refuse_missing(config.training.loggers)
     with working_folder(target) as work:
         _refuse_taken(target)  # another process may have finished it before this one had the folder
         began = time.monotonic()

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,14 @@ def test_curves_for_tensorboard_lie_in_the_run_and_belong_to_it(tmp_path):
     (curves,) = (done / "tensorboard" / "joint").iterdir()
     assert b"metrics/click/auc" in curves.read_bytes()
     assert f"tensorboard/joint/{curves.name}" in json.loads((done / "manifest.json").read_text())["files"]
+
+
+def test_a_tracker_that_is_not_installed_is_named_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "wandb", None)
+    monkeypatch.setattr(run_module, "gather", lambda *_: pytest.fail("the data were read"))
+    with pytest.raises(ConfigError, match=r"motet\[wandb\]"):
+        trained(tmp_path / "run", training__loggers=["wandb"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_options_change_settings(tmp_path):

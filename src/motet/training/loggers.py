@@ -13,6 +13,11 @@ from motet.errors import ConfigError
 Name = Literal["tensorboard", "wandb", "mlflow"]
 Sink = Callable[[str, int, dict[str, float]], None]  # model, epoch, figures by name
 Close = Callable[[bool], object]  # told whether all went well
+_MODULES: dict[Name, str] = {
+    "tensorboard": "torch.utils.tensorboard",
+    "wandb": "wandb",
+    "mlflow": "mlflow",
+}
 
 
 def flat(record: dict[str, Any]) -> dict[str, float]:
@@ -29,6 +34,12 @@ def flat(record: dict[str, Any]) -> dict[str, float]:
             else:
                 found[f"{group}/{name}"] = float(value)
     return {path: value for path, value in found.items() if math.isfinite(value)}
+
+
+def refuse_missing(names: Sequence[Name]) -> None:
+    """Raise a ConfigError for the first tracker that is not installed, before any work is done."""
+    for name in names:
+        _need(_MODULES[name], name)
 
 
 @contextmanager
@@ -76,7 +87,7 @@ def _open(name: Name, run: str, folder: Path) -> tuple[Sink, Close]:
 
 
 def _tensorboard(folder: Path) -> tuple[Sink, Close]:
-    writers = _need("torch.utils.tensorboard", "tensorboard")
+    writers = _need(_MODULES["tensorboard"], "tensorboard")
     by_model: dict[str, Any] = {}
 
     def sink(model: str, epoch: int, figures: dict[str, float]) -> None:
@@ -90,7 +101,7 @@ def _tensorboard(folder: Path) -> tuple[Sink, Close]:
 
 
 def _wandb(run: str, kept: Path) -> tuple[Sink, Close]:
-    wandb = _need("wandb", "wandb")
+    wandb = _need(_MODULES["wandb"], "wandb")
     if not kept.exists():
         kept.write_text(uuid.uuid4().hex[:12], encoding="utf-8")
     opened = wandb.init(project="motet", name=run, id=kept.read_text(encoding="utf-8"), resume="allow")
@@ -102,7 +113,7 @@ def _wandb(run: str, kept: Path) -> tuple[Sink, Close]:
 
 
 def _mlflow(run: str, kept: Path) -> tuple[Sink, Close]:
-    mlflow = _need("mlflow", "mlflow")
+    mlflow = _need(_MODULES["mlflow"], "mlflow")
     known = kept.read_text(encoding="utf-8") if kept.exists() else None
     opened = mlflow.start_run(run_id=known) if known else mlflow.start_run(run_name=run)
     kept.write_text(opened.info.run_id, encoding="utf-8")
