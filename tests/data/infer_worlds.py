@@ -155,10 +155,13 @@ def write_impressions(folder: Path, rename: bool = False) -> dict[str, str]:
 
 
 def shop(rows: int) -> pl.DataFrame:
-    """A log of views, carts and purchases (`what`) with times as text (`at`) and sittings (`visit`)."""
-    events = log(200, 100, 30)[:rows]
-    acts = np.random.default_rng(9).choice(["view", "cart", "purchase"], events.height, p=[0.8, 0.12, 0.08])
+    """Views, some followed by a cart and a purchase (`what`); `at` is the time as text, `visit` a sitting."""
+    views = log(200, 100, 30)[:rows]
+    step_N = np.random.default_rng(9).random(views.height)
+    parts = [
+        views.filter(pl.Series(step_N < share)).with_columns(pl.col("t") + after, pl.lit(act).alias("what"))
+        for act, share, after in (("view", 1, 0), ("cart", 0.15, 10), ("purchase", 0.1, 20))
+    ]
+    events = pl.concat(parts).sort("t", "u", maintain_order=True)
     session = pl.format("s{}x{}", "u", (pl.col("t") - START) // 43_200)
-    return events.with_columns(
-        pl.Series("what", acts), session.alias("visit"), pl.Series("at", iso(events["t"]))
-    )
+    return events.with_columns(session.alias("visit"), pl.Series("at", iso(events["t"])))

@@ -237,7 +237,7 @@ def test_items_are_of_one_kind_where_their_ids_bear_its_name(tmp_path):
 @pytest.mark.parametrize(("days", "within"), [(200, "7d"), (30, "1d"), (1, "1h")])
 def test_windows_are_short_enough_for_a_short_log(tmp_path, days, within):
     events = shop(6000)
-    squeezed = START + (events["t"] - START) * days // 200
+    squeezed = 1000 * START + 1000 * (events["t"] - START) * days // 200
     events.with_columns(squeezed.alias("t")).drop("at", "visit").write_csv(tmp_path / "events.csv")
     config = found(tmp_path)
     assert {task.label.within for task in config.tasks if task.name != "next"} == {within}
@@ -253,3 +253,12 @@ def test_a_log_that_is_too_short_for_windows_says_so(tmp_path):
     assert [task.name for task in inference.config.tasks] == ["next"]
     assert "# - {name: cart" in inference.text
     assert "too short" in inference.text
+
+
+def test_an_act_that_never_follows_is_no_task_and_says_why(tmp_path):
+    events = shop(6000).drop("t", "visit")
+    read = events.filter(pl.col("what") == "view").with_columns(what=pl.lit("read"), i=pl.col("i") + 500)
+    pl.concat([events, read.head(900)]).write_csv(tmp_path / "events.csv")
+    inference = infer([tmp_path], tmp_path)
+    assert {task.name for task in inference.config.tasks} == {"next", "cart", "purchase"}
+    assert "it follows 0 times within 7d: too few to learn from and to measure" in inference.text

@@ -16,7 +16,6 @@ from tests.data.infer_worlds import (
     log,
     names,
     people,
-    shop,
     stars,
     text,
     write_impressions,
@@ -44,7 +43,7 @@ def test_the_original_movielens_layout_is_understood(tmp_path):
 
 
 def test_logs_of_the_same_columns_are_parts_or_types_by_their_names(tmp_path):
-    events = shop(6000).select("u", "i", "t")
+    events = log(200, 100, 30).select("u", "i", "t")
     for name, part in (
         ("view-1", events[::2]),
         ("view-2", events[1::2]),

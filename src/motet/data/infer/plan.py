@@ -4,13 +4,16 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import polars as pl
 
 from motet.config.record import milliseconds
 from motet.config.syntax import RESERVED
+from motet.config.tasks import Window
 from motet.data.infer import words
 from motet.data.infer.events import Column, LogRoles
 from motet.data.readers_times import time_in_ms
+from motet.data.windows import window_label
 
 LEAST_POSITIVES = 200
 _MOST_FLAGS, _MOST_NUMBERS, _MOST_WINDOWS = 6, 2, 3
@@ -230,13 +233,29 @@ def _window_tasks(roles: LogRoles, types: dict[str, int], names: set[str]) -> li
         window = {"of": base, "event": event, "within": within}
         settings = {"name": task_name(event, names), "kind": "binary", "label": window}
         reason = f"does {event} follow {base} on the same item ({types[event]:,} rows of it)"
-        off = too_short
+        off = too_short or _seldom_follows(roles, base, event, within)
         if types[event] < LEAST_POSITIVES:
             off = f"{types[event]} rows are too few to learn from and to measure"
         elif place >= _MOST_WINDOWS:
             off = f"{_MOST_WINDOWS} more frequent acts are tasks already"
         tasks.append(Planned(settings, reason, off))
     return tasks
+
+
+def _seldom_follows(roles: LogRoles, base: str, event: str, within: str) -> str:
+    """Why the answer would nearly always be no; nothing is said of a log that was looked at in part alone."""
+    look, column, time = roles.log.table.look, roles.one("type"), roles.one("time")
+    if column is None or time is None or look.rows > look.head.height:
+        return ""
+    moment = time_in_ms(time.name, look.head[time.name], "auto", look.name)
+    names = {"@user": roles.user, "@item": roles.item, "@type": column.name}
+    log = look.head.select(*(pl.col(name).alias(new) for new, name in names.items()), moment.alias("@time"))
+    cut_N = np.full(log.height, np.iinfo(np.int64).max)
+    window = Window(of=base, event=event, within=within)
+    followed = int(window_label(log.cast({"@type": pl.String}), window, cut_N).sum())
+    if followed >= LEAST_POSITIVES:
+        return ""
+    return f"it follows {followed:,} times within {within}: too few to learn from and to measure"
 
 
 def _window(roles: LogRoles) -> tuple[str, str]:
