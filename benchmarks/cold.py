@@ -2,14 +2,12 @@
 
     python -m benchmarks.cold DATA_FOLDER [--seeds 3] [--threads 2] [--work FOLDER]
 
-DATA_FOLDER holds `amazon-beauty-2014`. Settings are those of the benchmark `beauty`; everything is ranked
-among all items, the user's own left out.
+DATA_FOLDER holds `amazon-beauty-2014`. Everything is ranked among all items, the user's own left out.
 
 - `ready`: all events of a twentieth of the items (`data.split.cold_items`, the same items for every seed) are
   left out of the training; as history they are visible. Items that training never met get a bonus in the
-  ranking (`READY`), chosen on validation rows.
-- `whole`: the model of the benchmark `beauty`, trained on all rows. Its runs there (`text-SEED`) can be used
-  again: link them into the work folder as `whole-SEED`.
+  ranking (`model.scoring.unmet`, chosen on validation rows).
+- `whole`: the same settings, trained on all rows.
 - `text_neighbours`: cosine of frozen vectors of the same language model with the faded mean of the user's
   last items; how many count, and how much, was chosen on the cold targets of the validation rows.
 
@@ -25,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks.beauty import CONFIG
 from benchmarks.next_item import (
     Contest,
     Finished,
@@ -45,8 +42,8 @@ from motet.gather import gather
 from motet.run import settle
 
 PEER = "text_neighbours"
+CONFIG = Path(__file__).parent / "configs" / "cold.yaml"
 COLD = ["data.split.cold_items=0.05"]
-READY = ["model.scoring.unmet=0.5"]
 
 
 def main() -> None:
@@ -55,7 +52,7 @@ def main() -> None:
     tables = given.work / "tables"
     config = put_in(CONFIG, given.work, "DATA", given.data / "amazon-beauty-2014")
     write_tables(config, tables)
-    contest = Contest("cold", config, tables, {"ready": [*COLD, *READY], "whole": []}, [PEER])
+    contest = Contest("cold", config, tables, {"ready": COLD, "whole": []}, [PEER])
     runs = run_all(contest, given.work, given.seeds, given.threads)
     runs["ready among trained"] = [
         Finished(ranks_of(given.work / f"ready-{seed}", "rank_trained"), run.report)

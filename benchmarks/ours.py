@@ -3,7 +3,7 @@
     python -m benchmarks.ours CONFIG OUTPUT_FOLDER [a.b=c ...] [--model "twin of like"] [--histories a,b]
 
 Output, of the test rows: `ranks.parquet` (`task`, `history`, `user`, `query`, `rank` in the whole catalogue,
-`rank_trained` among the items that training met) for tasks that rank,
+`rank_trained` with the items last that training never met) for tasks that rank,
 `rows.parquet` (`task`, `history`, `row`, `user`, `label`, `prediction`; a row is its place in the events
 file) for tasks that score rows; and `report.json` (validation curve with CPU seconds of training alone,
 validation metrics of the kept weights under each history, cost, settings). The weights are the same for all
@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import torch
 
 from motet.config import Config
 from motet.config.read import config_folder, read_config
@@ -42,6 +41,7 @@ from motet.system.machine import cpu_seconds, peak_rss_mb
 from motet.training.fit import Prepared, fit
 
 ROOT = Path(__file__).parents[1]
+LAST = -1e6  # added to a score
 
 
 class Clock:
@@ -181,13 +181,12 @@ def write_answers(folder: Path, case: Case, model: Motet) -> None:
 
 
 def ranks_of(scorer: Scorer, view: View, task: str) -> pl.DataFrame:
-    """Rank of every test item in the whole catalogue, and among the items that training met."""
-    head, trained_I = scorer.model.next_heads[task], scorer.dataset.catalogue.trained_I
-    allowed_I, met_I = head.get_buffer("allowed_I"), torch.from_numpy(trained_I)
+    """Rank of every test item in the whole catalogue, and with all items last that training never met."""
+    head = scorer.model.next_heads[task]
     found = scorer.next_item(view, task, TEST, 20)
-    head.set_catalogue(allowed_I & met_I, met_I)
+    bonus, head.unmet = head.unmet, LAST
     among = scorer.next_item(view, task, TEST, 20)
-    head.set_catalogue(allowed_I, met_I)
+    head.unmet = bonus
     columns = {"user": found.user_Q[found.query_T], "query": found.query_T, "rank": found.rank_T}
     return pl.DataFrame(columns | {"rank_trained": among.rank_T})
 

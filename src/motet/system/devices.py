@@ -68,7 +68,8 @@ def tune_memory() -> None:
 def give_back_memory() -> None:
     """Give freed memory back to the system.
 
-    Tensors of many sizes leave gaps that no later one fits into: over ten epochs a training grew by half.
+    Tensors of many sizes leave gaps that no later one fits into: a training on Amazon Beauty grew from 1.0 to
+    1.6 GB in its first epoch, and to 1.3 GB when it gave them back every few steps.
     Does nothing where the C library has no ``malloc_trim``.
     """
     import ctypes
