@@ -271,6 +271,37 @@ BROKEN: dict[str, tuple[str, list[str]]] = {
         instead("tasks:\n", "  split:\n    kind: random\n    column: part\ntasks:\n"),
         [":6: data.split.column: a split of kind random does not read it; write  kind: column"],
     ),
+    "words of a column for another split": (
+        instead("tasks:\n", "  split: {kind: time, values: {train: a}}\ntasks:\n"),
+        [":4: data.split.values: a split of kind time does not read it; write  kind: column, or leave"],
+    ),
+    "folds for a split by time": (
+        instead("tasks:\n", "  split: {kind: time, folds: 3}\ntasks:\n"),
+        [":4: data.split.folds: a split of kind time does not read it; write  kind: kfold, or leave it out"],
+    ),
+    "a fold of no folds": (
+        instead("tasks:\n", "  split: {fold: 1}\ntasks:\n"),
+        [":4: data.split.fold: a split of kind leave_one_out does not read it; write  kind: kfold"],
+    ),
+    "a share for the last events": (
+        instead("tasks:\n", "  split:\n    valid: 0.2\ntasks:\n"),
+        [
+            ":5: data.split.valid: a split of kind leave_one_out does not read it",
+            "write  kind: time  or  kind: random, or leave it out",
+        ],
+    ),
+    "a day for a column": (
+        instead("tasks:\n", "  split: {kind: column, column: part, test: 2024-12-01}\ntasks:\n"),
+        [":4: data.split.test: a split of kind column does not read it; write  kind: time  or  kind: random"],
+    ),
+    "a share for a column of one task": (
+        instead("kind: next_item", "kind: next_item, split: {kind: column, column: part, test: 0.3}"),
+        [":5: tasks.next.split.test: a split of kind column does not read it"],
+    ),
+    "a seed for a split without chance": (
+        instead("tasks:\n", "  split: {kind: time, seed: 3}\ntasks:\n"),
+        [":4: data.split.seed: a split of kind time does not read it; write  kind: random  or  kind: kfold"],
+    ),
     "a fold too many": (
         instead("tasks:\n", "  split: {kind: kfold, fold: 5}\ntasks:\n"),
         [":4: fold 5 does not exist among 5 folds"],

@@ -257,3 +257,12 @@ def test_every_setting_is_read_by_some_code():
     code = "\n".join(path.read_text("utf-8") for path in files)
     names = {path.rpartition(".")[2].removesuffix("[]") for path, _ in every_setting(Config)}
     assert sorted(name for name in names if f".{name}" not in code) == []
+
+
+@pytest.mark.parametrize(
+    "split", ["{kind: time, valid: 0.2}", "{kind: kfold, fold: 1}", "{cold_users: 0.1, seed: 3}"]
+)
+def test_a_split_that_was_written_whole_is_read_again(split, tmp_path):
+    config = read(GOOD, tmp_path, f"data.split={split}")
+    write_config(config, tmp_path / "whole.yaml")
+    assert read_config(tmp_path / "whole.yaml") == config

@@ -11,6 +11,15 @@ from motet.config.record import Location
 Found = Iterator[tuple[Location, str]]  # paths and texts, both from the record that is looked at
 _ROLES = ("text", "categorical", "numeric", "vectors", "context", "outcomes")
 _PARTS = ("train", "valid", "test")
+_READ_BY = {
+    "valid": ("time", "random"),
+    "test": ("time", "random"),
+    "column": ("column",),
+    "values": ("column",),
+    "folds": ("kfold",),
+    "fold": ("kfold",),
+    "seed": ("random", "kfold"),
+}  # settings of a split -> the kinds that read them; the others are read by every kind
 
 
 def below(key: str, found: Found) -> Found:
@@ -93,10 +102,8 @@ def of_split(split: Split, sources: list[EventsSource]) -> Found:
         yield ("kind",), ".kind: time needs times; write  time: COLUMN  under data.events, or another kind"
     if split.kind == "kfold" and split.folds < 3:
         yield ("folds",), ".folds: one part trains, one validates, one tests; write at least 3"
-    for name in ("column", "values"):
-        if getattr(split, name) and split.kind != "column":
-            yield (name,), f".{name}: a split of kind {split.kind} does not read it; write  kind: column"
-    for name in split.values:
+    yield from _unread(split)
+    for name in split.values if split.kind == "column" else ():
         if name not in _PARTS:
             close = nearest(name, _PARTS)
             hint = f"did you mean {close!r}?" if close else "write train, valid and test"
@@ -104,6 +111,19 @@ def of_split(split: Split, sources: list[EventsSource]) -> Found:
     if split.kind in ("time", "random"):
         yield from _shares(split)
         yield from _cuts(split)
+
+
+def _unread(split: Split) -> Found:
+    """Settings of another kind of split; one that has its default may have been written by a run."""
+    for name, kinds in _READ_BY.items():
+        unset = getattr(split, name) == Split.model_fields[name].default
+        if unset or split.kind in kinds or (name == "seed" and (split.cold_items or split.cold_users)):
+            continue
+        instead = "  or  ".join(f"kind: {kind}" for kind in kinds)
+        yield (
+            (name,),
+            f".{name}: a split of kind {split.kind} does not read it; write  {instead}, or leave it out",
+        )
 
 
 def _shares(split: Split) -> Found:
