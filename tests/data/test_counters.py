@@ -136,6 +136,16 @@ def test_two_runs_in_a_row_equal_one(cut: int) -> None:
     np.testing.assert_allclose(np.concatenate(parts), log.run(), atol=1e-5)
 
 
+def test_a_log_that_is_read_once_is_not_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, counters = random_log(12, rows=100, delayed=True), Counters(PLAN)
+    folded = []
+    monkeypatch.setattr(fading.Ledger, "_fold", lambda *given: folded.append(given[1]))
+    log.part(slice(0, 50)).run(counters)
+    assert not folded
+    log.part(slice(50, None)).run(counters)
+    assert folded
+
+
 def test_saved_counters_go_on_where_they_were() -> None:
     log, counters, again = random_log(5, rows=100, delayed=True), Counters(PLAN), Counters(PLAN)
     log.part(slice(0, 50)).run(counters)

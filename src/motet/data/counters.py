@@ -96,6 +96,7 @@ class Counters:
             DataError: A row is scored after its own event, or before rows of an earlier part.
         """
         self._check_order(time_N, asof_N)
+        self._fold()
         self._take(key_KN, time_N, target_MN, ready_MN)
         features_NF = self._look(key_KN[:, wanted], asof_N[wanted])
         if asof_N.size:
@@ -112,6 +113,7 @@ class Counters:
         Returns:
             ``(N, F)``.
         """
+        self._fold()
         return self._look(key_KN, np.maximum(asof_N, self._settled))
 
     def update(
@@ -119,11 +121,13 @@ class Counters:
     ) -> None:
         """Count events. No row is to be read as of a moment before the earliest of them any more."""
         if time_N.size:
+            self._fold()
             self._take(key_KN, time_N, target_MN, ready_MN)
             self._settle(int(time_N.min()))
 
     def save(self) -> dict[str, NDArray[Any]]:
         """Everything counted, as plain arrays by name."""
+        self._fold()
         arrays: dict[str, NDArray[Any]] = {"settled": np.array([self._settled])}
         for name, ledger in (("events", self._events), ("targets", self._targets)):
             for kind, (sums, last) in enumerate(zip(ledger.sums, ledger.last, strict=True)):
@@ -175,6 +179,9 @@ class Counters:
 
     def _settle(self, before_ms: int) -> None:
         self._settled = max(self._settled, before_ms)
+
+    def _fold(self) -> None:
+        """Fold what is settled, which waits until it is needed: most logs are read once."""
         self._events.settle(self._settled)
         self._targets.settle(self._settled)
 
