@@ -40,4 +40,4 @@ def test_an_example_of_the_page_on_data_is_read(tmp_path, files, text):
 
 
 def test_the_page_has_examples_of_every_layout():
-    assert len(examples()) == 6
+    assert len(examples()) == 7

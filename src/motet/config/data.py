@@ -41,6 +41,9 @@ class Source(Record):
         "auto", description="Of the files; auto: their endings say."
     )
     separator: str | None = Field(None, description="Column separator of CSV files; null finds it out.")
+    decimal: Literal[".", ","] = Field(
+        ".", description="Before the decimals of numbers that are text; ',' also reads 1.880,37 and 1 880,37."
+    )
     header: bool | list[str] = Field(
         True, description="False: columns are column_1, column_2, ...; a list names them."
     )

@@ -11,7 +11,8 @@ from motet.config.data import Signal
 from motet.config.expression import parse
 from motet.config.syntax import Expression, Kind, Name, kind_of
 from motet.config.tasks import Binary, Multiclass, NextItem, Regression, RowTask, Task, Window
-from motet.data.label_expressions import column_kinds, needed_columns, to_polars
+from motet.data.label_expressions import column_kinds, column_of, needed_columns, to_polars
+from motet.data.readers_numbers import other_decimal
 from motet.data.windows import window_label
 from motet.errors import ConfigError, DataError
 
@@ -115,7 +116,11 @@ def _label(events: pl.DataFrame, task: RowTask, cut_ms: _Cut) -> pl.Series:
 def _values(events: pl.DataFrame, tree: Expression) -> tuple[pl.Series, Kind]:
     """The values of an expression, null where a column that it needs is null, and their kind."""
     kinds = column_kinds(tree, events.schema)
-    kind = kind_of(tree, kinds)
+    try:
+        kind = kind_of(tree, kinds)
+    except ConfigError as error:
+        texts = [events[column_of(name, events.schema)] for name, each in kinds.items() if each == "text"]
+        raise ConfigError(f"{error}{''.join(_other_decimal(cells) for cells in texts)}") from None
     needed = [to_polars(Name(name), events.schema).is_not_null() for name in needed_columns(tree)]
     known = pl.all_horizontal(needed) if needed else pl.lit(True)
     frame = events.select(pl.when(known).then(to_polars(tree, events.schema)).alias("value"))
@@ -141,6 +146,7 @@ def _number(values: pl.Series, kind: Kind, task: Regression) -> pl.Series:
     if kind == "text":
         raise DataError(
             f"label {task.label!r} is text ({_some(values)}); a regression needs a column of numbers"
+            f"{_other_decimal(values)}"
         )
     numbers = values.cast(pl.Float64)
     least = numbers.min()
@@ -198,6 +204,14 @@ def _some(values: pl.Series) -> str:
     """A few of the values, for a message."""
     distinct = values.drop_nulls().unique().sort()
     return _listed([f"{value:g}" if isinstance(value, float) else str(value) for value in distinct.head(9)])
+
+
+def _other_decimal(cells: pl.Series) -> str:
+    """The end of a message about text, where the text is numbers with another decimal sign."""
+    found = other_decimal(cells)
+    if found is None:
+        return ""
+    return f'. If {found[1]!r} is a number, write  decimal: "{found[0]}"  under data.events'
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """Questions about users and items, read as the log is read: the same ids, times and contexts."""
 
+from dataclasses import replace
+
 import polars as pl
 
 from motet.config.data import Column, DataConfig, EventsSource
@@ -24,8 +26,8 @@ def read_questions(rows: pl.DataFrame, data: DataConfig) -> pl.DataFrame:
     Raises:
         DataError: A column is missing, a row has no user or no item, or a time is not understood.
     """
-    raw = from_object(rows, "the rows", "data.events")
     source = data.events[0]
+    raw = replace(from_object(rows, "the rows", "data.events"), decimal=source.decimal)
     user, item = _name(raw, source.user, "user"), _name(raw, source.item, "item")
     time = next((name for name in (source.time, "time") if name in raw.schema), None) if source.time else None
     contexts = {each.column: each for log in data.events for each in log.context if each.column in raw.schema}

@@ -5,6 +5,7 @@ docs/data.md.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,21 +58,24 @@ def tables_from_frames(
     """
     return _assemble(
         data,
-        _objects(items, len(data.items), "items"),
-        _objects(users, len(data.users), "users"),
-        _objects(events, len(data.events), "events"),
+        _objects(items, data.items, "items"),
+        _objects(users, data.users, "users"),
+        _objects(events, data.events, "events"),
         extra,
     )
 
 
-def _objects(tables: Any, entries: int, name: str) -> list[Raw]:
+def _objects(tables: Any, entries: Sequence[Source], name: str) -> list[Raw]:
     listed = list(tables) if isinstance(tables, list | tuple) else [] if tables is None else [tables]
-    if len(listed) != entries:
+    if len(listed) != len(entries):
         raise DataError(
-            f"{name}: {len(listed)} tables were given, but the configuration has {entries} entries under"
+            f"{name}: {len(listed)} tables were given, but the configuration has {len(entries)} entries under"
             f" data.{name}. Give one table for each entry, in the same order."
         )
-    return [from_object(table, f"{name}[{place}]", f"data.{name}") for place, table in enumerate(listed)]
+    return [
+        replace(from_object(table, f"{name}[{place}]", f"data.{name}"), decimal=source.decimal)
+        for place, (table, source) in enumerate(zip(listed, entries, strict=True))
+    ]
 
 
 def _assemble(

@@ -3,6 +3,7 @@
 import polars as pl
 
 from motet.config.data import Column
+from motet.data.readers_numbers import number, other_decimal, plain
 from motet.data.readers_raw import Raw
 from motet.errors import DataError
 
@@ -70,15 +71,26 @@ def as_number(raw: Raw, name: str) -> pl.Expr:
             f"{raw.where}: column {name!r} holds lists, which are no single number. Write it under  vectors: "
             f" (a ready-made vector) or  categorical:  in {raw.part}."
         )
-    return number(pl.col(name), dtype)
+    return number(pl.col(name), dtype, raw.decimal)
 
 
-def number(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-    """An expression of some type as Float64, NaN as null."""
-    if dtype.is_temporal():
-        return value.cast(pl.Datetime("ms")).dt.epoch("ms").cast(pl.Float64)
-    text = value.str.strip_chars() if dtype == pl.String else value
-    return text.cast(pl.Float64, strict=False).fill_nan(None)
+def refuse_other_decimal(raw: Raw, sample: pl.DataFrame) -> None:
+    """Refuse columns of numbers whose decimals begin with another sign than the source says.
+
+    Args:
+        raw: The source.
+        sample: Some rows of columns that are declared as numbers.
+
+    Raises:
+        DataError: Many cells of a column are numbers with the other sign alone.
+    """
+    for cells in sample:
+        found = other_decimal(cells) if cells.dtype == pl.String else None
+        if found is not None and found[0] != raw.decimal:
+            raise DataError(
+                f"{raw.where}: column {cells.name!r} holds {found[1]!r}, which is no number with  decimal: "
+                f'"{raw.decimal}" . Write  decimal: "{found[0]}"  under {raw.part}.'
+            )
 
 
 def unread(raw: Raw, name: str, read: pl.Expr) -> list[pl.Expr]:
@@ -121,8 +133,10 @@ def as_vector(raw: Raw, column: Column) -> pl.Expr:
         return listed.cast(pl.List(pl.Float32))
     first = raw.frame.select(name).drop_nulls().head(1).collect(engine="streaming")
     cell = str(first.item()) if first.height else ""
-    separator = column.separator or next((sign for sign in (",", ";", "|") if sign in cell), " ")
-    values = parts(pl.col(name), separator).list.eval(pl.element().cast(pl.Float32, strict=False))
+    signs = (",", ";", "|") if raw.decimal == "." else (";", "|")
+    separator = column.separator or next((sign for sign in signs if sign in cell), " ")
+    each = plain(pl.element(), raw.decimal).cast(pl.Float32, strict=False)
+    values = parts(pl.col(name), separator).list.eval(each)
     if first.height and first.select(values.list.eval(pl.element().is_null()).list.any()).item():
         raise DataError(
             f"{raw.where}: column {name!r} is declared under  vectors:  but holds {cell[:60]!r}. A vector is"

@@ -6,7 +6,15 @@ from dataclasses import dataclass
 import polars as pl
 
 from motet.config.data import Column, DataConfig, EventsSource
-from motet.data.readers_cells import as_categories, as_id, as_number, is_list, number, unread
+from motet.data.readers_cells import (
+    as_categories,
+    as_id,
+    as_number,
+    is_list,
+    refuse_other_decimal,
+    unread,
+)
+from motet.data.readers_numbers import number, plain
 from motet.data.readers_raw import Raw
 from motet.data.readers_sequences import LINE_USER, PLACE, USER_IS_LINE, lay_open
 from motet.data.readers_times import time_in_ms
@@ -55,6 +63,7 @@ def shape_events(
     read_by_labels = [name for name in (source.value, source.type) if name in raw.schema]
     columns = {name: Column(column=name) for name in read_by_labels} | outcomes | context
     head = raw.sample(*dict.fromkeys([*columns, *(n for n in (source.time, order) if n in raw.schema)]))
+    refuse_other_decimal(raw, head.select(name for name in (source.value, order) if name in head.columns))
     own = {name: _own(raw, column, head[name], name == source.value) for name, column in columns.items()}
     read = head.select(value.alias(name) for name, value in own.items())
     numbers = {name: own[name] for name, dtype in read.schema.items() if dtype.is_numeric()}
@@ -100,7 +109,7 @@ def _time(raw: Raw, source: EventsSource, head: pl.DataFrame) -> pl.Expr:
     if source.time is None:
         return pl.lit(None, pl.Int64)
     name = raw.need(source.time, "time")
-    return time_in_ms(name, head[name], source.time_unit, raw.where)
+    return time_in_ms(name, head[name], source.time_unit, raw.where, raw.decimal)
 
 
 def _order(raw: Raw, name: str | None, head: pl.DataFrame) -> pl.Expr:
@@ -170,11 +179,12 @@ def _own(raw: Raw, column: Column, head: pl.Series, declared: bool) -> pl.Expr:
         return pl.col(name).cast(pl.Int64)
     if dtype.is_temporal():
         return number(pl.col(name), dtype)
-    return _own_text(name, head.cast(pl.String), declared)
+    return _own_text(name, head.cast(pl.String), declared, raw.decimal)
 
 
-def _own_text(name: str, sample: pl.Series, declared: bool) -> pl.Expr:
+def _own_text(name: str, sample: pl.Series, declared: bool, decimal: str) -> pl.Expr:
     known = sample.str.strip_chars().drop_nulls()
+    bare = known.to_frame(name).select(plain(pl.col(name), decimal)).to_series()
     value = pl.col(name).cast(pl.String).str.strip_chars()
     if not declared and (known.is_empty() or known.str.contains(r"^-?0\d").any()):
         return value
@@ -182,20 +192,20 @@ def _own_text(name: str, sample: pl.Series, declared: bool) -> pl.Expr:
         return value.str.to_lowercase().replace_strict(
             {"true": 1, "false": 0}, default=None, return_dtype=pl.Int64
         )
-    if not declared and not _numbers(known):
+    if not declared and not _numbers(known, bare):
         return value
-    numbers = known.filter(known.cast(pl.Float64, strict=False).is_not_null())
+    numbers = bare.filter(bare.cast(pl.Float64, strict=False).is_not_null())
     if len(numbers) and numbers.cast(pl.Int64, strict=False).null_count() == 0:
-        return value.cast(pl.Int64, strict=False)
-    return number(value, pl.String())
+        return plain(value, decimal).cast(pl.Int64, strict=False)
+    return number(value, pl.String(), decimal)
 
 
-def _numbers(known: pl.Series) -> bool:
+def _numbers(known: pl.Series, bare: pl.Series) -> bool:
     """Whether the cells of a sample are numbers, but for words that say that there is none, or few others.
 
     Among few different values another word is a code like them; among many it is a number gone wrong.
     """
-    read = known.cast(pl.Float64, strict=False)
+    read = bare.cast(pl.Float64, strict=False)
     others = known.filter(read.is_null())
     if others.is_empty() or read.null_count() == len(read):
         return others.is_empty()

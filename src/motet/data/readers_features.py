@@ -10,7 +10,15 @@ from collections.abc import Sequence
 import polars as pl
 
 from motet.config.data import Column, ItemsSource, UsersSource
-from motet.data.readers_cells import as_categories, as_id, as_number, as_text, as_vector, unread
+from motet.data.readers_cells import (
+    as_categories,
+    as_id,
+    as_number,
+    as_text,
+    as_vector,
+    refuse_other_decimal,
+    unread,
+)
 from motet.data.readers_raw import Raw
 from motet.data.readers_times import time_in_ms
 from motet.data.table import ITEM, KIND, TIME, UNREAD, USER, Feature, FeatureKind
@@ -25,11 +33,11 @@ def shape_items(raw: Raw, source: ItemsSource) -> Shaped:
     columns = [as_id(raw, raw.need(source.id, "id")).alias(ITEM), _kind(raw, source).alias(KIND)]
     if source.time is not None:
         name = raw.need(source.time, "time")
-        columns.append(time_in_ms(name, raw.sample(name)[name], "auto", raw.where).alias(TIME))
+        time = time_in_ms(name, raw.sample(name)[name], "auto", raw.where, raw.decimal)
+        columns.append(time.alias(TIME))
     for each in source.categorical:
         found.add_categories(each)
-    for each in source.numeric:
-        found.add_number(each)
+    found.add_numbers(source.numeric)
     for each in source.vectors:
         raw.need(each.column, "vectors")
         found.add("vector", each, as_vector(raw, each))
@@ -43,8 +51,7 @@ def shape_users(raw: Raw, source: UsersSource) -> Shaped:
     found = _Found(raw)
     for each in source.categorical:
         found.add_categories(each)
-    for each in source.numeric:
-        found.add_number(each)
+    found.add_numbers(source.numeric)
     identity = as_id(raw, raw.need(source.id, "id")).alias(USER)
     return raw.frame.select([identity, *found.columns]), tuple(found.features)
 
@@ -74,6 +81,12 @@ class _Found:
         self.raw.need(column.column, "categorical")
         value, many = as_categories(self.raw, column)
         self.add("categorical", column, value, many)
+
+    def add_numbers(self, columns: Sequence[Column]) -> None:
+        for each in columns:
+            self.add_number(each)
+        text = [each.column for each in columns if self.raw.schema[each.column] == pl.String]
+        refuse_other_decimal(self.raw, self.raw.sample(*text) if text else pl.DataFrame())
 
     def add_number(self, column: Column) -> None:
         before = len(self.columns)

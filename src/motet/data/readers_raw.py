@@ -1,7 +1,7 @@
 """One source, opened: a lazy frame with the columns as the files hold them, and what was learnt by it."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ class Raw:
     schema: dict[str, pl.DataType]
     lists: dict[str, str] = field(default_factory=dict)
     """Columns that the file itself declares as lists -> what divides their parts."""
+    decimal: str = "."
+    """What stands before the decimals of numbers that are text."""
 
     def need(self, name: str, setting: str) -> str:
         """The column's name, when it is there.
@@ -72,14 +74,14 @@ def open_source(source: Source, folder: Path, part: str) -> Raw:
         part: For messages, for example `data.events`.
     """
     files = find_files(source.path, folder)
-    raws = [_open_file(source, file, part) for file in files]
+    raws = [replace(_open_file(source, file, part), decimal=source.decimal) for file in files]
     if len(raws) == 1:
         return raws[0]
     where = f"{files[0]} and {len(files) - 1} more"
     frame = pl.concat([raw.frame for raw in raws], how="diagonal_relaxed")
     lists = {name: sign for raw in raws for name, sign in raw.lists.items()}
     _same_columns(raws, part)
-    return Raw(frame, where, part, dict(frame.collect_schema()), lists)
+    return Raw(frame, where, part, dict(frame.collect_schema()), lists, source.decimal)
 
 
 def _same_columns(raws: list[Raw], part: str) -> None:

@@ -5,6 +5,7 @@ with a column that holds the list. Other columns either hold one value for the l
 that of the items.
 """
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +13,7 @@ import polars as pl
 from motet.config.data import EventsSource, Split
 from motet.data.readers_cells import is_list, parts
 from motet.data.readers_files import find_files, find_format, wrong_encoding
+from motet.data.readers_numbers import number
 from motet.data.readers_raw import Raw, open_source
 from motet.data.readers_text import Text, find_separator, lines_of, sample_lines
 from motet.errors import DataError
@@ -35,7 +37,8 @@ def open_sequences(source: EventsSource, folder: Path, part: str) -> Raw:
             f" lines. Give each an entry of its own under {part}."
         )
     frame = pl.concat([_scan_ragged(source, file) for file in files])
-    return Raw(frame, ", ".join(str(file) for file in files), part, dict(frame.collect_schema()))
+    where, schema = ", ".join(str(file) for file in files), dict(frame.collect_schema())
+    return Raw(frame, where, part, schema, decimal=source.decimal)
 
 
 def _is_ragged(source: EventsSource, file: Path) -> bool:
@@ -89,7 +92,7 @@ def lay_open(raw: Raw, source: EventsSource, split: Split) -> Raw:
     frame = frame.filter(pl.col(item).list.len() > 0)
     place = pl.int_ranges(pl.col(PLACE), pl.col(PLACE) + pl.col(item).list.len().cast(pl.Int64))
     frame = frame.with_columns(place.alias(PLACE)).explode([PLACE, *lists]).drop(LINE)
-    return Raw(frame, raw.where, raw.part, dict(frame.collect_schema()), {})
+    return replace(raw, frame=frame, schema=dict(frame.collect_schema()), lists={})
 
 
 def _listed(raw: Raw, name: str, separator: str) -> pl.Expr:
@@ -154,7 +157,8 @@ def _start(frame: pl.LazyFrame, raw: Raw, user: str, source: EventsSource, split
     length = pl.col(source.item).list.len().fill_null(0).cast(pl.Int64)
     keys = [pl.col(LINE)]
     if source.order is not None:
-        keys.insert(0, pl.col(raw.need(source.order, "order")).cast(pl.Float64, strict=False))
+        order = raw.need(source.order, "order")
+        keys.insert(0, number(pl.col(order), raw.schema[order], raw.decimal))
     if split.kind == "column" and split.column in raw.schema:
         named = {split.values.get(part, part): place for place, part in enumerate(_SPLIT_ORDER)}
         part = pl.col(split.column).cast(pl.String)

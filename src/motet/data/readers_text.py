@@ -65,15 +65,16 @@ def find_separator(lines: list[str]) -> str | None:
     >>> find_separator(["user;item;note", "1;7;a,b", "2;9;"])
     ';'
     """
-    best: tuple[float, bool, int, int] | None = None  # a blank only where nothing else divides
+    best: tuple[float, bool, bool, int, int] | None = None  # a blank only where nothing else divides
     for place, separator in enumerate(SEPARATORS):
         quoted = Counter(len(split_line(line, separator)) - 1 for line in lines)
         plain = Counter(line.count(separator) for line in lines)
         for count, times in (quoted.most_common(1)[0], plain.most_common(1)[0]):
-            rank = (round(times / len(lines), 2), separator != " ", count, -place)
+            first = count in (len(split_line(lines[0], separator)) - 1, lines[0].count(separator))
+            rank = (round(times / len(lines), 2), first, separator != " ", count, -place)
             if count and rank[0] >= 0.9 and (best is None or rank > best):
                 best = rank
-    return None if best is None else SEPARATORS[-best[3]]
+    return None if best is None else SEPARATORS[-best[4]]
 
 
 def split_line(line: str, separator: str) -> list[str]:

@@ -5,6 +5,7 @@ Times without a zone are taken as UTC.
 
 import polars as pl
 
+from motet.data.readers_numbers import plain
 from motet.errors import DataError
 
 _TEXT_FORMATS = (
@@ -57,7 +58,7 @@ def _are_calendar(known: pl.Series, digits: int) -> bool:
     return text.str.strptime(pl.Datetime("ms"), _DAY_FORMATS[digits], strict=False).null_count() == 0
 
 
-def time_in_ms(column: str, sample: pl.Series, unit: str, where: str) -> pl.Expr:
+def time_in_ms(column: str, sample: pl.Series, unit: str, where: str, decimal: str = ".") -> pl.Expr:
     """An expression that turns a column into unix ms (Int64); what is no time becomes null.
 
     Args:
@@ -65,19 +66,21 @@ def time_in_ms(column: str, sample: pl.Series, unit: str, where: str) -> pl.Expr
         sample: Some of its values, by which unit and spelling are found.
         unit: `auto`, `s`, `ms`, `us`, `ns` or `iso`.
         where: File, for messages.
+        decimal: What stands before the decimals of numbers.
 
     Raises:
         DataError: Most of the sample is not understood.
     """
     if sample.dtype.is_temporal():
         return pl.col(column).cast(pl.Datetime("ms", time_zone=_zone(sample.dtype))).dt.epoch("ms")
+    value, numbers = pl.col(column), sample
     if sample.dtype == pl.String:
-        sample = sample.str.strip_chars()
-    numbers = sample.cast(pl.Float64, strict=False)
+        sample, value = sample.str.strip_chars(), plain(value.str.strip_chars(), decimal)
+        numbers = sample.to_frame(column).select(plain(pl.col(column), decimal)).to_series()
+    numbers = numbers.cast(pl.Float64, strict=False)
     known = len(sample) - sample.null_count()
     if unit != "iso" and len(numbers) - numbers.null_count() >= known * 0.5:
-        value = pl.col(column).str.strip_chars() if sample.dtype == pl.String else pl.col(column)
-        return _number(value, time_unit(sample) if unit == "auto" else unit)
+        return _number(value, time_unit(numbers) if unit == "auto" else unit)
     return _text(column, sample, known, where)
 
 

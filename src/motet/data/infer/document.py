@@ -72,12 +72,13 @@ def _write_source(page: Page, described: Described, part: str, folder: Path) -> 
     page.comment(reason, 2)
     page.put("path", _path(look, folder), depth=3, first=True)
     for setting, value in look.settings.items():
-        page.put(setting, value, _why_setting(setting), depth=3)
+        page.put(setting, value, _why_setting(setting, look), depth=3)
     page.put("id", key, depth=3)
 
 
-def _why_setting(setting: str) -> str:
+def _why_setting(setting: str, look: Look) -> str:
     return {
+        "decimal": look.commas.reason if look.commas else "",
         "header": "names for its columns, as the first line is data like the others",
         "encoding": "the text is not UTF-8",
         "layout": "a line is one user, then the items in order",
@@ -148,7 +149,7 @@ def _write_log(page: Page, roles: LogRoles, type_name: str, folder: Path) -> Non
         if sign not in (None, " ") and not log.table.look.ragged:
             settings["item_separator"] = sign
     for setting, value in settings.items():
-        page.put(setting, value, _why_setting(setting), depth=3)
+        page.put(setting, value, _why_setting(setting, log.table.look), depth=3)
     page.put("user", roles.user, depth=3)
     page.put("item", roles.item, depth=3)
     time = roles.one("time")

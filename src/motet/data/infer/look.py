@@ -1,14 +1,16 @@
 """A first look at a file: format, encoding, separator, whether it names its columns, a sample of its rows."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from motet.config.data import EventsSource, Source
+from motet.data.infer.decimals import Commas, find_commas
 from motet.data.readers_files import find_format, head_text
+from motet.data.readers_numbers import plain
 from motet.data.readers_raw import Raw, open_source
 from motet.data.readers_sequences import USER_IS_LINE, open_sequences
 from motet.data.readers_text import find_separator, sample_lines, split_line
@@ -35,6 +37,8 @@ class Look:
     """What a configuration must say of the file besides its path."""
     ragged: bool = False
     """Lines of one user with any number of items."""
+    commas: Commas | None = None
+    """Columns of numbers with a decimal comma; the rows here have a point instead."""
 
     @property
     def name(self) -> str:
@@ -61,14 +65,16 @@ def look_at(path: Path, names: list[str] | None = None) -> Look | Unread:
     try:
         encoding = find_encoding(path)
         if find_format(path, encoding) != "csv":
-            return _opened(path, {})
+            return _with_points(_opened(path, {}), None)
         lines = sample_lines(path, encoding)
         settings = {} if encoding == "utf8" else {"encoding": encoding}
         if find_separator(lines) is None:
             return _look_at_ragged(path, lines, settings)
         separator = find_separator(lines) or ","
         named = has_names([split_line(line, separator) for line in lines])
-        return _opened(path, settings if named else settings | {"header": names or False})
+        return _with_points(
+            _opened(path, settings if named else settings | {"header": names or False}), separator
+        )
     except (DataError, OSError) as error:
         return Unread(path, str(error).removeprefix(f"{path}: "))
 
@@ -118,7 +124,7 @@ def has_names(rows: list[list[str]]) -> bool:
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell)
+        float(re.sub(r"(?<=\d),(?=\d+$)", ".", cell))
     except ValueError:
         return False
     return True
@@ -176,10 +182,30 @@ def _sampled(paths: tuple[Path, ...], raw: Raw, settings: dict[str, Any], ragged
     return Look(paths, raw, rows, spread.collect(engine="streaming"), head, settings, ragged)
 
 
+def _with_points(look: Look, separator: str | None) -> Look:
+    """Numbers with a decimal comma as all that follows reads them: with a point."""
+    commas = find_commas(look.sample, separator)
+    return look if commas is None else _rewritten(look, commas)
+
+
+def _rewritten(look: Look, commas: Commas) -> Look:
+    numbers = [plain(pl.col(name).str.strip_chars(), ",").alias(name) for name in commas.columns]
+    return replace(
+        look,
+        raw=replace(look.raw, frame=look.raw.frame.with_columns(numbers)),
+        sample=look.sample.with_columns(numbers),
+        head=look.head.with_columns(numbers),
+        settings=look.settings | {"decimal": ","},
+        commas=commas,
+    )
+
+
 def laid_together(looks: list[Look]) -> Look:
     """Several files of the same columns as one table."""
+    commas = next((look.commas for look in looks if look.commas is not None), None)
+    looks = [look if commas is None or look.commas else _rewritten(look, commas) for look in looks]
     first = looks[0]
     frame = pl.concat([look.raw.frame for look in looks], how="diagonal_relaxed")
     raw = Raw(frame, first.raw.where, first.raw.part, dict(frame.collect_schema()), first.raw.lists)
     paths = tuple(path for look in looks for path in look.paths)
-    return _sampled(paths, raw, first.settings, first.ragged)
+    return replace(_sampled(paths, raw, first.settings, first.ragged), commas=commas)

@@ -45,7 +45,8 @@ def _of_one_form(looks: list[Look]) -> list[list[Look]]:
     for look in looks:
         types = tuple(str(dtype) for dtype in look.raw.schema.values())
         numbers = tuple(_is_number(look.sample[name]) for name in look.sample.columns)
-        groups.setdefault((tuple(look.raw.schema), types, numbers, str(look.settings)), []).append(look)
+        settings = str({name: value for name, value in look.settings.items() if name != "decimal"})
+        groups.setdefault((tuple(look.raw.schema), types, numbers, settings), []).append(look)
     return list(groups.values())
 
 
