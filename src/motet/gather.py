@@ -12,7 +12,14 @@ from motet.config import Config
 from motet.config.data import DataConfig
 from motet.config.tasks import is_row_task
 from motet.data.counters import CounterScaler
-from motet.data.counting import CountedRows, CounterInput, count_rows, counter_input, known_after
+from motet.data.counting import (
+    CountedRows,
+    CounterInput,
+    count_rows,
+    count_steps,
+    counter_input,
+    known_after,
+)
 from motet.data.dataset import Dataset, prepare
 from motet.data.division import clean_divided
 from motet.data.readers import read_tables
@@ -23,7 +30,7 @@ from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content, items_beside
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
-from motet.system.log import say, warn
+from motet.system.log import Bar, progress, say, stage, warn
 from motet.training.fit import Prepared
 
 
@@ -47,7 +54,9 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
         folder: Where relative paths begin.
         tables: Ready tables instead of the files.
     """
-    tables = tables or read_tables(config.data, folder, extra=split_columns(config))
+    if tables is None:
+        with stage("reading"):
+            tables = read_tables(config.data, folder, extra=split_columns(config))
     tables, account = clean_divided(tables, config)
     dataset = prepare(tables, config)
     say(describe(dataset))
@@ -98,10 +107,15 @@ def count(
     source = counter_source(config, tables, dataset)
     train_N = log.train_N
     rows_N = counted_training_rows(log)
-    raw = count_rows(source, log, counted_in_training(train_N), frozen=False, wanted_N=rows_N)
-    scaler = scaler or CounterScaler.fit(raw)
-    counted = CountedRows.of(rows_N, scaler.apply(raw, out=raw))
-    asked = [replace(view, counter_NC=_of_view(source, dataset, view, counted, scaler)) for view in asked]
+    part_N = counted_in_training(train_N)
+    steps = sum(count_steps(source, view.part_N, ~train_N) for view in asked)
+    with progress(count_steps(source, part_N, rows_N) + steps, "counters") as bar:
+        raw = count_rows(source, log, part_N, frozen=False, wanted_N=rows_N, bar=bar)
+        scaler = scaler or CounterScaler.fit(raw)
+        counted = CountedRows.of(rows_N, scaler.apply(raw, out=raw))
+        asked = [
+            replace(view, counter_NC=_of_view(source, log, view, counted, scaler, bar)) for view in asked
+        ]
     return counted, scaler, source.plan.names(), asked
 
 
@@ -138,11 +152,11 @@ def counts(config: Config, dataset: Dataset) -> bool:
 
 
 def _of_view(
-    source: CounterInput, dataset: Dataset, view: View, train: CountedRows, scaler: CounterScaler
+    source: CounterInput, log: Timelines, view: View, train: CountedRows, scaler: CounterScaler, bar: Bar
 ) -> CountedRows:
-    rows_N = ~dataset.log.train_N
+    rows_N = ~log.train_N
     frozen = view.history == "frozen"
-    raw = count_rows(source, dataset.log, view.part_N, frozen=frozen, wanted_N=rows_N)
+    raw = count_rows(source, log, view.part_N, frozen=frozen, wanted_N=rows_N, bar=bar)
     return train.before(CountedRows.of(rows_N, scaler.apply(raw, out=raw)))
 
 

@@ -1,6 +1,8 @@
 """Which counters a log gets: when a label counts, and what a frozen history may count."""
 
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -9,7 +11,7 @@ from motet.data.counters import CounterPlan, Counters
 from motet.data.counting import known_after
 from motet.data.dataset import prepare, reopen
 from motet.data.division import clean_divided
-from motet.gather import count
+from motet.gather import count, gather
 from tests.worlds import HOUR, tiny_config, tiny_settings, tiny_tables, tiny_world
 
 SOON = {
@@ -55,6 +57,37 @@ def test_a_log_without_labels_has_the_counters_that_the_model_was_trained_with()
     again_NC, _, others, _ = count(config, tables, opened, scaler)
     assert others == names
     assert again_NC.value_RC.shape[1] == train_NC.value_RC.shape[1]
+
+
+def test_counting_shows_how_far_it_is(monkeypatch):
+    bars = []
+
+    class Told:
+        def __init__(self, total, what):
+            self.total, self.what, self.done = total, what, 0
+
+        def advance(self, steps=1, values=None):
+            self.done += steps
+
+    @contextmanager
+    def told(total, what):
+        bars.append(Told(total, what))
+        yield bars[-1]
+
+    monkeypatch.setattr("motet.gather.progress", told)
+    for history in ("rolling", "frozen"):
+        counters_of(tiny_config(evaluation__history=history), tiny_world())
+    assert [bar.what for bar in bars] == ["counters", "counters"]
+    assert all(bar.done == bar.total > 0 for bar in bars)
+
+
+def test_preparation_is_told_of_stage_by_stage(monkeypatch):
+    told = []
+    monkeypatch.setattr("motet.system.log._tell", lambda what, *_: told.append(what))
+    config = tiny_config()
+    gather(config, Path(), tiny_tables(tiny_world(), config))
+    expected = ["cleaning", "order and labels", "encoding", "timelines", "behaviour of users"]
+    assert [what for what in dict.fromkeys(told) if what in expected] == expected
 
 
 def test_a_frozen_history_counts_nothing_that_came_after_the_row():

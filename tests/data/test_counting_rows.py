@@ -10,7 +10,14 @@ from motet.config.data import Column
 from motet.config.data import Counters as Settings
 from motet.data.catalogue import Catalogue
 from motet.data.counters import Counters
-from motet.data.counting import CountedRows, CounterInput, count_asked, count_rows, counter_input
+from motet.data.counting import (
+    CountedRows,
+    CounterInput,
+    count_asked,
+    count_rows,
+    count_steps,
+    counter_input,
+)
 from motet.data.table import Feature
 from motet.data.timelines import TEST, TRAIN, UNUSED, VALID, Timelines
 from motet.data.vocabulary import Encoding, fit_encoding
@@ -206,6 +213,23 @@ def test_only_wanted_rows_are_answered_for_and_all_are_counted():
         whole = count_rows(made, of, part, frozen=frozen)
         some = count_rows(made, of, part, frozen=frozen, wanted_N=wanted)
         np.testing.assert_array_equal(some, whole[wanted])
+
+
+def test_every_kind_of_key_is_told_of_once_for_each_part():
+    class Told:
+        steps = 0
+
+        def advance(self, steps=1, values=None):
+            self.steps += steps
+
+    of = log()
+    made = source(of, ["maker"])  # four kinds of key: user, item, maker, user*maker
+    part = np.array([TRAIN, TRAIN, VALID, VALID, UNUSED, TEST], np.int8)
+    wanted = np.array([False, True, False, True, True, False])
+    for frozen in (False, True):
+        bar = Told()
+        count_rows(made, of, part, frozen=frozen, wanted_N=wanted, bar=bar)
+        assert bar.steps == count_steps(made, part, wanted) == 8
 
 
 def test_counted_rows_are_found_by_their_places_and_others_read_zeros():

@@ -1,12 +1,14 @@
 """Lines, progress and the log of JSON lines."""
 
 import io
+import queue
+import time
 
 import pytest
 from rich.console import Console
 
 from motet.system import log
-from motet.system.log import JsonLines, Lines, progress, read_json_lines, say, warn
+from motet.system.log import JsonLines, Lines, progress, read_json_lines, say, stage, warn
 
 
 def test_a_line_goes_to_standard_error(capsys):
@@ -40,6 +42,26 @@ def test_short_work_says_nothing_where_there_is_no_terminal(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_a_stage_that_takes_long_is_told_of_and_said_to_be_done(monkeypatch):
+    told: queue.Queue[str] = queue.Queue()
+    monkeypatch.setattr(log, "say", told.put)
+    with stage("cleaning", after=0.001, every=0.001):
+        assert [told.get(timeout=10) for _ in range(2)] == ["cleaning: 0 s so far"] * 2
+    *_, last = list(told.queue)
+    assert last == "cleaning: done in 0 s"
+
+
+def test_a_short_stage_says_nothing_whatever_comes_of_it(capsys):
+    @stage("cleaning")
+    def refuse(what):
+        raise ValueError(what)
+
+    for _ in range(2):  # the same function, once more
+        with pytest.raises(ValueError, match="no"):
+            refuse("no")
+    assert capsys.readouterr().err == ""
+
+
 @pytest.fixture
 def terminal(monkeypatch):
     """A terminal that keeps what was drawn on it."""
@@ -64,6 +86,22 @@ def test_bars_stack_and_show_the_latest_figures(terminal):
     assert "epochs" in drawn
     assert "next.loss 7.25" in drawn
     assert "halfway [x]" in drawn
+
+
+def test_a_stage_is_a_bar_on_a_terminal(terminal):
+    with stage("cleaning", after=0.001):
+        wait_until(lambda: log._bars is not None and log._bars.tasks)
+        log._bars.refresh()
+    assert log._bars is None
+    assert "cleaning" in terminal.getvalue()
+    assert "so far" not in terminal.getvalue()
+
+
+def wait_until(fulfilled):
+    end = time.monotonic() + 10
+    while not fulfilled():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.001)
 
 
 def test_a_bar_that_fails_leaves_the_screen_free(terminal):

@@ -13,6 +13,7 @@ import polars as pl
 from motet.data.drift import drift
 from motet.data.order import changes, materialise_order
 from motet.data.timelines import PARTS, TRAIN
+from motet.system.log import stage
 
 REPEATS_FROM = 0.01
 """From this share of events on an item that the user had before, items are said to come again."""
@@ -21,6 +22,7 @@ _LORENZ_POINTS = 20
 _QUANTILES = {"p10": 0.1, "p25": 0.25, "p50": 0.5, "p75": 0.75, "p90": 0.9, "p99": 0.99}
 
 
+@stage("behaviour of users")
 def behaviour(
     events: pl.DataFrame | pl.LazyFrame,
     items: pl.DataFrame | None = None,

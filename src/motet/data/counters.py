@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from motet.data.fading import NEVER, AsOf, Entries, Ints, Ledger, Past
 from motet.errors import ArtifactError, DataError
+from motet.system.log import Bar
 
 Features = NDArray[np.float32]
 
@@ -57,9 +58,9 @@ class CounterPlan:
 class Counters:
     """Counts, rates and recency for each key, as they stood just before each row."""
 
-    def __init__(self, plan: CounterPlan) -> None:
-        """Counters that have seen nothing."""
-        self.plan = plan
+    def __init__(self, plan: CounterPlan, bar: Bar | None = None) -> None:
+        """Counters that have seen nothing; `bar` is told of each kind of key that was looked up."""
+        self.plan, self._bar = plan, bar
         half_lives, num_keys = (0, *plan.half_lives_ms), len(plan.keys)
         self._events = Ledger(num_keys, 0, half_lives)
         self._targets = Ledger(num_keys + 1, len(plan.targets), half_lives)  # the last kind is everything
@@ -196,6 +197,8 @@ class Counters:
             self._write_counts(out_NW, events.of(kind, key_KN[kind]), asof_N)
             if num_targets:
                 self._write_rates(out_NW, targets.of(kind, key_KN[kind]), prior_MN)
+            if self._bar is not None:
+                self._bar.advance()
         return out
 
     def _prior(self, targets: AsOf, rows: int) -> NDArray[np.float64]:

@@ -16,10 +16,11 @@ from motet.config.data import Counters as CounterSettings
 from motet.config.record import milliseconds
 from motet.config.tasks import NextItem, Task, Window
 from motet.data.catalogue import Catalogue
-from motet.data.counters import EVERY, CounterPlan, Counters
+from motet.data.counters import CounterPlan, Counters
 from motet.data.timelines import TEST, TRAIN, UNUSED, VALID, Timelines
 from motet.data.vocabulary import Encoding
 from motet.errors import ConfigError
+from motet.system.log import Bar
 
 
 @dataclass(frozen=True)
@@ -128,6 +129,7 @@ def count_rows(
     *,
     frozen: bool,
     wanted_N: np.ndarray | None = None,
+    bar: Bar | None = None,
 ) -> np.ndarray:
     """Counters of rows, ``(R, F)`` float32, not yet standardised.
 
@@ -137,6 +139,7 @@ def count_rows(
         part_N: Part of each row; rows that are not used count nothing.
         frozen: Rows of a part see, of what came before them, what belongs to earlier parts alone.
         wanted_N: The rows to answer for, boolean; None: all, those that are not used with zeros.
+        bar: Is told of each step of `count_steps`.
     """
     wanted_N = np.ones(len(log), bool) if wanted_N is None else wanted_N
     asof_N, part_R = counted_before(log), part_N[wanted_N]
@@ -146,13 +149,22 @@ def count_rows(
             continue
         rows_N = wanted_N & (part_N == part)
         if frozen and part > TRAIN:
-            counters = Counters(source.plan)
+            counters = Counters(source.plan, bar)
             counters.update(*_pick(source, log, (part_N >= TRAIN) & (part_N <= before)))
             out[part_R == part] = counters.read(source.key_KN[:, rows_N], asof_N[rows_N])
         else:
             seen_N = (part_N >= TRAIN) & (part_N <= part)
-            out[part_R == part] = _run(source, log, seen_N, asof_N, rows_N[seen_N])
+            key_KN, time_N, target_MN, ready_MN = _pick(source, log, seen_N)
+            out[part_R == part] = Counters(source.plan, bar).run(
+                key_KN, time_N, asof_N[seen_N], target_MN, ready_MN, rows_N[seen_N]
+            )
     return out
+
+
+def count_steps(source: CounterInput, part_N: np.ndarray, wanted_N: np.ndarray) -> int:
+    """How many steps `count_rows` takes: each kind of key, once for each part that has wanted rows."""
+    found = np.unique(part_N[wanted_N])
+    return len(source.plan.keys) * int((found >= TRAIN).sum())
 
 
 def count_asked(source: CounterInput, log: Timelines, past_N: np.ndarray, place_Q: np.ndarray) -> np.ndarray:
@@ -173,17 +185,6 @@ def counted_before(log: Timelines) -> np.ndarray:
     """Time before which events count for a row, ``(N,)`` int64 ms: when its moment (its request) began."""
     before_N: np.ndarray = log.time_N[log.moment_N]
     return before_N
-
-
-def _run(
-    source: CounterInput,
-    log: Timelines,
-    seen_N: np.ndarray,
-    asof_N: np.ndarray,
-    wanted: np.ndarray | slice = EVERY,
-) -> np.ndarray:
-    key_KN, time_N, target_MN, ready_MN = _pick(source, log, seen_N)
-    return Counters(source.plan).run(key_KN, time_N, asof_N[seen_N], target_MN, ready_MN, wanted)
 
 
 def _pick(

@@ -23,6 +23,7 @@ from motet.data.table import Feature, Roles, Tables
 from motet.data.timelines import TRAIN, Timelines, asked_before, moment_starts, refuse_empty_tasks
 from motet.data.vocabulary import Encoding, fit_encoding
 from motet.data.windows import cut_times
+from motet.system.log import stage
 
 FEW_VALUES = 20  # a value column with at most so many different values is read as a category
 
@@ -144,6 +145,7 @@ def _of_types(asked: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
     return asked.with_columns(cells)
 
 
+@stage("order and labels")
 def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
     """Events in order with their label columns, and the part of every row for each task."""
     events = materialise_order(tables.events.collect(engine="streaming"), config.training.seed)
@@ -190,6 +192,7 @@ def _user_frame(tables: Tables, events: pl.DataFrame) -> pl.DataFrame:
     return users.join(known, on="@user", how="left", maintain_order="left")
 
 
+@stage("timelines")
 def _timelines(
     tables: Tables,
     events: pl.DataFrame,

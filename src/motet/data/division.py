@@ -23,8 +23,10 @@ from motet.data.splits import eligible_rows, split_rows
 from motet.data.table import PART, Tables
 from motet.data.timelines import TRAIN, UNUSED
 from motet.errors import DataError
+from motet.system.log import stage
 
 
+@stage("cleaning")
 def clean_divided(tables: Tables, config: Config, *, now_ms: int | None = None) -> tuple[Tables, Account]:
     """Clean tables as a run does: what is learned for it is learned from rows that train every task.
 

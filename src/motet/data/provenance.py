@@ -12,10 +12,12 @@ from motet.data.fingerprint import fingerprint_rows
 from motet.data.readers_files import find_files
 from motet.data.table import Tables
 from motet.system.files import sha256_file
+from motet.system.log import stage
 
 Read = dict[str, dict[str, Any]]  # name of what was read -> its sha256 and its size
 
 
+@stage("hashes of the files")
 def files_read(data: DataConfig, folder: Path) -> Read:
     """Every file that the sources name: absolute path -> ``sha256`` and ``bytes``.
 

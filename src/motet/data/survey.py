@@ -20,6 +20,7 @@ from motet.data.readers import read_tables
 from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
 from motet.data.timelines import PARTS, TRAIN, UNUSED, advice_for_empty, refuse_empty_task
+from motet.system.log import stage
 
 MOST_LOOKED_AT = 1_000_000  # events; suspects of a longer log are looked for when it is trained on
 
@@ -40,7 +41,9 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
         MotetError: What training would refuse, in the same words.
     """
     splits = sorted({task.split.column for task in config.tasks if task.split and task.split.column})
-    tables, account = clean_divided(read_tables(config.data, folder, extra=splits), config)
+    with stage("reading"):
+        tables = read_tables(config.data, folder, extra=splits)
+    tables, account = clean_divided(tables, config)
     looked = account.rows_out["events"] <= MOST_LOOKED_AT
     names = needed_columns(tables.events.collect_schema(), config) + (_own_columns(tables) if looked else [])
     events = tables.events.select(list(dict.fromkeys(names))).collect(engine="streaming")

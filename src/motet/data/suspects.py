@@ -15,6 +15,7 @@ import polars as pl
 
 from motet.data.column_power import FEWEST_ROWS, agreement, codes_of, power, rank_correlation
 from motet.data.table import Feature, Tables
+from motet.system.log import stage
 from motet.system.randomness import generator
 
 SUSPICIOUS = "Suspicious: "  # how such a statement begins
@@ -42,6 +43,7 @@ class Suspect:
     text: str
 
 
+@stage("columns that know too much")
 def suspects(events: pl.DataFrame, tables: Tables, train_N: np.ndarray) -> list[dict[str, Any]]:
     """Look for declared columns that know too much.
 

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from motet.data.table import Feature
+from motet.system.log import stage
 
 MISSING, UNKNOWN, FIRST = 0, 1, 2
 MOST_SLOTS = 24
@@ -119,6 +120,7 @@ class Encoding:
         )
 
 
+@stage("encoding")
 def fit_encoding(
     frame: pl.DataFrame, features: tuple[Feature, ...], train: np.ndarray | None = None
 ) -> Encoding:

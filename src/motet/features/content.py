@@ -12,6 +12,7 @@ from motet.data.catalogue import Catalogue
 from motet.data.timelines import Timelines
 from motet.features.items import Beside, ItemContent
 from motet.features.neighbours import similar_items
+from motet.system.log import stage
 
 Encode = Callable[[list[str]], np.ndarray]
 
@@ -36,6 +37,7 @@ def build_content(catalogue: Catalogue, encode: Encode | None, beside: Beside | 
     )
 
 
+@stage("neighbours of items")
 def items_beside(log: Timelines, num_items: int, neighbours: int) -> Beside | None:
     """Items that the same users had in training, ``(I, M)`` each, and their shares, which sum to 1 or 0.
 

@@ -6,6 +6,7 @@ All but the log goes to standard error; standard output is left to results.
 import json
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -63,6 +64,45 @@ def progress(total: int | None, what: str, *, every: float = 10.0) -> Iterator[B
             yield _ScreenBar(bars, task)
         finally:
             bars.remove_task(task)
+
+
+@contextmanager
+def stage(what: str, *, after: float = 2.0, every: float = 10.0) -> Iterator[None]:
+    """Tell of a piece of work whose steps cannot be seen from outside, if it takes longer than a moment.
+
+    On a terminal this is a bar without an end; elsewhere lines with the time that went by. It decorates a
+    function too. Nothing that shows progress of its own may happen inside.
+
+    Args:
+        what: A word or two, for example ``cleaning``.
+        after: Seconds until anything is told.
+        every: Seconds between two lines where there is no terminal.
+    """
+    over = threading.Event()
+    teller = threading.Thread(target=_tell, args=(what, over, after, every), daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        over.set()
+        teller.join()
+
+
+def _tell(what: str, over: threading.Event, after: float, every: float) -> None:
+    start = time.monotonic()
+    if over.wait(after):
+        return
+    if sys.stderr.isatty():
+        with progress(None, what):
+            over.wait()
+        return
+    while True:
+        passed = duration(time.monotonic() - start)
+        if over.is_set():
+            say(f"{what}: done in {passed}")
+            return
+        say(f"{what}: {passed} so far")
+        over.wait(every)
 
 
 class Lines:
