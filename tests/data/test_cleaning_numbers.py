@@ -9,6 +9,7 @@ from motet.data.table import Roles
 from motet.errors import ConfigError
 from tests.data.cleaning_world import DAY, NOW, cleaned, config, feature, found, log, the_events
 
+USUAL = (20.0, 6.0)
 YEARS = [1950.0 + n for n in range(60)]
 
 
@@ -16,7 +17,7 @@ def test_an_outlier_is_clipped_dropped_or_kept():
     items = pl.DataFrame({"@item": range(61), "year": [*YEARS, 99_999.0]})
     roles = Roles(item=(feature("year"),))
     tables, account = cleaned(items=items, roles=roles)
-    top = outlier_bounds(items["year"].to_numpy(), 20.0)[1]
+    top = outlier_bounds(items["year"].to_numpy(), 20.0, 6.0)[1]
     assert tables.items["year"].max() == top < 3000
     assert account.findings[0].changed == 1
     tables, account = cleaned(items=items, roles=roles, data=config(outliers="drop"))
@@ -36,29 +37,54 @@ def test_the_distance_of_outliers_is_a_setting():
 
 def test_a_scale_of_few_values_has_no_outliers():
     values = np.repeat([1.0, 2, 3, 4, 5, 1000], 50)
-    assert outlier_bounds(values, 0.1) is None
+    assert outlier_bounds(values, 0.1, 0.1) is None
 
 
 def test_bounds_of_an_even_column_are_the_quartiles_and_so_many_ranges():
-    assert outlier_bounds(np.arange(101.0), 1.5) == (25 - 75, 75 + 75)
+    assert outlier_bounds(np.arange(101.0), 1.5, 6.0) == (25 - 75, 75 + 75)
 
 
-def test_the_long_tail_of_dwell_times_is_no_outlier_but_a_broken_clock_is():
-    dwell = np.random.default_rng(0).lognormal(3, 1.5, 100_000)
-    low, high = outlier_bounds(np.append(dwell, 1e30), 20.0)
+@pytest.mark.parametrize("spread", [0.5, 1.0, 1.5, 2.0, 3.0])
+def test_the_long_tail_of_dwell_times_is_no_outlier_but_a_broken_clock_is(spread):
+    dwell = np.random.default_rng(0).lognormal(3, spread, 100_000)
+    low, high = outlier_bounds(np.append(dwell, 1e30), *USUAL)
     assert low < 0
-    assert dwell.max() < high < 1e30
+    assert dwell.max() < high < 1e5 * dwell.max()
+
+
+def test_one_stray_value_does_not_rule_the_mean_of_a_skewed_column():
+    seconds = np.random.default_rng(0).exponential(30, 2000)
+    low, high = outlier_bounds(np.append(seconds, 1e25), *USUAL)
+    assert seconds.max() < high
+    assert np.append(seconds, 1e25).clip(low, high).mean() < 1.15 * seconds.mean()
+
+
+@pytest.mark.parametrize("zeros", [0.0, 0.3, 0.55, 0.7, 0.9])
+def test_zeros_do_not_draw_the_bounds_into_the_tail(zeros):
+    rng = np.random.default_rng(0)
+    seconds = np.where(rng.random(100_000) < zeros, 0, rng.lognormal(3, 1.5, 100_000))
+    assert seconds.max() < outlier_bounds(seconds, *USUAL)[1]
+
+
+def test_both_distances_are_settings():
+    data = config(outlier_iqr=1.5, outlier_iqr_log=2.0)
+    even, skewed = np.arange(100.0) + 100, np.random.default_rng(0).exponential(30, 100)
+    items = pl.DataFrame({"@item": range(101), "even": [*even, 300.0], "skewed": [*skewed, 1000.0]})
+    roles = Roles(item=(feature("even"), feature("skewed")))
+    assert cleaned(items=items, roles=roles)[1].findings == ()
+    counts = found(cleaned(items=items, roles=roles, data=data)[1])
+    assert {column: rows for (column, _), (rows, *_) in counts.items()} == {"even": 1, "skewed": 1}
 
 
 def test_the_unit_of_a_column_does_not_count():
     dwell = np.random.default_rng(0).exponential(10, 5000)
-    seconds, milliseconds = outlier_bounds(dwell, 3.0), outlier_bounds(dwell * 1000, 3.0)
+    seconds, milliseconds = outlier_bounds(dwell, 20.0, 3.0), outlier_bounds(dwell * 1000, 20.0, 3.0)
     assert np.allclose(np.array(seconds) * 1000, milliseconds)
 
 
 def test_a_column_that_is_mostly_zero_is_judged_by_its_other_values():
     values = np.concatenate([np.zeros(900), np.arange(100.0) + 50])
-    assert outlier_bounds(values, 1.5) == outlier_bounds(np.arange(100.0) + 50, 1.5)
+    assert outlier_bounds(values, 1.5, 6.0) == outlier_bounds(np.arange(100.0) + 50, 1.5, 6.0)
 
 
 def test_bounds_come_from_training_rows_where_it_is_known_which_those_are():

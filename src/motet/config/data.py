@@ -118,6 +118,9 @@ class Cleaning(Record):
     outlier_iqr: float = Field(
         20.0, gt=0, description="How many interquartile ranges beyond the quartiles is out."
     )
+    outlier_iqr_log: float = Field(
+        6.0, gt=0, description="The same for skewed columns, whose ranges are taken on a logarithmic scale."
+    )
     unknown_items: Literal["keep", "drop"] = Field(
         "keep", description="Events of items that the catalogue lacks."
     )

@@ -146,7 +146,7 @@ def cut_outliers(
     setting = f"data.cleaning.outliers: {cleaning.outliers}"
     clipped = "clipped to these bounds" + ("" if train is None else ", from training rows")
     cells, drops = [], []
-    for name, (low, high) in _bounds(sheet, columns, cleaning.outlier_iqr, train).items():
+    for name, (low, high) in _bounds(sheet, columns, cleaning, train).items():
         value = pl.col(name)
         rule = f"outliers beyond {low:.6g} and {high:.6g}"
         far = (value < low) | (value > high)
@@ -160,7 +160,7 @@ def cut_outliers(
 
 
 def _bounds(
-    sheet: Sheet, columns: Sequence[str], iqr: float, train: pl.Expr | None
+    sheet: Sheet, columns: Sequence[str], cleaning: Cleaning, train: pl.Expr | None
 ) -> dict[str, tuple[float, float]]:
     if not columns:
         return {}
@@ -168,33 +168,39 @@ def _bounds(
     step = max(1, height(sheet.frame) // SAMPLE_ROWS)
     sampled = frame.filter(pl.col("@row") % step == 0) if step > 1 else frame
     sample = sampled.select(columns).collect(engine="streaming")
-    found = {name: outlier_bounds(sample[name].drop_nulls().to_numpy(), iqr) for name in columns}
+    found = {
+        name: outlier_bounds(
+            sample[name].drop_nulls().to_numpy(), cleaning.outlier_iqr, cleaning.outlier_iqr_log
+        )
+        for name in columns
+    }
     return {name: bounds for name, bounds in found.items() if bounds is not None}
 
 
-def outlier_bounds(value_N: np.ndarray, iqr: float) -> tuple[float, float] | None:
+def outlier_bounds(value_N: np.ndarray, iqr: float, iqr_log: float) -> tuple[float, float] | None:
     """Between which bounds a value is no outlier; None where the rule does not apply.
 
     Args:
         value_N: Finite numbers, ``(N,)``.
         iqr: How many interquartile ranges beyond the quartiles is out.
+        iqr_log: The same on the logarithmic scale of a skewed column.
 
-    >>> outlier_bounds(np.arange(101.0), 2.0)
+    >>> outlier_bounds(np.arange(101.0), 2.0, 6.0)
     (-75.0, 175.0)
-    >>> outlier_bounds(np.repeat([1.0, 2.0, 3.0, 4.0, 5.0], 100), 2.0) is None
+    >>> outlier_bounds(np.repeat([1.0, 2.0, 3.0, 4.0, 5.0], 100), 2.0, 6.0) is None
     True
     """
     if len(np.unique(value_N)) <= FEW_VALUES:
         return None
     low, middle, high = np.quantile(value_N, [0.25, 0.5, 0.75])
-    if low == high:  # most rows hold one value (often 0): its place says nothing about the others
-        return outlier_bounds(value_N[value_N != middle], iqr)
+    if np.mean(value_N == middle) >= 0.5:  # one value (often 0) says nothing about the others
+        return outlier_bounds(value_N[value_N != middle], iqr, iqr_log)
     skewed = np.quantile(value_N, 0.01) >= 0 and high + low - 2 * middle > _SKEW * (high - low)
     if not skewed:
         return float(low - iqr * (high - low)), float(high + iqr * (high - low))
     unit = float(np.median(value_N[value_N > 0]))
     low, high = np.log1p(low / unit), np.log1p(high / unit)
     with np.errstate(over="ignore"):
-        bounds = np.array([low - iqr * (high - low), high + iqr * (high - low)])
+        bounds = np.array([low - iqr_log * (high - low), high + iqr_log * (high - low)])
         low, high = np.sign(bounds) * np.expm1(np.abs(bounds)) * unit
     return float(low), float(high)
