@@ -217,3 +217,6 @@ def _write_model(page: Page, found: Findings, plan: Plan) -> None:
     if not any(described.of("text") for described in found.items):
         page.put("language", "none", "no file has text of the items", depth=1)
     page.put("timeline", plan.length.settings, plan.length.reason, depth=1)
+    if plan.steps.settings:
+        page.gap()
+        page.put("training", plan.steps.settings, plan.steps.reason)

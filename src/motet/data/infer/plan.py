@@ -12,6 +12,7 @@ from motet.config.syntax import RESERVED
 from motet.config.tasks import Window
 from motet.data.infer import words
 from motet.data.infer.events import Column, LogRoles
+from motet.data.infer.steps import step_settings
 from motet.data.readers_times import time_in_ms
 from motet.data.windows import window_label
 
@@ -36,12 +37,14 @@ class Plan:
     tasks: list[Planned] = field(default_factory=list)
     split: Planned = field(default_factory=lambda: Planned({"kind": "leave_one_out"}, ""))
     length: Planned = field(default_factory=lambda: Planned({"length": 100}, ""))
+    steps: Planned = field(default_factory=lambda: Planned({}, ""))
+    """Settings of the training that the defaults do not fit."""
     types: dict[str, int] = field(default_factory=dict)
     """Event types of the first log and how often each occurs; empty without a type column."""
 
 
 def make_plan(logs: list[LogRoles], lengths: pl.Series) -> Plan:
-    """Choose tasks, split and timeline length.
+    """Choose tasks, split, timeline length and the size of a step.
 
     Args:
         logs: The logs, the main one first.
@@ -59,6 +62,7 @@ def make_plan(logs: list[LogRoles], lengths: pl.Series) -> Plan:
     )
     _split_apart(plan, timed=main.one("time") is not None)
     plan.length = _length(lengths)
+    plan.steps = Planned(*step_settings(lengths, plan.length.settings["length"]))
     return plan
 
 
