@@ -33,6 +33,24 @@ class Column(Record):
         return {"column": raw} if isinstance(raw, str) else raw
 
 
+class Range(Record):
+    """Between which numbers the cells of a column can lie; others are impossible and set to missing."""
+
+    column: str = Field(description="Name of the column in the file.")
+    minimum: float | None = Field(None, description="The smallest possible number; null: any.")
+    maximum: float | None = Field(None, description="The largest possible number; null: any.")
+
+    @model_validator(mode="after")
+    def _possible(self) -> "Range":
+        if self.minimum is None and self.maximum is None:
+            text = f"the range of {self.column!r} has no bound; write  minimum:  or  maximum:"
+            raise misfits([(("column",), text)])
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            text = f"the range of {self.column!r} has its minimum above its maximum; swap them"
+            raise misfits([(("minimum",), text)])
+        return self
+
+
 class Source(Record):
     """A table that lies in one or more files."""
 
@@ -48,6 +66,7 @@ class Source(Record):
         True, description="False: columns are column_1, column_2, ...; a list names them."
     )
     encoding: str = Field("utf8", description="Character encoding of text files.")
+    ranges: list[Range] = Field([], description="Between which numbers columns of numbers can lie.")
 
 
 class ItemsSource(Source):

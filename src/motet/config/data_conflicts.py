@@ -77,11 +77,30 @@ def _columns(source: Any, constant: bool) -> Found:
         if column.column in context:
             said = f".outcomes: {column.column!r} is in context too; it is known beforehand or it is not"
             yield ("outcomes", number), said
+    yield from _ranges(source, roles)
     features = {column.column for found in roles.values() for column in found}
     for number, name in enumerate(getattr(source, "ignore", [])):
         if name in features:
             said = f".ignore: {name!r} is declared as a feature too; take it out of one of them"
             yield ("ignore", number), said
+
+
+def _ranges(source: Any, roles: dict[str, list[Column]]) -> Found:
+    """Ranges of columns that are no columns of numbers, and two ranges of one column."""
+    log = isinstance(source, EventsSource)
+    listed = ("context", "outcomes") if log else ("numeric",)
+    read = {column.column for role in listed for column in roles[role]}
+    read |= {source.value} if log else set()
+    some = not log or source.outcomes is not None
+    seen: set[str] = set()
+    for number, each in enumerate(source.ranges):
+        if each.column in seen:
+            yield ("ranges", number), f".ranges: the column {each.column!r} is named twice; name it once"
+        elif (some and each.column not in read) or each.column in getattr(source, "ignore", []):
+            where = "value, context or outcomes" if log else "numeric"
+            said = f".ranges: {each.column!r} is not read as a number; name it under {where} too"
+            yield ("ranges", number), said
+        seen.add(each.column)
 
 
 def _one_role(role: str, found: list[Column], constant: bool) -> Found:

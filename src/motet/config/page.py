@@ -11,12 +11,13 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from motet.config import Config
-from motet.config.data import Column
+from motet.config.data import Column, Range
 from motet.config.record import Record
 from motet.config.schema import branches, kinds_of, type_of, words_of
 from motet.config.write import plain
 
 BEGIN, END = "<!-- settings: made by python -m motet.config.page -->", "<!-- end of settings -->"
+_NAMED: dict[type[Record], tuple[str, str]] = {Column: ("A column", "columns"), Range: ("A range", "ranges")}
 _DEFAULT_FILE = Path("docs/configuration.md")
 _Places = Mapping[type[Record], str]  # the headline of every record's section
 
@@ -49,7 +50,7 @@ def _records(record: type[Record], path: str) -> Iterator[tuple[type[Record], st
                     continue
                 place = f"{path}.{key}".strip(".") + "[]" * bool(branch.element)
                 kinds = kinds_of(inner.record)
-                title = "A column" if inner.record is Column else f"`{place}`"
+                title = _NAMED[inner.record][0] if inner.record in _NAMED else f"`{place}`"
                 yield inner.record, f"{title} of kind `{kinds[0]}`" if kinds else title
                 yield from _records(inner.record, place)
 
@@ -81,8 +82,9 @@ def _type(field: FieldInfo, places: _Places) -> str:
 
 def _link(record: type[Record], places: _Places) -> str:
     anchor = re.sub(r"[^\w -]", "", places[record].lower()).replace(" ", "-")
-    names = ["columns"] if record is Column else kinds_of(record) or [places[record].strip("`")]
-    return f"[{names[0]}](#{anchor})"
+    if record in _NAMED:
+        return f"[{_NAMED[record][1]}](#{anchor})"
+    return f"[{(kinds_of(record) or [places[record].strip('`')])[0]}](#{anchor})"
 
 
 def _default(field: FieldInfo) -> str:

@@ -20,7 +20,7 @@ from motet.data.cleaning_rules import (
     apply_row_rules,
     height,
 )
-from motet.data.table import UNREAD, Feature
+from motet.data.table import MARKS, OUTSIDE, UNREAD, Feature
 
 FEW_VALUES = 20
 """A column with at most so many different values is a scale or a code: nothing on it is an outlier."""
@@ -53,12 +53,17 @@ def mend_cells(
     ]
     sheet = sheet.with_frame(sheet.frame.with_columns(blank)) if blank else sheet
     floats = [name for name in (*(f.name for f in features), *values) if schema[name].is_float()]
-    rules = [*_unread(schema), *_not_finite(floats), *_vectors(sheet, features)]
+    rules = [
+        *_unread(schema),
+        *_outside(schema, sheet.table),
+        *_not_finite(floats),
+        *_vectors(sheet, features),
+    ]
     if sheet.table == "items" and "@time" in schema:
         impossible = ~pl.col("@time").is_between(*limits)
         rules.append(CellRule("impossible times", "@time", impossible, "set to missing", pl.lit(None)))
     sheet = apply_cell_rules(sheet, rules, ledger)
-    return sheet.with_frame(sheet.frame.drop(name for name in schema if name.startswith(UNREAD)))
+    return sheet.with_frame(sheet.frame.drop(name for name in schema if name.startswith(MARKS)))
 
 
 def _distinct(features: Sequence[Feature]) -> list[Feature]:
@@ -79,6 +84,24 @@ def _unread(schema: pl.Schema) -> list[CellRule]:
         )
         for mark in marks
         for name in [mark.removeprefix(UNREAD)]
+    ]
+
+
+def _outside(schema: pl.Schema, table: str) -> list[CellRule]:
+    """Numbers outside their declared range; the reader took them out already, and this says so."""
+    marks = [name for name in schema if name.startswith(OUTSIDE)]
+    named = [(mark, *mark.removeprefix(OUTSIDE).split(":", 1)) for mark in marks]
+    return [
+        CellRule(
+            f"numbers {words}",
+            name,
+            pl.col(mark).is_not_null(),
+            "set to missing",
+            pl.col(name),
+            f"data.{table}.ranges",
+            written=mark,
+        )
+        for mark, words, name in named
     ]
 
 

@@ -58,6 +58,7 @@ def _as_source(
     update = {
         "layout": "rows", "user": user, "item": item, "time": time, "context": contexts,
         "order": None, "type": "", "value": None, "request": None, "outcomes": [],
+        "ranges": [each for each in source.ranges if each.column in {column.column for column in contexts}],
     }  # fmt: skip
     return source.model_copy(update=update)
 

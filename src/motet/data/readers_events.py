@@ -15,6 +15,7 @@ from motet.data.readers_cells import (
     unread,
 )
 from motet.data.readers_numbers import number, plain
+from motet.data.readers_ranges import inside, outside, ranges_of
 from motet.data.readers_raw import Raw
 from motet.data.readers_sequences import LINE_USER, PLACE, USER_IS_LINE, lay_open
 from motet.data.readers_times import time_in_ms
@@ -63,22 +64,26 @@ def shape_events(
     read_by_labels = [name for name in (source.value, source.type) if name in raw.schema]
     columns = {name: Column(column=name) for name in read_by_labels} | outcomes | context
     head = raw.sample(*dict.fromkeys([*columns, *(n for n in (source.time, order) if n in raw.schema)]))
-    refuse_other_decimal(raw, head.select(name for name in (source.value, order) if name in head.columns))
-    own = {name: _own(raw, column, head[name], name == source.value) for name, column in columns.items()}
+    ranges = ranges_of(raw, source, [name for name, column in columns.items() if not column.separator])
+    declared = [name for name in dict.fromkeys([source.value, order, *ranges]) if name in head.columns]
+    refuse_other_decimal(raw, head.select(declared))
+    own = {name: _own(raw, column, head[name], name in declared) for name, column in columns.items()}
     read = head.select(value.alias(name) for name, value in own.items())
     numbers = {name: own[name] for name, dtype in read.schema.items() if dtype.is_numeric()}
+    own = {name: inside(value, ranges.get(name)) for name, value in own.items()}
     kept = {name: pl.col(name).cast(pl.String) for name in sorted(splits) if name in raw.schema}
     frame = raw.frame.with_row_index(ROW).select(
         _canonical(raw, source, order, place, head)
         + [value.alias(name) for name, value in (own | kept).items()]
         + [mark.alias(UNREAD + name) for name, value in numbers.items() for mark in unread(raw, name, value)]
+        + [mark for name, value in numbers.items() for mark in outside(value, ranges.get(name), name)]
         + (
             []
             if order is None
             else [m.alias(UNREAD + ORDER) for m in unread(raw, order, as_number(raw, order))]
         )
     )
-    sample = read.select(list(dict.fromkeys([*context, *outcomes])))
+    sample = head.select(own[name].alias(name) for name in dict.fromkeys([*context, *outcomes]))
     return Log(frame, context, outcomes, sample)
 
 
@@ -137,7 +142,8 @@ def _request(raw: Raw, source: EventsSource) -> pl.Expr:
 def _value(raw: Raw, source: EventsSource) -> pl.Expr:
     if source.value is None:
         return pl.lit(None, pl.Float64)
-    return as_number(raw, raw.need(source.value, "value"))
+    declared = next((each for each in source.ranges if each.column == source.value), None)
+    return inside(as_number(raw, raw.need(source.value, "value")), declared)
 
 
 def _declared(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from motet.config.data import Column, ItemsSource, UsersSource
+from motet.config.data import Column, ItemsSource, Range, Source, UsersSource
 from motet.data.readers_cells import (
     as_categories,
     as_id,
@@ -19,6 +19,7 @@ from motet.data.readers_cells import (
     refuse_other_decimal,
     unread,
 )
+from motet.data.readers_ranges import inside, outside, ranges_of
 from motet.data.readers_raw import Raw
 from motet.data.readers_times import time_in_ms
 from motet.data.table import ITEM, KIND, TIME, UNREAD, USER, Feature, FeatureKind
@@ -37,7 +38,7 @@ def shape_items(raw: Raw, source: ItemsSource) -> Shaped:
         columns.append(time.alias(TIME))
     for each in source.categorical:
         found.add_categories(each)
-    found.add_numbers(source.numeric)
+    found.add_numbers(source.numeric, source)
     for each in source.vectors:
         raw.need(each.column, "vectors")
         found.add("vector", each, as_vector(raw, each))
@@ -51,7 +52,7 @@ def shape_users(raw: Raw, source: UsersSource) -> Shaped:
     found = _Found(raw)
     for each in source.categorical:
         found.add_categories(each)
-    found.add_numbers(source.numeric)
+    found.add_numbers(source.numeric, source)
     identity = as_id(raw, raw.need(source.id, "id")).alias(USER)
     return raw.frame.select([identity, *found.columns]), tuple(found.features)
 
@@ -82,19 +83,21 @@ class _Found:
         value, many = as_categories(self.raw, column)
         self.add("categorical", column, value, many)
 
-    def add_numbers(self, columns: Sequence[Column]) -> None:
+    def add_numbers(self, columns: Sequence[Column], source: Source) -> None:
+        ranges = ranges_of(self.raw, source, [each.column for each in columns])
         for each in columns:
-            self.add_number(each)
+            self.add_number(each, ranges.get(each.column))
         text = [each.column for each in columns if self.raw.schema[each.column] == pl.String]
         refuse_other_decimal(self.raw, self.raw.sample(*text) if text else pl.DataFrame())
 
-    def add_number(self, column: Column) -> None:
+    def add_number(self, column: Column, declared: Range | None) -> None:
         before = len(self.columns)
         value = as_number(self.raw, self.raw.need(column.column, "numeric"))
-        self.add("numeric", column, value)
+        self.add("numeric", column, inside(value, declared))
         if len(self.columns) > before:
-            marks = unread(self.raw, column.column, value)
-            self.columns += [mark.alias(UNREAD + self.features[-1].name) for mark in marks]
+            name, marks = self.features[-1].name, unread(self.raw, column.column, value)
+            self.columns += [mark.alias(UNREAD + name) for mark in marks]
+            self.columns += outside(value, declared, name)
 
     def add_text(self, column: Column) -> None:
         name = self.raw.need(column.column, "text")

@@ -27,6 +27,12 @@ VALUE = "@value"
 UNREAD = "@unread:"
 """Beside a column of numbers `NAME`, `@unread:NAME` holds the text of cells that could not be read."""
 
+OUTSIDE = "@outside:"
+"""Beside it, `@outside:WORDS:NAME` holds the numbers outside the range that the words tell."""
+
+MARKS = (UNREAD, OUTSIDE)
+"""How the names of columns begin that cleaning reads and then drops."""
+
 PART = "@part:"
 """Columns `@part:0`, ... hold the part of each row in the splits of the tasks, see `motet.data.division`."""
 
@@ -68,5 +74,5 @@ class Tables:
     """`@user` and the feature columns."""
     events: pl.LazyFrame
     """Canonical columns, then context, outcomes, the columns that labels read, and split columns; before
-    cleaning also the marks of what was unreadable (`UNREAD`)."""
+    cleaning also the marks of what was unreadable or impossible (`MARKS`)."""
     roles: Roles
