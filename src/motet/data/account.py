@@ -3,8 +3,8 @@
 Rows in = rows out + what every rule dropped: an account that does not add up is never made.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 EXAMPLES = 3
@@ -93,10 +93,31 @@ class Account:
             yield f"{table}: {rows(before)} read, {after:,} kept, {before - after:,} dropped"
         if not self.findings:
             yield "nothing was found that had to be mended"
-        for finding in self.findings:
-            yield finding.line()
-            yield from (f"    for example {_example(row)}" for row in finding.examples)
+        for alike in _alike(self.findings):
+            yield alike[0].line() if len(alike) == 1 else _line_for_all(alike)
+            own = [alike[0].column] if len(alike) > 1 else []  # the empty cell of one of several columns
+            yield from (f"    for example {_example(row, own)}" for row in alike[0].examples)
         yield from self.notes
+
+
+def _alike(findings: tuple[Finding, ...]) -> Iterator[list[Finding]]:
+    """Findings that differ in their column alone, together: a log that lacks columns another one has."""
+    groups: dict[Any, list[Finding]] = {}
+    for place, finding in enumerate(findings):
+        same: Any = replace(finding, column="", examples=()), _places(finding)
+        groups.setdefault(place if finding.defect or not finding.examples else same, []).append(finding)
+    yield from groups.values()
+
+
+def _places(finding: Finding) -> tuple[tuple[Any, Any], ...]:
+    return tuple((row.get("@source"), row.get("@row")) for row in finding.examples)
+
+
+def _line_for_all(alike: Sequence[Finding]) -> str:
+    first, names = alike[0], ", ".join(finding.column for finding in alike)
+    where = f"{len(alike)} columns ({names})"
+    text = f"{first.table}: {first.rule} in {where}, {rows(first.found)} of each: {first.action}"
+    return text + (f"  [{first.setting}]" if first.setting else "")
 
 
 def rows(count: int) -> str:
@@ -108,8 +129,9 @@ def rows(count: int) -> str:
     return f"{count:,} row" + ("" if count == 1 else "s")
 
 
-def _example(row: Mapping[str, Any]) -> str:
-    shown = {name.removeprefix("@"): cell for name, cell in row.items() if name != "@source" or cell}
+def _example(row: Mapping[str, Any], without: Collection[str] = ()) -> str:
+    told = {name: cell for name, cell in row.items() if name not in without}
+    shown = {name.removeprefix("@"): cell for name, cell in told.items() if name != "@source" or cell}
     return ", ".join(f"{name} {cell!r}" for name, cell in shown.items())
 
 
