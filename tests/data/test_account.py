@@ -27,11 +27,11 @@ def empty(column: str, found: int = 2, row: int = 0) -> Finding:
 
 
 def test_columns_that_a_second_log_lacks_are_one_line():
-    found = (empty("click"), empty("tab", found=1, row=7), empty("watch"), empty("like"))
+    found = (empty("click"), empty("tab", found=1, row=7), empty("look"), empty("like"))
     lines = list(Account({"events": 9}, {"events": 9}, found).lines())
     assert lines == [
         "events: 9 rows read, 9 kept, 0 dropped",
-        "events: missing values in 3 columns (click, watch, like), 2 rows of each: left to the learned vector",
+        "events: missing values in 3 columns (click, look, like), 2 rows of each: left to the learned vector",
         "    for example source 1, row 0",
         "events.tab: missing values, 1 row: left to the learned vector",
         "    for example source 1, row 7, tab None",
