@@ -37,6 +37,14 @@ def test_rows_are_read_by_the_ending_of_their_file(run, say, rows, tmp_path, end
     assert say(*words, other).out == say(*words, rows).out != ""
 
 
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_rows_are_divided_by_whatever_divides_them(run, say, rows, tmp_path, separator):
+    other = tmp_path / "other.csv"
+    pl.read_csv(rows).write_csv(other, separator=separator)
+    words = ("predict", run, "--task", "stars", "--rows")
+    assert say(*words, other).out == say(*words, rows).out != ""
+
+
 def test_a_class_is_predicted_by_its_name(run, say, rows):
     found = pl.read_csv(say("predict", run, "--task", "type", "--rows", rows).out.encode())
     assert set(found["prediction"]) <= {"sad", "calm", "glad"}

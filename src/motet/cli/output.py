@@ -35,7 +35,7 @@ def read_table(path: Path) -> "pl.DataFrame":
     try:
         match path.suffix:
             case ".csv":
-                return pl.read_csv(path)
+                return pl.read_csv(path, separator=_separator(path))
             case ".jsonl":
                 return pl.read_ndjson(path)
             case _:
@@ -45,6 +45,15 @@ def read_table(path: Path) -> "pl.DataFrame":
             f"{path}: the file cannot be read as {path.suffix[1:]} ({str(error).splitlines()[0]}). "
             "Mend it, or give it the ending of what it is."
         ) from None
+
+
+def _separator(path: Path) -> str:
+    """What divides the columns; a comma where nothing else is found."""
+    from motet.data.readers_text import find_separator, sample_lines
+
+    lines = sample_lines(path)
+    found = find_separator(lines) if lines else None
+    return found if found in ("\t", ";", "|") else ","
 
 
 def refuse_ending(path: Path | None) -> None:
