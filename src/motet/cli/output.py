@@ -51,8 +51,7 @@ def _separator(path: Path) -> str:
     """What divides the columns; a comma where nothing else is found."""
     from motet.data.readers_text import find_separator, sample_lines
 
-    lines = sample_lines(path)
-    found = find_separator(lines) if lines else None
+    found = find_separator(sample_lines(path))
     return found if found in ("\t", ";", "|") else ","
 
 

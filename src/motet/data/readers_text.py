@@ -66,7 +66,7 @@ def find_separator(lines: list[str]) -> str | None:
     ';'
     """
     best: tuple[float, bool, bool, int, int] | None = None  # a blank only where nothing else divides
-    for place, separator in enumerate(SEPARATORS):
+    for place, separator in enumerate(SEPARATORS if lines else ()):
         quoted = Counter(len(split_line(line, separator)) - 1 for line in lines)
         plain = Counter(line.count(separator) for line in lines)
         for count, times in (quoted.most_common(1)[0], plain.most_common(1)[0]):
