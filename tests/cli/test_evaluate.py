@@ -4,6 +4,7 @@ import json
 import shutil
 
 import pytest
+import yaml
 
 
 def metrics(run):
@@ -53,3 +54,15 @@ def test_a_log_that_is_gone_is_named(run, say, tmp_path):
     answer = say("evaluate", copy)
     assert answer.status == 2
     assert "gone.csv" in answer.err
+
+
+def test_several_runs_give_a_mean_and_a_spread(run, say, tmp_path):
+    other = shutil.copytree(run, tmp_path / "other")
+    config = yaml.safe_load((other / "motet.yaml").read_text())
+    config["training"]["seed"] += 1
+    (other / "motet.yaml").write_text(yaml.safe_dump(config))
+    answer = say("evaluate", run, other)
+    line = next(line for line in answer.out.splitlines() if line.split()[0] == "auc")
+    value = f"{metrics(run)['click']['test']['auc']['value']:.4f}"
+    assert line.split() == ["auc", value, "sd", "0.0000", value, "to", value, "(2", "runs)"]
+    assert json.loads(say("evaluate", run, other, "--json").out)["click"]["test"]["auc"]["runs"] == 2

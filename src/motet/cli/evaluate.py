@@ -1,4 +1,4 @@
-"""`motet evaluate`: measure every task of a run again, from its model and its log."""
+"""`motet evaluate`: measure every task of a run again, from its model and its log; or put runs together."""
 
 from pathlib import Path
 from typing import Annotated
@@ -7,15 +7,28 @@ import typer
 
 
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", help="A run folder; of several, folds or seeds, the mean and spread."
+        ),
+    ],
     split: Annotated[str, typer.Option(help="valid or test.")] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure every task of a run."""
+    """Measure every task of a run, or put the figures of several runs of one configuration together."""
     from json import dumps
+
+    if len(runs) > 1:
+        from motet.cli.show import spread
+        from motet.evaluation.repeats import of_runs
+
+        together = of_runs(runs, split)
+        print(dumps(together, indent=2) if json else spread(together))
+        return
 
     import motet
     from motet.cli.show import table
 
-    found = motet.open(run).evaluate(split)
+    found = motet.open(runs[0]).evaluate(split)
     print(dumps(found, indent=2) if json else table(found))

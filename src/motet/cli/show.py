@@ -26,6 +26,22 @@ def table(metrics: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def spread(repeats: Mapping[str, Any]) -> str:
+    """Every metric of every task over several runs: mean, standard deviation, least and greatest."""
+    lines = []
+    for task, parts in repeats.items():
+        for part, found in parts.items():
+            lines.append(f"{task} ({part})")
+            for name, value in found.items():
+                numbers = (
+                    "-" if value[key] is None else f"{value[key]:.4f}"
+                    for key in ("mean", "sd", "low", "high")
+                )
+                mean, deviation, low, high = numbers
+                lines.append(f"    {name:20} {mean}  sd {deviation}  {low} to {high}  ({value['runs']} runs)")
+    return "\n".join(lines)
+
+
 def _baselines(metrics: Mapping[str, Any], task: str) -> list[tuple[str, str]]:
     found = []
     for name, tasks in metrics.get("baselines", {}).items():

@@ -4,12 +4,12 @@ A training goes on from it only with the configuration and the data that it was 
 """
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from motet.config import Config
+from motet.config.differing import differing
 from motet.config.read import read_config, write_config
 from motet.data.provenance import Read, changes
 from motet.errors import ConfigError, DataError
@@ -98,31 +98,7 @@ def _changed_settings(path: Path, now: Config) -> list[str]:
         before = read_config(path)
     except ConfigError:
         return [f"{path.name} was written by another version"]
-    return list(_differing(before.model_dump(mode="json"), now.model_dump(mode="json")))
-
-
-def _differing(before: Any, now: Any, path: str = "") -> Iterator[str]:
-    """What differs between two configurations as plain values, by the paths of the settings."""
-    old, new = _inner(before), _inner(now)
-    if old is None or new is None:
-        if before != now:
-            yield f"{path} was {before}, now it is {now}"
-        return
-    for name in dict.fromkeys([*old, *new]):
-        each = f"{path}.{name}" if path else str(name)
-        if name not in new:
-            yield f"{each} is gone"
-        elif name not in old:
-            yield f"{each} is new"
-        else:
-            yield from _differing(old[name], new[name], each)
-
-
-def _inner(value: Any) -> Mapping[Any, Any] | None:
-    """Settings or places of a list by their names; None for a single value."""
-    return (
-        value if isinstance(value, Mapping) else dict(enumerate(value)) if isinstance(value, list) else None
-    )
+    return list(differing(before.model_dump(mode="json"), now.model_dump(mode="json")))
 
 
 def _listed(said: list[str], most: int = 5) -> str:
