@@ -38,13 +38,18 @@ def test_bf16_is_chosen_only_when_it_pays(monkeypatch, fp32, bf16, chosen):
     assert devices.measure_precision(64) == chosen
 
 
-def test_huge_pages_are_asked_for_unless_somebody_decided(monkeypatch):
-    monkeypatch.delenv("THP_MEM_ALLOC_ENABLE", raising=False)
+@pytest.mark.parametrize(
+    ("name", "ours"), [("THP_MEM_ALLOC_ENABLE", "1"), ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "128")]
+)
+def test_memory_is_tuned_unless_somebody_decided(monkeypatch, name, ours):
+    for each in ("THP_MEM_ALLOC_ENABLE", "ONEDNN_PRIMITIVE_CACHE_CAPACITY"):
+        monkeypatch.setenv(each, "7")  # the tuning of the other one is undone too
+    monkeypatch.delenv(name)
     devices.tune_memory()
-    assert os.environ.pop("THP_MEM_ALLOC_ENABLE") == "1"
-    monkeypatch.setenv("THP_MEM_ALLOC_ENABLE", "0")
+    assert os.environ[name] == ours
+    monkeypatch.setenv(name, "0")
     devices.tune_memory()
-    assert os.environ["THP_MEM_ALLOC_ENABLE"] == "0"
+    assert os.environ[name] == "0"
 
 
 def test_computing_costs_cpu_seconds_also_in_children():
