@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from motet.features import nearest
 from motet.features.nearest import SHARPNESS, nearest_texts
 
 MET = torch.tensor([False, True, True, True, True, False, False])
@@ -55,3 +56,10 @@ def test_items_without_text_are_nobodys_neighbours():
     text_IT[2] = 0.0
     near, _ = nearest_texts(text_IT, torch.tensor([5]), MET, 4)
     assert sorted(near[0].tolist()) == [0, 1, 3, 4]
+
+
+def test_of_very_many_items_a_part_is_compared(monkeypatch):
+    monkeypatch.setattr(nearest, "PAIRS", 4)
+    near, share = nearest_texts(texts(), torch.tensor([5, 6]), MET, 1)
+    assert near.tolist() == [[1], [4]]  # of 1 to 4, two are compared: the first and the last
+    assert share.tolist() == [[1.0], [1.0]]

@@ -8,6 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 SHARPNESS = 10.0  # of the shares: a neighbour whose cosine is 0.07 lower counts half
+PAIRS = (
+    2_000_000_000  # compared at most, about ten seconds: where there are more, a part of the items met counts
+)
 _BLOCK = 1024
 
 
@@ -17,7 +20,7 @@ def nearest_texts(text_IT: Tensor, row_R: Tensor, met_I: Tensor, count: int) -> 
     Args:
         text_IT: Vectors of the language model; zeros where an item has no text.
         row_R: Items to find neighbours for.
-        met_I: Items that may be neighbours, bool.
+        met_I: Items that may be neighbours, bool; every so many of them where pairs are more than `PAIRS`.
         count: How many, M.
 
     Returns:
@@ -25,6 +28,9 @@ def nearest_texts(text_IT: Tensor, row_R: Tensor, met_I: Tensor, count: int) -> 
         are no more, and for an item without text.
     """
     item_K = torch.nonzero(met_I & (text_IT != 0).any(-1)).squeeze(-1)
+    most = max(count, PAIRS // max(len(row_R), 1))
+    if len(item_K) > most:
+        item_K = item_K[torch.linspace(0, len(item_K) - 1, most, device=item_K.device).long()]
     near_RM = torch.zeros(len(row_R), count, dtype=torch.int64, device=text_IT.device)
     share_RM = torch.zeros(len(row_R), count, device=text_IT.device)
     kept = min(count, len(item_K))
