@@ -1,6 +1,7 @@
 """What every test may rely on: no network, one thread, a home of its own, real data where it lies ready."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,10 @@ from hypothesis import settings
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+# A job in the background of a shell is born with Ctrl-C ignored; the tests of Ctrl-C need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples every time, so that a red run can be repeated; no deadline, as machines are shared.
 settings.register_profile("motet", deadline=None, derandomize=True, max_examples=50)
