@@ -123,7 +123,8 @@ class ItemEncoder(nn.Module):
             return self._own(item_K)
         if item_K is None:
             met_ID = self._met(None)
-            return met_ID + sums_of_neighbours(met_ID.float(), self._edges(*TABLES[2:], met_ID.device))
+            edges = self._edges(*TABLES[2:], met_ID.device)
+            return met_ID + sums_of_neighbours(met_ID.float(), edges) if len(edges[0].item_E) else met_ID
         return self._met(item_K) + self._bag(item_K, *TABLES[2:], self._met)
 
     def _met(self, item_K: Tensor | None) -> Tensor:
