@@ -6,6 +6,7 @@ nothing is split again on mended values.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -20,7 +21,7 @@ from motet.data.label_expressions import column_of
 from motet.data.labels import label_columns
 from motet.data.order import SAID_COLUMNS, materialise_order
 from motet.data.splits import eligible_rows, split_rows
-from motet.data.table import PART, Tables
+from motet.data.table import ITEM, KIND, PART, PLAIN_KIND, Tables
 from motet.data.timelines import TRAIN, UNUSED
 from motet.errors import DataError
 from motet.system.log import stage
@@ -42,6 +43,8 @@ def clean_divided(tables: Tables, config: Config, *, now_ms: int | None = None) 
     Raises:
         MotetError: What cleaning, labels or splits refuse.
     """
+    tables = with_kinds(tables, config.tasks)
+    _refuse_unknown_kinds(tables, config.tasks)
     return clean(tables, config.data, now_ms=now_ms, divide=lambda events: divide(events, config))
 
 
@@ -54,7 +57,30 @@ def clean_again(tables: Tables, config: Config) -> Tables:
     try:
         return clean_divided(tables, config)[0]
     except DataError:
-        return clean(tables, config.data)[0]
+        return clean(with_kinds(tables, config.tasks), config.data)[0]
+
+
+def with_kinds(tables: Tables, tasks: Sequence[Task]) -> Tables:
+    """Every event with the kind of its item (`@kind`), where a task ranks items of one kind alone.
+
+    What is not in the catalogue is of the kind ``item``, as `build_catalogue` has it.
+    """
+    if all(not isinstance(task, NextItem) or task.items is None for task in tasks):
+        return tables
+    if tables.items is None or KIND not in tables.items.columns:
+        return replace(tables, events=tables.events.with_columns(pl.lit(PLAIN_KIND).alias(KIND)))
+    kinds = tables.items.select(ITEM, KIND).drop_nulls(ITEM).unique(ITEM, keep="first").lazy()
+    events = tables.events.join(kinds, on=ITEM, how="left", maintain_order="left")
+    return replace(tables, events=events.with_columns(pl.col(KIND).fill_null(PLAIN_KIND)))
+
+
+def _refuse_unknown_kinds(tables: Tables, tasks: Sequence[Task]) -> None:
+    items = tables.items
+    kinds = set() if items is None or KIND not in items.columns else set(items[KIND].drop_nulls().to_list())
+    for task in tasks:
+        if isinstance(task, NextItem) and task.items not in {None, PLAIN_KIND, *kinds}:
+            found = ", ".join(sorted(kinds or {PLAIN_KIND}))
+            raise DataError(f"tasks.{task.name}: no item is of kind {task.items!r}. The items are {found}.")
 
 
 def part_columns(config: Config) -> dict[str, tuple[str, Split]]:
@@ -162,6 +188,7 @@ def needed_columns(schema: pl.Schema, config: Config) -> list[str]:
         names.append("@request")
     if any(source.value for source in sources):
         names.append("@value")
+    names += [KIND] if KIND in schema else []
     names += [name for task in config.tasks for name in _read_by(task, schema)]
     splits = part_columns(config).values()
     names += [name for column, split in splits for name in (split.column, column) if name and name in schema]

@@ -13,6 +13,7 @@ from motet.config.syntax import Expression, Kind, Name, kind_of
 from motet.config.tasks import Binary, Multiclass, NextItem, Regression, RowTask, Task, Window
 from motet.data.label_expressions import column_kinds, column_of, needed_columns, to_polars
 from motet.data.readers_numbers import other_decimal
+from motet.data.table import KIND
 from motet.data.windows import window_label
 from motet.errors import ConfigError, DataError
 
@@ -33,7 +34,8 @@ def label_columns(events: pl.DataFrame, tasks: Sequence[Task], cut_ms: _Cut = No
         The log with ``label:TASK`` for row tasks: Float64 (0 or 1 for `binary`), or String for `multiclass`;
         null where a column that it needs is null, where the result is not a finite number, for types that the
         task does not learn from, and for windows that are not over. And with ``positive:TASK``, Boolean
-        without nulls, for `next_item` tasks.
+        without nulls, for `next_item` tasks; where events have ``@kind``, a task of one kind of item has its
+        positives among items of that kind.
 
     Raises:
         DataError: A column or an event type is missing, or the values do not fit the task.
@@ -42,7 +44,7 @@ def label_columns(events: pl.DataFrame, tasks: Sequence[Task], cut_ms: _Cut = No
     for task in tasks:
         try:
             if isinstance(task, NextItem):
-                made.append(_positive(events, task).alias(f"positive:{task.name}"))
+                made.append(_of_kind(_positive(events, task), events, task).alias(f"positive:{task.name}"))
             else:
                 made.append(_label(events, task, cut_ms).alias(f"label:{task.name}"))
         except (ConfigError, DataError) as error:
@@ -88,6 +90,13 @@ def _positive(events: pl.DataFrame, task: NextItem) -> pl.Series:
             f"positive {task.positive!r} is text; write a condition such as {task.positive} == '...'"
         )
     return (_zero_or_one(values, task.positive) == 1).fill_null(False)
+
+
+def _of_kind(positive: pl.Series, events: pl.DataFrame, task: NextItem) -> pl.Series:
+    """Positives whose item is of the kind that the task ranks, where the log knows kinds."""
+    if task.items is None or KIND not in events.columns:
+        return positive
+    return positive & (events[KIND] == task.items).fill_null(False)
 
 
 def _label(events: pl.DataFrame, task: RowTask, cut_ms: _Cut) -> pl.Series:

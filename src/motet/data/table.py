@@ -16,6 +16,7 @@ from motet.config.data import Column
 USER = "@user"
 ITEM = "@item"
 KIND = "@kind"
+PLAIN_KIND = "item"
 TYPE = "@type"
 TIME = "@time"
 ORDER = "@order"
