@@ -1,12 +1,13 @@
 """Cold items on Amazon Beauty: 5% of the items never train; are they found, and what do the others lose?
 
-    python -m benchmarks.cold DATA_FOLDER [--seeds 3] [--threads 2] [--work FOLDER]
+    python -m benchmarks.cold DATA_FOLDER [--seeds 5] [--threads 2] [--work FOLDER]
 
 DATA_FOLDER holds `amazon-beauty-2014`. Everything is ranked among all items, the user's own left out.
 
 - `ready`: all events of a twentieth of the items (`data.split.cold_items`, the same items for every seed) are
   left out of the training; as history they are visible. Items that training never met get a bonus in the
-  ranking (`model.scoring.unmet`, chosen on validation rows).
+  ranking (`model.scoring.unmet`): the largest of a grid with which, on the validation rows and over all
+  seeds, the other targets lose nothing against `whole`. The test rows are ranked with that one.
 - `whole`: the same settings, trained on all rows.
 - `text_neighbours`: cosine of frozen vectors of the same language model with the faded mean of the user's
   last items; how many count, and how much, was chosen on the cold targets of the validation rows.
@@ -19,6 +20,7 @@ the trained items alone: what it costs them that cold items are shown at all, as
 """
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,6 +30,7 @@ from benchmarks.next_item import (
     Finished,
     against,
     arguments,
+    as_record,
     compared,
     figures,
     margins,
@@ -38,27 +41,70 @@ from benchmarks.next_item import (
 from benchmarks.record import claim, record
 from motet.config.read import config_folder, read_config
 from motet.data.timelines import TEST, VALID, Timelines
+from motet.evaluation.records import RankingPredictions
 from motet.gather import gather
 from motet.run import settle
 
 PEER = "text_neighbours"
 CONFIG = Path(__file__).parent / "configs" / "cold.yaml"
 COLD = ["data.split.cold_items=0.05"]
+BONUSES = [f"{tenth / 10:.1f}" for tenth in range(13)]
+OPTIONS = {"ready": ["--bonuses", ",".join(BONUSES)], "whole": ["--bonuses", BONUSES[0]]}
 
 
 def main() -> None:
     """Run everything and write benchmarks/results/cold.json."""
-    given = arguments(str(__doc__), "cold")
+    given = arguments(str(__doc__), "cold", 5)
     tables = given.work / "tables"
     config = put_in(CONFIG, given.work, "DATA", given.data / "amazon-beauty-2014")
     write_tables(config, tables)
-    contest = Contest("cold", config, tables, {"ready": COLD, "whole": []}, [PEER])
+    contest = Contest("cold", config, tables, {"ready": COLD, "whole": []}, [PEER], OPTIONS)
     runs = run_all(contest, given.work, given.seeds, given.threads)
-    runs["ready among trained"] = [
-        Finished(ranks_of(given.work / f"ready-{seed}", "rank_trained"), run.report)
-        for seed, run in enumerate(runs["ready"])
-    ]
-    write(runs, tables)
+    trials = try_bonuses(given.work, tables, given.seeds)
+    chosen = choose(trials)
+    for name, column in (("ready", f"rank@{chosen}"), ("ready among trained", None)):
+        places = [given.work / f"ready-{seed}" for seed in range(given.seeds)]
+        runs[name] = [
+            Finished(
+                bonus_ranks(place, "test", column) if column else ranks_of(place, "rank_trained"), run.report
+            )
+            for place, run in zip(places, runs["ready"], strict=True)
+        ]
+    write(runs, tables, {"chosen": chosen, "on validation": trials})
+
+
+def bonus_ranks(place: Path, part: str, column: str) -> RankingPredictions:
+    """Ranks of a part under one bonus."""
+    return as_record(pl.read_parquet(place / "bonuses.parquet").filter(part=part), column)
+
+
+def try_bonuses(work: Path, tables: Path, seeds: int) -> dict[str, dict[str, float]]:
+    """Recall@10 on the validation rows by bonus, mean of the seeds: of cold targets and of the others."""
+    cold = pl.read_parquet(tables / "choose.parquet")["user"].to_numpy()
+
+    def recall(name: str, column: str, *, of_cold: bool) -> float:
+        found = []
+        for seed in range(seeds):
+            record = bonus_ranks(work / f"{name}-{seed}", "valid", column)
+            mask_T = np.isin(record.user_Q[record.query_T], cold)
+            found.append((record.rank_T[mask_T if of_cold else ~mask_T] <= 10).mean())
+        return float(np.mean(found))
+
+    whole = recall("whole", f"rank@{BONUSES[0]}", of_cold=False)
+    return {
+        bonus: {
+            "cold": recall("ready", f"rank@{bonus}", of_cold=True),
+            "others": recall("ready", f"rank@{bonus}", of_cold=False),
+            "others under whole": whole,
+        }
+        for bonus in BONUSES
+    }
+
+
+def choose(trials: dict[str, dict[str, float]]) -> str:
+    """The largest bonus that costs the other targets nothing; the smallest where there is none."""
+    free = [bonus for bonus, found in trials.items() if found["others"] >= found["others under whole"]]
+    return max(free, key=float) if free else min(trials, key=float)
 
 
 def write_tables(config: Path, tables: Path) -> None:
@@ -90,7 +136,7 @@ def _rows(log: Timelines, part_N: np.ndarray) -> pl.DataFrame:
     return pl.DataFrame(columns).with_row_index("order")
 
 
-def write(runs: dict[str, list[Finished]], tables: Path) -> None:
+def write(runs: dict[str, list[Finished]], tables: Path, bonus: dict[str, Any]) -> None:
     """Claims, figures of both parts and reports into benchmarks/results/cold.json."""
     cold_Q = ~pl.read_parquet(tables / "test.parquet").sort("user")["known"].to_numpy()
     cold = {name: [run.of(cold_Q) for run in several] for name, several in runs.items()}
@@ -108,6 +154,7 @@ def write(runs: dict[str, list[Finished]], tables: Path) -> None:
         claim("beauty.warm.crowding", lost("recall@10", "ready among trained"), seeds=seeds),
     ]
     details = {
+        "bonus": bonus,
         "targets": {"cold": int(cold_Q.sum()), "warm": int((~cold_Q).sum())},
         "cold": {name: figures(cold[name]) for name in ("ready", "whole", PEER)},
         "warm": {name: figures(several) for name, several in warm.items()},

@@ -8,7 +8,7 @@ time to quality, claims.
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,7 @@ class Contest:
         tables: Folder of the peers' tables.
         ours: Name -> overrides of the configuration.
         peers: Names in peers/settings.json.
+        options: Name -> options of `benchmarks.ours`.
     """
 
     data: str
@@ -55,6 +56,7 @@ class Contest:
     tables: Path
     ours: Mapping[str, Sequence[str]]
     peers: Sequence[str]
+    options: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def arguments(about: str, name: str, seeds: int = 3) -> argparse.Namespace:
@@ -84,22 +86,27 @@ def run_all(contest: Contest, work: Path, seeds: int, threads: int) -> dict[str,
             place = work / f"{name}-{seed}"
             if name in contest.ours:
                 overrides = [f"training.seed={seed}", *contest.ours[name]]
-                several.append(run_ours(contest.config, place, overrides, threads))
+                train_in_child(contest.config, place, overrides, contest.options.get(name, ()), threads)
+                several.append(finished(place))
             else:
                 several.append(run_theirs(contest.data, name, contest.tables, place, seed, threads))
             print(name, seed, figures(several)["ndcg@10"], flush=True)
     return runs
 
 
-def run_ours(config: Path, output: Path, overrides: Sequence[str], threads: int) -> Finished:
-    """One training of ours in a process of its own; a finished one is read again."""
-    train_in_child(config, output, overrides, threads=threads)
+def finished(output: Path) -> Finished:
+    """What a training of ours left in a folder."""
     return Finished(ranks_of(output), json.loads((output / "report.json").read_text()))
 
 
 def ranks_of(output: Path, column: str = "rank") -> RankingPredictions:
-    """The ranks that ours left in a folder."""
-    ranks = pl.read_parquet(output / "ranks.parquet").sort("user", "query")
+    """The ranks of the test rows that ours left in a folder."""
+    return as_record(pl.read_parquet(output / "ranks.parquet"), column)
+
+
+def as_record(ranks: pl.DataFrame, column: str) -> RankingPredictions:
+    """A table of `user`, `query` and ranks."""
+    ranks = ranks.sort("user", "query")
     user_Q, query_T = np.unique(ranks["user"].to_numpy(), return_inverse=True)
     return RankingPredictions(user_Q, ranks[column].to_numpy(), query_T.reshape(-1))
 

@@ -1,6 +1,7 @@
 """Ours as a program, like a peer: one model of one seed out of a configuration, in a process of its own.
 
     python -m benchmarks.ours CONFIG OUTPUT_FOLDER [a.b=c ...] [--model "twin of like"] [--histories a,b]
+        [--bonuses 0,0.5]
 
 Output, of the test rows: `ranks.parquet` (`task`, `history`, `user`, `query`, `rank` in the whole catalogue,
 `rank_trained` with the items last that training never met) for tasks that rank,
@@ -8,6 +9,9 @@ Output, of the test rows: `ranks.parquet` (`task`, `history`, `user`, `query`, `
 file) for tasks that score rows; and `report.json` (validation curve with CPU seconds of training alone,
 validation metrics of the kept weights under each history, cost, settings). The weights are the same for all
 histories.
+
+With `--bonuses`, `bonuses.parquet` has the ranks of the validation and of the test rows (`part`) under each
+bonus of the items that training never met (`model.scoring.unmet`), in columns `rank@BONUS`.
 """
 
 import argparse
@@ -28,7 +32,7 @@ from motet.data.division import clean_divided
 from motet.data.order import materialise_order
 from motet.data.readers import read_tables
 from motet.data.table import Tables
-from motet.data.timelines import TEST
+from motet.data.timelines import TEST, VALID
 from motet.evaluation.evaluate import Examiner
 from motet.evaluation.protocol import View
 from motet.evaluation.records import RowPredictions
@@ -91,6 +95,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     parser.add_argument("--model", default="joint")
     parser.add_argument("--histories", default="")
+    parser.add_argument("--bonuses", default="")
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -100,6 +105,8 @@ def main() -> None:
     case = open_case(config, folder, given.model, histories)
     model, report = train(case)
     write_answers(given.output, case, model)
+    if given.bonuses:
+        ranks_by_bonus(case, model, given.bonuses.split(",")).write_parquet(given.output / "bonuses.parquet")
     report |= {
         "cpu_seconds": cpu_seconds(),
         "wall_seconds": time.monotonic() - began,
@@ -189,6 +196,25 @@ def ranks_of(scorer: Scorer, view: View, task: str) -> pl.DataFrame:
     head.unmet = bonus
     columns = {"user": found.user_Q[found.query_T], "query": found.query_T, "rank": found.rank_T}
     return pl.DataFrame(columns | {"rank_trained": among.rank_T})
+
+
+def ranks_by_bonus(case: Case, model: Motet, bonuses: Sequence[str]) -> pl.DataFrame:
+    """Ranks in the whole catalogue, under the first history, for each bonus of items never met."""
+    scorer = Scorer(model, case.prepared.dataset, case.config.model.timeline.length)
+    view = next(iter(case.examiners.values())).views[0]
+    (task,) = model.next_heads
+    head = model.next_heads[task]
+    kept, tables = head.unmet, []
+    for name, part in (("valid", VALID), ("test", TEST)):
+        columns = {}
+        for bonus in bonuses:
+            head.unmet = float(bonus)
+            found = scorer.next_item(view, task, part, 20)
+            columns[f"rank@{bonus}"] = found.rank_T
+        whose = {"user": found.user_Q[found.query_T], "query": found.query_T}
+        tables.append(pl.DataFrame(whose | columns).with_columns(part=pl.lit(name)))
+    head.unmet = kept
+    return pl.concat(tables)
 
 
 if __name__ == "__main__":

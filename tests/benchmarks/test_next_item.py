@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from benchmarks.cold import choose
 from benchmarks.next_item import Finished, compared, margins, put_in, ranks_of, record_of_lists
 from motet.evaluation.records import RankingPredictions
 from motet.metrics.ranking import NOT_RANKED
@@ -57,3 +58,11 @@ def test_a_target_outside_of_a_peers_list_is_a_miss(tmp_path: Path):
     record = record_of_lists(tmp_path, tmp_path / "lists.parquet")
     assert record.rank_T.tolist() == [NOT_RANKED, 2, NOT_RANKED]
     assert record.query_T.tolist() == [0, 0, 1]
+
+
+def test_the_bonus_of_new_items_is_the_largest_that_costs_the_others_nothing():
+    def trial(others: float) -> dict[str, float]:
+        return {"cold": 0.0, "others": others, "others under whole": 0.5}
+
+    assert choose({"0.0": trial(0.52), "0.5": trial(0.5), "1.0": trial(0.49)}) == "0.5"
+    assert choose({"0.0": trial(0.4), "0.5": trial(0.3)}) == "0.0"
