@@ -40,6 +40,14 @@ class Encoded:
     user_BD: Tensor
     state_BSD: Tensor
 
+    def tensors(self) -> list[Tensor]:
+        """All of them, in one order."""
+        return [self.item_ID, self.event_BLD, self.user_BD, self.state_BSD]
+
+    def cut(self) -> "Encoded":
+        """The same values, from which gradients go no further back."""
+        return Encoded(*(each.detach().requires_grad_(each.requires_grad) for each in self.tensors()))
+
 
 class Motet(nn.Module):
     """One backbone, one head a task.
@@ -86,6 +94,10 @@ class Motet(nn.Module):
 
     def _named_heads(self) -> list[tuple[str, AnyRowHead | NextItemHead]]:
         return [(key.removeprefix("of_"), head) for key, head in self.heads.items()]  # type: ignore[misc]
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        """What stands before the representation that all tasks share."""
+        return [p for part in (self.items, self.events, self.users, self.timeline) for p in part.parameters()]
 
     def encode(self, batch: Batch, item_ID: Tensor | None = None) -> Encoded:
         """The backbone: items, events and users to states; state 0 has seen the user alone."""
@@ -147,7 +159,10 @@ class Motet(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss of every task that has a row in the batch, each about 1 for a constant guess."""
-        encoded = self.encode(batch)
+        return self.losses(batch, self.encode(batch))
+
+    def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
+        """The same after the backbone."""
         losses: dict[str, Tensor] = {}
         for name, head in self.next_heads.items():
             loss = self._next_loss(name, head, batch, encoded)

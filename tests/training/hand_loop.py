@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.config.training import TrainingConfig
-from motet.training.balance import build_balance
+from motet.training.descent import build_descent
 from motet.training.loop import Callbacks, Loop
 from motet.training.monitor import Monitor
 
@@ -24,6 +24,19 @@ class Numbers:
     row_BP: Tensor
 
 
+@dataclass(frozen=True)
+class State:
+    """What the two tasks share."""
+
+    state: Tensor
+
+    def tensors(self) -> list[Tensor]:
+        return [self.state]
+
+    def cut(self) -> "State":
+        return State(self.state.detach().requires_grad_())
+
+
 class Network(nn.Module):
     """Two tasks that pull at shared weights, with dropout."""
 
@@ -34,7 +47,16 @@ class Network(nn.Module):
         self.up, self.down = nn.Linear(4, 1), nn.Linear(4, 1)
 
     def forward(self, batch: Numbers) -> dict[str, Tensor]:
-        state = nn.functional.dropout(torch.tanh(self.shared(batch.x)), 0.3, self.training)
+        return self.losses(batch, self.encode(batch))
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        return list(self.shared.parameters())
+
+    def encode(self, batch: Numbers) -> "State":
+        return State(nn.functional.dropout(torch.tanh(self.shared(batch.x)), 0.3, self.training))
+
+    def losses(self, batch: Numbers, encoded: "State") -> dict[str, Tensor]:
+        state = encoded.state
         return {
             "up": (self.up(state) - 1).square().mean(),
             "down": (self.down(state) + 1).square().mean(),
@@ -93,10 +115,10 @@ class Training:
             value = self.validate(self) if self.validate else -self.model.loss()
             return {"up": {"auc": value}}
 
-        balance = build_balance(settings.balance, {"up": 1.0, "down": 0.5})
+        descent = build_descent(settings.balance, self.model, {"up": 1.0, "down": 0.5})
         calls = Callbacks(validate, self.log.append, "joint", self.stop)
         monitor = Monitor([("up", "auc")])
-        return Loop(self.model, Feed(), settings, balance, monitor, calls, self.checkpoint)
+        return Loop(self.model, Feed(), settings, descent, monitor, calls, self.checkpoint)
 
 
 def weights(module: nn.Module) -> bytes:

@@ -5,9 +5,15 @@ import math
 import pytest
 import torch
 
-from motet.training.balance import FixedBalance, UncertaintyBalance, build_balance
+from motet.config.training import TrainingConfig
+from motet.training.balance import Balance, FixedBalance, UncertaintyBalance, build_balance
 
+LOSS_KINDS = ["fixed", "uncertainty", "dwa", "random", "geometric"]
 WEIGHTS = {"next": 1.0, "like": 0.5, "type": 0.0}
+
+
+def built(kind: str, weights: dict[str, float]) -> Balance:
+    return build_balance(TrainingConfig(balance=kind).balance, weights)
 
 
 def losses(*values: float) -> dict[str, torch.Tensor]:
@@ -15,7 +21,7 @@ def losses(*values: float) -> dict[str, torch.Tensor]:
 
 
 def test_fixed_weights_give_the_weighted_sum():
-    balance = build_balance("fixed", WEIGHTS)
+    balance = built("fixed", WEIGHTS)
     assert isinstance(balance, FixedBalance)
     assert balance(losses(2.0, 4.0, 9.0)).item() == 4.0
     assert balance.current() == WEIGHTS
@@ -23,7 +29,7 @@ def test_fixed_weights_give_the_weighted_sum():
 
 
 def test_uncertainty_starts_from_half_the_weighted_sum():
-    balance = build_balance("uncertainty", WEIGHTS)
+    balance = built("uncertainty", WEIGHTS)
     assert isinstance(balance, UncertaintyBalance)
     assert balance(losses(2.0, 4.0, 9.0)).item() == pytest.approx(2.0)
     assert balance.current() == {"next": 0.5, "like": 0.25, "type": 0.0}
@@ -41,10 +47,10 @@ def test_uncertainty_learns_the_logarithm_of_each_loss():
     assert balance.current() == pytest.approx({"next": 1.0, "like": 0.0625}, rel=1e-2)
 
 
-@pytest.mark.parametrize("kind", ["fixed", "uncertainty"])
+@pytest.mark.parametrize("kind", LOSS_KINDS)
 def test_a_task_that_is_not_there_is_left_out_of_the_sum(kind):
-    balance = build_balance(kind, WEIGHTS)
-    alone = build_balance(kind, {"next": 1.0})
+    balance = built(kind, WEIGHTS)
+    alone = built(kind, {"next": 1.0})
     assert balance({"next": torch.tensor(2.0)}).item() == alone({"next": torch.tensor(2.0)}).item()
 
 
@@ -65,9 +71,9 @@ def test_tasks_may_bear_the_names_of_what_python_has():
     assert set(balance.current()) == {"items", "keys", "train"}
 
 
-@pytest.mark.parametrize("kind", ["fixed", "uncertainty"])
+@pytest.mark.parametrize("kind", LOSS_KINDS)
 def test_a_task_of_weight_zero_moves_nothing(kind):
-    balance = build_balance(kind, WEIGHTS)
+    balance = built(kind, WEIGHTS)
     values = {name: torch.tensor(1.0, requires_grad=True) for name in WEIGHTS}
     balance(values).backward()
     assert values["type"].grad.item() == 0.0

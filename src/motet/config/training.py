@@ -4,15 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from motet.config.balance import Balance
 from motet.config.record import AtLeastOne, Record, as_list
 
 
 class TrainingConfig(Record):
     """How the model is trained."""
 
-    balance: Literal["fixed", "uncertainty"] = Field(
-        "fixed", description="How the tasks' losses are weighed."
-    )
+    balance: Balance = Field(Balance(), description="How the losses of several tasks become one step.")
     epochs: int = Field(50, ge=1, description="Passes over the timelines, at most.")
     patience: int = Field(5, ge=1, description="Epochs without a better validation before training stops.")
     monitor: str = Field(

@@ -1,32 +1,50 @@
 """Balance: from the losses of all tasks to one number to minimise.
 
 Losses come normalised: a predictor that knows only the training mean has about 1 (see `motet.tasks`). A task
-without a row in the batch has no loss: it takes no part in the step, nor does its learned weight.
-"""
+without a row in the batch has no loss: it takes no part in the step, nor does its learned weight. Every
+method multiplies its own weights by those of the configuration. Methods that look at gradients stand in
+`motet.training.surgery`.
 
-from typing import Literal, assert_never
+K tasks of a step, T tasks of the model.
+"""
 
 import torch
 from torch import Tensor, nn
 
+from motet.config.balance import Balance as Settings
 
-class FixedBalance(nn.Module):
-    """Weights from the configuration, never changed."""
+
+class Balance(nn.Module):
+    """What all methods have: weights from the configuration, and the end of an epoch."""
 
     def __init__(self, weights: dict[str, float]) -> None:
         super().__init__()
         self.weights = weights
 
     def forward(self, losses: dict[str, Tensor]) -> Tensor:
-        """Weighted sum of the losses, a scalar."""
-        return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
+        """One scalar to minimise."""
+        raise NotImplementedError
 
     def current(self) -> dict[str, float]:
         """Task name -> weight."""
         return dict(self.weights)
 
+    def hear(self, losses: dict[str, float]) -> None:
+        """Take the losses of a step."""
 
-class UncertaintyBalance(nn.Module):
+    def epoch_over(self) -> None:
+        """Know that an epoch has ended."""
+
+
+class FixedBalance(Balance):
+    """Weights from the configuration, never changed."""
+
+    def forward(self, losses: dict[str, Tensor]) -> Tensor:
+        """Weighted sum of the losses, a scalar."""
+        return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
+
+
+class UncertaintyBalance(Balance):
     """Weights learned as each task's noise (Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115).
 
     With s = log of the variance, the sum is over ``weight * (exp(-s) * loss + s) / 2``; at the optimum s is
@@ -34,8 +52,7 @@ class UncertaintyBalance(nn.Module):
     """
 
     def __init__(self, weights: dict[str, float]) -> None:
-        super().__init__()
-        self.weights = weights
+        super().__init__(weights)
         zeros = {f"of_{name}": nn.Parameter(torch.zeros(())) for name in weights}  # "type" is taken
         self.log_variance = nn.ParameterDict(zeros)
 
@@ -55,15 +72,86 @@ class UncertaintyBalance(nn.Module):
         }
 
 
-Balance = FixedBalance | UncertaintyBalance
+class DynamicAverage(Balance):
+    """Dynamic weight average (Liu, Johns, Davison, CVPR 2019, arXiv:1803.10704).
+
+    The weights of an epoch are ``T softmax(r / temperature)`` with r the loss of the last epoch over that of
+    the one before: a task that gains little counts more. Until two epochs are over all weights are 1.
+    """
+
+    def __init__(self, weights: dict[str, float], temperature: float) -> None:
+        super().__init__(weights)
+        self.temperature, self.place = temperature, {name: place for place, name in enumerate(weights)}
+        self.register_buffer("past_2T", torch.full((2, len(weights)), torch.nan))  # mean losses of two epochs
+        self.register_buffer("sum_T", torch.zeros(len(weights)))
+        self.register_buffer("steps_T", torch.zeros(len(weights)))
+
+    def forward(self, losses: dict[str, Tensor]) -> Tensor:
+        """Weighted sum of the losses, a scalar."""
+        weights = self.current()
+        return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()
+
+    def current(self) -> dict[str, float]:
+        """Task name -> weight."""
+        before_T, last_T = self.get_buffer("past_2T")
+        rate_T = torch.nan_to_num(last_T / before_T, nan=1.0, posinf=1.0)
+        mine_T = torch.softmax(rate_T / self.temperature, 0) * len(rate_T)
+        return {name: weight * float(mine_T[self.place[name]]) for name, weight in self.weights.items()}
+
+    def hear(self, losses: dict[str, float]) -> None:
+        """Add the losses of a step to those of the epoch."""
+        for name, loss in losses.items():
+            self.get_buffer("sum_T")[self.place[name]] += loss
+            self.get_buffer("steps_T")[self.place[name]] += 1
+
+    def epoch_over(self) -> None:
+        """Take the mean losses of the epoch; a task that was not trained keeps its rate."""
+        past_2T, sum_T, steps_T = (self.get_buffer(name) for name in ("past_2T", "sum_T", "steps_T"))
+        trained_T = steps_T > 0
+        past_2T[0, trained_T] = past_2T[1, trained_T]
+        past_2T[1, trained_T] = (sum_T / steps_T)[trained_T]
+        sum_T.zero_()
+        steps_T.zero_()
 
 
-def build_balance(kind: Literal["fixed", "uncertainty"], weights: dict[str, float]) -> Balance:
-    """The balance that the configuration names."""
-    match kind:
-        case "fixed":
-            return FixedBalance(weights)
+class RandomBalance(Balance):
+    """Random weights, new in every step (Lin, Ye, Zhang, Tsang, TMLR 2022, arXiv:2111.10603).
+
+    They are the softmax of standard normal numbers, times their count: on average every weight is 1.
+    """
+
+    def forward(self, losses: dict[str, Tensor]) -> Tensor:
+        """Weighted sum of the losses, a scalar."""
+        mine_K = torch.softmax(torch.randn(len(losses)), 0) * len(losses)
+        pairs = zip(mine_K.tolist(), losses.items(), strict=True)
+        return torch.stack([self.weights[name] * mine * loss for mine, (name, loss) in pairs]).sum()
+
+
+class GeometricBalance(Balance):
+    """The geometric mean of the losses (Chennupati et al., CVPR workshops 2019, arXiv:1904.08492).
+
+    Times the count of tasks, so that it is the sum of the losses where they are equal. The weights of the
+    configuration are exponents, as in a weighted geometric mean.
+    """
+
+    def forward(self, losses: dict[str, Tensor]) -> Tensor:
+        """Weighted geometric mean of the losses times their count, a scalar."""
+        weight_K = torch.tensor([self.weights[name] for name in losses])
+        log_K = torch.stack([loss.float().clamp_min(1e-8).log() for loss in losses.values()])
+        total = weight_K.sum().clamp_min(1e-8)
+        return total * ((weight_K * log_K).sum() / total).exp()
+
+
+def build_balance(settings: Settings, weights: dict[str, float]) -> Balance:
+    """The balance that the configuration names, one of those that weigh losses."""
+    match settings.kind:
         case "uncertainty":
             return UncertaintyBalance(weights)
+        case "dwa":
+            return DynamicAverage(weights, settings.temperature)
+        case "random":
+            return RandomBalance(weights)
+        case "geometric":
+            return GeometricBalance(weights)
         case _:
-            assert_never(kind)
+            return FixedBalance(weights)

@@ -20,7 +20,7 @@ from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet, build_model
 from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
-from motet.training.balance import build_balance
+from motet.training.descent import build_descent
 from motet.training.loop import Callbacks, Loop
 from motet.training.monitor import Monitor
 
@@ -104,9 +104,9 @@ def fit(
         settings.seed,
         prepared.counter_NC,
     )
-    balance = build_balance(settings.balance, {task.name: task.weight for task in config.tasks})
+    descent = build_descent(settings.balance, model, {task.name: task.weight for task in config.tasks})
     calls = Callbacks(lambda: validate(model), lambda record: log({"model": name, **record}), name, stop)
-    loop = Loop(model, feed, settings, balance, build_monitor(config, facts), calls, checkpoint)
+    loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
     cost = {
         "seconds": loop.seconds,

@@ -3,6 +3,7 @@
 It takes `validate`, `balance` and `log` as arguments and knows no task by name.
 """
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from motet.metrics.names import Metrics
 from motet.system.devices import give_back_memory
 from motet.system.log import progress, warn
 from motet.system.randomness import derived_seed
-from motet.training.balance import Balance
 from motet.training.checkpoint import load_checkpoint, save_checkpoint
+from motet.training.descent import Descent
 from motet.training.monitor import Monitor
 from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor
 
@@ -45,7 +46,7 @@ class Loop:
         model: Its `forward` gives the loss of each task that has a row in the batch.
         feed: Epochs of batches.
         settings: Of the training.
-        balance: Losses to one number.
+        descent: Batches to losses, and those to gradients.
         monitor: Which epoch is best.
         calls: Validation and log.
         checkpoint: Where to keep the state; None keeps none.
@@ -56,14 +57,16 @@ class Loop:
         model: nn.Module,
         feed: Feed,
         settings: TrainingConfig,
-        balance: Balance,
+        descent: Descent,
         monitor: Monitor,
         calls: Callbacks,
         checkpoint: Path | None = None,
     ) -> None:
         self.model, self.feed, self.settings = model, feed, settings
-        self.balance, self.monitor, self.calls, self.checkpoint = balance, monitor, calls, checkpoint
-        self.optimizer = build_optimizer([model, balance], settings.learning_rate, settings.weight_decay)
+        self.descent, self.monitor, self.calls, self.checkpoint = descent, monitor, calls, checkpoint
+        self.optimizer = build_optimizer(
+            [model, descent.method], settings.learning_rate, settings.weight_decay
+        )
         self.average = WeightAverage(model, settings.average)
         self.best: dict[str, Tensor] = {}
         self.step = 0  # over all epochs
@@ -124,8 +127,9 @@ class Loop:
                     self._save(number, place + 1)
                 if self.stopped:
                     return False
+        self.descent.epoch_over()
         self.calls.log({"event": "train", "epoch": number + 1, "loss": running,
-                        "weights": self.balance.current(),
+                        "weights": self.descent.method.current(),
                         "seconds": self.seconds, "examples": self.examples})  # fmt: skip
         return True
 
@@ -135,16 +139,15 @@ class Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * factor
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
-            losses = self.model(batch)
+            losses = self.descent.losses(batch)
             if not losses:  # no row of any task: there is nothing to learn
                 self.step += 1
                 return {}
-            loss = self.balance(losses)
         values = {name: float(each.detach()) for name, each in losses.items()}
-        if not torch.isfinite(loss):
+        if not all(math.isfinite(value) for value in values.values()):
             raise DataError(self._bad_loss(where, "the loss is", values, batch))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        self.descent.backward(losses)
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
         if not torch.isfinite(norm):
             raise DataError(self._bad_loss(where, "a gradient is", values, batch))
@@ -210,4 +213,4 @@ class Loop:
         return state["epoch"], state["first"]
 
     def _modules(self) -> dict[str, nn.Module]:
-        return {"model": self.model, "balance": self.balance}
+        return {"model": self.model, "balance": self.descent.method}

@@ -1,0 +1,67 @@
+"""The `training.balance` part of a configuration: how the losses of several tasks become one step."""
+
+from typing import Any, Literal, get_args
+
+from pydantic import Field, model_validator
+
+from motet.config.record import Record, misfits
+
+LossKind = Literal["fixed", "uncertainty", "dwa", "random", "geometric"]
+GradientKind = Literal[
+    "pcgrad", "cagrad", "mgda", "imtl_g", "aligned_mtl", "nash_mtl", "upgrad", "graddrop", "gradnorm",
+    "priorities",
+]  # fmt: skip
+_READ_BY = {
+    "temperature": ["dwa"],
+    "radius": ["cagrad"],
+    "asymmetry": ["gradnorm"],
+    "rate": ["gradnorm"],
+    "order": ["priorities"],
+    "tolerance": ["priorities"],
+    "at": list(get_args(GradientKind)),
+}
+
+
+class Balance(Record):
+    """How the losses of several tasks become one step. In YAML the name of a method or a mapping."""
+
+    kind: Literal[LossKind, GradientKind] = Field(
+        "fixed",
+        description="Weights of the losses: fixed (those of the tasks), uncertainty, dwa, random, geometric. "
+        "The others make one gradient of several.",
+    )
+    at: Literal["representation", "parameters"] = Field(
+        "representation",
+        description="Where gradients are made one: at states and item vectors, or at parameters (slow).",
+    )
+    temperature: float = Field(2.0, gt=0, description="dwa: the higher, the more alike the weights.")
+    radius: float = Field(
+        0.5, ge=0, lt=1, description="cagrad: how far from the mean gradient, in its norms."
+    )
+    asymmetry: float = Field(1.5, ge=0, description="gradnorm: how much a slow task is pushed.")
+    rate: float = Field(0.025, gt=0, description="gradnorm: how much its weights move in a step.")
+    order: list[str] = Field([], description="priorities: tasks, the most important first; others come last.")
+    tolerance: float = Field(
+        0.0, ge=0, description="priorities: share of a higher task's gain that a lower one may cost it."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, raw: Any) -> Any:
+        return {"kind": raw} if isinstance(raw, str) else raw
+
+    @model_validator(mode="after")
+    def _reads(self) -> "Balance":
+        for name, kinds in _READ_BY.items():
+            if self.kind not in kinds and getattr(self, name) != type(self).model_fields[name].default:
+                instead = f"kind: {kinds[0]}" if len(kinds) == 1 else "a kind that combines gradients"
+                text = f"balance {self.kind} does not read {name!r}; write  {instead}, or leave it out"
+                raise misfits([((name,), text)])
+        if self.kind == "priorities" and not self.order:
+            raise misfits([(("kind",), "priorities need  order: [TASK, ...], the most important task first")])
+        return self
+
+    @property
+    def of_gradients(self) -> bool:
+        """Whether the method looks at gradients, not at losses alone."""
+        return self.kind in get_args(GradientKind)

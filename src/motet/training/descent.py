@@ -1,0 +1,147 @@
+"""Descent: from a batch to the gradients of one step, by weighing losses or by surgery on gradients.
+
+Surgery at the representation cuts the model where its tasks part: at states, item, event and user vectors.
+Each task goes back to the cut alone, the method makes one gradient of theirs, and one pass goes on from there
+through the backbone. What lies behind the cut (heads, experts, counters) gets the sum of all gradients.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from motet.batch import Batch
+from motet.config.balance import Balance as Settings
+from motet.training.balance import Balance, build_balance
+from motet.training.surgery import Surgery, build_surgery
+
+
+class Descent:
+    """What the loop asks of every way: losses, gradients, and what to keep and to tell."""
+
+    method: Balance | Surgery
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss of each task that has a row in the batch."""
+        raise NotImplementedError
+
+    def backward(self, losses: dict[str, Tensor]) -> None:
+        """Leave the gradients of these losses in the parameters."""
+        raise NotImplementedError
+
+    def epoch_over(self) -> None:
+        """Know that an epoch has ended."""
+
+
+class SumDescent(Descent):
+    """One pass back from the weighted sum of the losses."""
+
+    def __init__(self, model: nn.Module, balance: Balance) -> None:
+        self.model, self.method, self.balance = model, balance, balance
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss of each task that has a row in the batch."""
+        found: dict[str, Tensor] = self.model(batch)
+        return found
+
+    def backward(self, losses: dict[str, Tensor]) -> None:
+        """Leave the gradient of the sum in the parameters."""
+        torch.autograd.backward(self.balance(losses))
+        self.balance.hear(_values(losses))
+
+    def epoch_over(self) -> None:
+        """Tell the balance."""
+        self.balance.epoch_over()
+
+
+class RepresentationDescent(Descent):
+    """Surgery at the representation.
+
+    Args:
+        model: With ``encode(batch)``, which gives what its tasks share, and ``losses(batch, encoded)``; the
+            first's result has ``cut()``: itself with tensors that begin anew, and ``tensors()``: all of them.
+        method: Gradients to one.
+        weights: Task name -> factor of its gradient.
+    """
+
+    def __init__(self, model: Any, method: Surgery, weights: dict[str, float]) -> None:
+        self.model, self.method, self.weights = model, method, weights
+        self.encoded: Any = None
+        self.cut: Any = None
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss of each task that has a row in the batch."""
+        self.encoded = self.model.encode(batch)
+        self.cut = self.encoded.cut()
+        found: dict[str, Tensor] = self.model.losses(batch, self.cut)
+        return found
+
+    def backward(self, losses: dict[str, Tensor]) -> None:
+        """Every task back to the cut, then one gradient on through the backbone."""
+        pairs = zip(self.encoded.tensors(), self.cut.tensors(), strict=True)
+        shared = [(whole, leaf) for whole, leaf in pairs if leaf.requires_grad]
+        leaves = [leaf for _, leaf in shared]
+        rows = []
+        for place, (name, loss) in enumerate(losses.items()):
+            torch.autograd.backward(self.weights[name] * loss, retain_graph=place + 1 < len(losses))
+            rows.append(_flat([leaf.grad for leaf in leaves], leaves))
+            for leaf in leaves:
+                leaf.grad = None
+        combined_N = self.method(torch.stack(rows), _values(losses))
+        torch.autograd.backward([whole for whole, _ in shared], _apart(combined_N, leaves))
+        self.encoded = self.cut = None
+
+
+class ParameterDescent(Descent):
+    """Surgery at the parameters of the backbone: one whole pass back a task."""
+
+    def __init__(self, model: Any, method: Surgery, weights: dict[str, float]) -> None:
+        self.model, self.method, self.weights = model, method, weights
+        self.shared: list[nn.Parameter] = [p for p in model.backbone_parameters() if p.requires_grad]
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Loss of each task that has a row in the batch."""
+        found: dict[str, Tensor] = self.model(batch)
+        return found
+
+    def backward(self, losses: dict[str, Tensor]) -> None:
+        """Every task through the whole model; the backbone's gradients become one, the others add up."""
+        rows = []
+        for place, (name, loss) in enumerate(losses.items()):
+            torch.autograd.backward(self.weights[name] * loss, retain_graph=place + 1 < len(losses))
+            rows.append(_flat([p.grad for p in self.shared], self.shared))
+            for p in self.shared:
+                p.grad = None
+        combined_N = self.method(torch.stack(rows), _values(losses))
+        for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
+            p.grad = grad.contiguous()
+
+
+def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float]) -> Descent:
+    """The way that the configuration names."""
+    if not settings.of_gradients:
+        return SumDescent(model, build_balance(settings, weights))
+    method = build_surgery(settings, list(weights))
+    way: Callable[..., Descent] = (
+        RepresentationDescent if settings.at == "representation" else ParameterDescent
+    )
+    return way(model, method, weights)
+
+
+def _values(losses: dict[str, Tensor]) -> dict[str, float]:
+    return {name: float(loss.detach()) for name, loss in losses.items()}
+
+
+def _flat(grads: Sequence[Tensor | None], like: Sequence[Tensor]) -> Tensor:
+    """One row of numbers in fp32; zeros where there is no gradient."""
+    parts = zip(grads, like, strict=True)
+    return torch.cat(
+        [(torch.zeros_like(each) if grad is None else grad).float().reshape(-1) for grad, each in parts]
+    )
+
+
+def _apart(row_N: Tensor, like: Sequence[Tensor]) -> list[Tensor]:
+    """The row in the shapes and types of some tensors."""
+    parts = torch.split(row_N, [each.numel() for each in like])
+    return [part.view_as(each).to(each.dtype) for part, each in zip(parts, like, strict=True)]
