@@ -4,13 +4,14 @@ Shapes: the legend of `motet.batch`.
 """
 
 from dataclasses import dataclass
+from typing import assert_never
 
 import torch
 from torch import Tensor, nn
 
 from motet.batch import Batch, Rows
 from motet.config import Config
-from motet.config.model import Timeline
+from motet.config.model import Sharing, Timeline
 from motet.config.tasks import Task, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
@@ -19,7 +20,7 @@ from motet.errors import ConfigError
 from motet.features.columns import ColumnEncoder
 from motet.features.events import EventEncoder, UserEncoder
 from motet.features.items import ItemContent, ItemEncoder
-from motet.nn.experts import SharedBottom
+from motet.nn.experts import CrossStitch, Experts, MixtureOfExperts, ProgressiveExtraction, SharedBottom
 from motet.nn.fold_in import FoldIn
 from motet.nn.hstu import HSTUBlock
 from motet.nn.pieces import Pieces
@@ -70,7 +71,7 @@ class Motet(nn.Module):
         users: UserEncoder,
         requests: ColumnEncoder,
         timeline: TimelineEncoder,
-        experts: SharedBottom | None,
+        experts: Experts | None,
         heads: dict[str, nn.Module],
         target: TargetAttention | None,
     ) -> None:
@@ -253,7 +254,7 @@ def build_model(
             encodings.request.codes, len(encodings.request.numbers) + len(CLOCK_NAMES), width
         ),
         timeline=_build_timeline(settings.timeline, timed=dataset.log.timed),
-        experts=SharedBottom(row_tasks, widths, sharing.dropout, sharing.towers) if row_tasks else None,
+        experts=_build_experts(sharing, row_tasks, widths) if row_tasks else None,
         heads={
             task.name: build_head(
                 task, facts[task.name], settings.scoring, width, shared, allowed[task.name], trained_I
@@ -282,6 +283,23 @@ def _build_timeline(settings: Timeline, *, timed: bool) -> TimelineEncoder:
         s.heads, s.length, position=s.bias in ("position", "both"), time=timed and s.bias in ("time", "both")
     )
     return TimelineEncoder(blocks, bias, s.width, s.dropout)
+
+
+def _build_experts(settings: Sharing, tasks: list[str], widths: list[int]) -> Experts:
+    s = settings
+    match s.kind:
+        case "shared_bottom":
+            return SharedBottom(tasks, widths, s.dropout, s.towers)
+        case "mmoe":
+            return MixtureOfExperts(tasks, widths, s.dropout, s.towers, s.experts)
+        case "cgc":
+            return ProgressiveExtraction(tasks, widths, s.dropout, s.towers, s.experts, 1)
+        case "ple":
+            return ProgressiveExtraction(tasks, widths, s.dropout, s.towers, s.experts, s.levels)
+        case "cross_stitch":
+            return CrossStitch(tasks, widths, s.dropout, s.towers)
+        case _:
+            assert_never(s.kind)
 
 
 def _allowed(task: Task, catalogue: Catalogue) -> Tensor:

@@ -289,3 +289,13 @@ def test_half_precision_gives_about_the_same_losses(kind):
     with torch.autocast("cpu", torch.bfloat16):
         half = losses(made, batch)
     assert half == pytest.approx(exact, rel=0.05)
+
+
+@pytest.mark.parametrize("kind", ["shared_bottom", "mmoe", "cgc", "ple", "cross_stitch"])
+def test_every_kind_of_sharing_trains_all_of_its_weights(kind):
+    made = model(changed(model__sharing={"kind": kind, "layers": [8], "experts": 2, "towers": [4]}))
+    found = made(training_batch())
+    assert list(found) == ["next", "click", "stars"]
+    torch.stack(list(found.values())).sum().backward()
+    assert made.experts is not None
+    assert all(p.grad is not None for p in made.experts.parameters())

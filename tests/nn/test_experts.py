@@ -1,8 +1,10 @@
 """The parts that tasks share between states and heads."""
 
+import pytest
 import torch
+from torch import nn
 
-from motet.nn.experts import SharedBottom
+from motet.nn.experts import CrossStitch, MixtureOfExperts, ProgressiveExtraction, SharedBottom
 
 
 def test_a_shared_bottom_gives_every_task_the_same_state():
@@ -38,3 +40,96 @@ def test_with_towers_each_task_has_layers_of_its_own_above_the_shared_ones():
     found["like"].square().sum().backward()
     moved = {name.rsplit(".", 3)[0] for name, each in bottom.named_parameters() if each.grad is not None}
     assert moved == {"bottom", "towers.of_like"}
+
+
+KINDS = [
+    lambda tasks: SharedBottom(tasks, [6, 5, 4], 0.0),
+    lambda tasks: MixtureOfExperts(tasks, [6, 5, 4], 0.0, experts=3),
+    lambda tasks: ProgressiveExtraction(tasks, [6, 5, 4], 0.0, experts=2),
+    lambda tasks: ProgressiveExtraction(tasks, [6, 5, 4], 0.0, experts=2, levels=3),
+    lambda tasks: CrossStitch(tasks, [6, 5, 4], 0.0),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tasks", [["like"], ["like", "items", "type"]])
+def test_every_kind_gives_every_task_a_state_and_moves_all_of_its_weights(kind, tasks):
+    torch.manual_seed(0)
+    experts, row_RE = kind(tasks), torch.randn(7, 6)
+    found = experts(row_RE)
+    assert list(found) == tasks
+    assert all(state.shape == (7, experts.width) for state in found.values())
+    sum(state.square().sum() for state in found.values()).backward()
+    assert all(p.grad is not None for p in experts.parameters())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_gates_are_shares_of_named_experts(kind):
+    tasks = ["like", "type"]
+    experts, row_RE = kind(tasks), torch.randn(7, 6)
+    for task, gate_RX in experts.gates(row_RE).items():
+        assert gate_RX.shape == (7, len(experts.names(task)))
+        assert torch.allclose(gate_RX.sum(-1), torch.ones(7))
+
+
+def test_one_expert_is_a_shared_bottom():
+    torch.manual_seed(0)
+    one = MixtureOfExperts(["like", "type"], [6, 5, 4], 0.0, experts=1)
+    bottom = SharedBottom(["like", "type"], [6, 5, 4], 0.0)
+    bottom.bottom.load_state_dict(one.experts[0].state_dict())
+    row_RE = torch.randn(3, 6)
+    for task in one.tasks:
+        assert torch.allclose(one(row_RE)[task], bottom(row_RE)[task])
+
+
+def _closed(gate: nn.Linear, open_places: list[int]) -> None:
+    """Give everything to some experts, in equal shares."""
+    with torch.no_grad():
+        gate.weight.zero_()
+        gate.bias.fill_(-1e4)
+        gate.bias[open_places] = 0.0
+
+
+def test_a_gate_with_one_open_place_is_that_expert_alone():
+    torch.manual_seed(0)
+    mixture, row_RE = MixtureOfExperts(["like", "type"], [6, 4], 0.0, experts=3), torch.randn(3, 6)
+    _closed(mixture.gate["of_like"], [2])
+    assert torch.allclose(mixture(row_RE)["like"], mixture.experts[2](row_RE))
+
+
+def test_ple_whose_gates_open_to_own_experts_alone_is_a_private_tower():
+    """Then no other task moves it: the gradient of one task at another's experts is 0."""
+    torch.manual_seed(0)
+    ple, row_RE = ProgressiveExtraction(["like", "type"], [6, 4], 0.0, experts=1, levels=2), torch.randn(3, 6)
+    for level in ple.levels:
+        for gate in level.gate.values():
+            _closed(gate, [0])
+    first, second = (level.own["of_like"][0] for level in ple.levels)
+    assert torch.allclose(ple(row_RE)["like"], second(first(row_RE)))
+    ple(row_RE)["type"].sum().backward()
+    assert all(p.grad is None or not p.grad.any() for p in [*first.parameters(), *second.parameters()])
+
+
+def test_one_level_of_ple_by_hand():
+    torch.manual_seed(0)
+    cgc, row_RE = ProgressiveExtraction(["like", "type"], [6, 4], 0.0, experts=1), torch.randn(3, 6)
+    (level,) = cgc.levels
+    share_RX = torch.softmax(level.gate["of_type"](row_RE), -1)
+    own, shared = level.own["of_type"][0](row_RE), level.shared[0](row_RE)
+    assert torch.allclose(cgc(row_RE)["type"], share_RX[:, :1] * own + share_RX[:, 1:] * shared)
+    assert level.shared_gate is None
+
+
+def test_cross_stitch_with_the_identity_is_a_stack_for_each_task():
+    torch.manual_seed(0)
+    stitched, row_RE = CrossStitch(["like", "type"], [6, 5, 4], 0.0), torch.randn(3, 6)
+    with torch.no_grad():
+        for stitch_TT in stitched.stitch:
+            stitch_TT.copy_(torch.eye(2))
+    alone = stitched.stacks[1][1](stitched.stacks[0][1](row_RE))
+    assert torch.allclose(stitched(row_RE)["type"], alone)
+    with torch.no_grad():  # and where all coefficients are one half, all tasks see the same
+        for stitch_TT in stitched.stitch:
+            stitch_TT.fill_(0.5)
+    found = stitched(row_RE)
+    assert torch.allclose(found["like"], found["type"])

@@ -81,12 +81,28 @@ class Scoring(Record):
 class Sharing(Record):
     """How tasks share what lies between the backbone and the heads."""
 
-    kind: Literal["shared_bottom"] = Field("shared_bottom", description="All tasks share the same layers.")
-    layers: list[AtLeastOne] = Field([256, 128], description="Widths of the shared layers.")
+    kind: Literal["shared_bottom", "mmoe", "cgc", "ple", "cross_stitch"] = Field(
+        "shared_bottom",
+        description="One stack for all; experts that each task weighs (mmoe), beside its own (cgc; ple: on "
+        "several levels); or a stack a task, mixed after each layer.",
+    )
+    layers: list[AtLeastOne] = Field(
+        [256, 128], description="Widths of the shared layers, or of each expert's."
+    )
+    experts: int = Field(
+        4, ge=1, description="mmoe: in all; cgc, ple: of each task, and as many shared ones."
+    )
+    levels: int = Field(2, ge=1, description="ple: levels of experts above one another.")
     towers: list[AtLeastOne] = Field(
         [], description="Widths of each task's own layers above the shared ones."
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of values hidden in training.")
+
+    @model_validator(mode="after")
+    def _has_layers(self) -> "Sharing":
+        if self.kind != "shared_bottom" and not self.layers:
+            raise misfits([(("layers",), f"sharing of kind {self.kind} needs layers; write  layers: [128]")])
+        return self
 
 
 class ModelConfig(Record):
