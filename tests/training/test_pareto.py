@@ -1,0 +1,170 @@
+"""Methods on problems whose Pareto sets are known: quadratic tasks, and the toy landscape of CAGrad."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from motet.config.training import TrainingConfig
+from motet.training.descent import build_descent
+
+GRADIENT = ["pcgrad", "mgda", "aligned_mtl", "nash_mtl", "upgrad", "cagrad", "gradnorm"]  # imtl_g: below
+LOSS = ["fixed", "uncertainty", "dwa", "random", "geometric"]
+
+
+class Point(nn.Module):
+    """Numbers to descend: what the tasks share is the point itself."""
+
+    def __init__(self, start: list[float]) -> None:
+        super().__init__()
+        self.theta = nn.Parameter(torch.tensor(start))
+
+    def backbone_parameters(self) -> list[nn.Parameter]:
+        return [self.theta]
+
+    def task_losses(self, theta: Tensor) -> dict[str, Tensor]:
+        raise NotImplementedError
+
+    def encode(self, batch: object) -> "Shared":
+        del batch
+        return Shared(self.theta * 1.0)
+
+    def losses(self, batch: object, encoded: "Shared") -> dict[str, Tensor]:
+        del batch
+        return self.task_losses(encoded.theta)
+
+    def forward(self, batch: object) -> dict[str, Tensor]:
+        return self.losses(batch, self.encode(batch))
+
+
+class Shared:
+    def __init__(self, theta: Tensor) -> None:
+        self.theta = theta
+
+    def tensors(self) -> list[Tensor]:
+        return [self.theta]
+
+    def cut(self) -> "Shared":
+        return Shared(self.theta.detach().requires_grad_())
+
+
+CENTRES = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+
+
+class Bowls(Point):
+    """Squared distances from two points, and 1: the Pareto set is the line between them."""
+
+    def task_losses(self, theta: Tensor) -> dict[str, Tensor]:
+        return {name: 1 + (theta - centre).square().sum() for name, centre in zip("ab", CENTRES, strict=True)}
+
+
+def descended(made: Point, kind: str, optimizer: torch.optim.Optimizer, steps: int) -> Tensor:
+    descent = build_descent(TrainingConfig(balance=kind).balance, made, {"a": 1.0, "b": 1.0})
+    for step in range(steps):
+        torch.manual_seed(step)
+        optimizer.zero_grad()
+        descent.backward(descent.losses(None))
+        optimizer.step()
+        if step % 10 == 9:
+            descent.epoch_over()
+    return made.theta.detach()
+
+
+@pytest.mark.parametrize("kind", [*LOSS, *GRADIENT])
+@pytest.mark.parametrize("start", [[3.0, 3.0, 3.0], [-2.0, 0.5, -1.0]])
+def test_quadratic_tasks_end_on_the_line_between_their_minima(kind, start):
+    made = Bowls(start)
+    found = descended(made, kind, torch.optim.SGD([made.theta], 0.05), 120)
+    along = CENTRES[1] - CENTRES[0]
+    share = float(((found - CENTRES[0]) @ along / (along @ along)).clamp(0, 1))
+    assert torch.allclose(found, CENTRES[0] + share * along, atol=0.02), (found, share)
+
+
+def test_imtl_g_climbs_where_gradients_are_nearly_parallel():
+    """As its paper defines it: the weights sum to 1 and may then turn the direction round."""
+    made = Bowls([3.0, -0.5, 0.01])
+    settings = TrainingConfig(balance="imtl_g").balance
+    descent = build_descent(settings, made, {"a": 1.0, "b": 1.0})
+    losses = descent.losses(None)
+    descent.backward(losses)
+    rows = torch.stack([2 * (made.theta.detach() - centre) for centre in CENTRES])
+    shares = rows @ made.theta.grad / rows.norm(dim=1)
+    assert shares[0].item() == pytest.approx(
+        shares[1].item(), rel=1e-2
+    )  # what it promises: equal projections
+    assert shares[0] < 0  # what it does not: that they point down
+
+
+def test_the_sum_ends_in_the_middle_and_the_weights_of_a_task_move_it():
+    made = Bowls([3.0, 3.0, 3.0])
+    middle = descended(made, "fixed", torch.optim.SGD([made.theta], 0.02), 400)
+    assert torch.allclose(middle, CENTRES.mean(0), atol=1e-4)
+
+
+def test_a_first_priority_ends_at_its_own_minimum():
+    made = Bowls([3.0, 3.0, 3.0])
+    settings = TrainingConfig(balance={"kind": "priorities", "order": ["b"]}).balance
+    descent = build_descent(settings, made, {"a": 1.0, "b": 1.0})
+    optimizer = torch.optim.SGD([made.theta], 0.02)
+    for _ in range(1500):
+        optimizer.zero_grad()
+        descent.backward(descent.losses(None))
+        optimizer.step()
+    assert torch.allclose(made.theta.detach(), CENTRES[1], atol=0.05)
+
+
+class Valleys(Point):
+    """Two tasks of two numbers with steep valleys above (Liu et al., NeurIPS 2021, arXiv:2110.14048).
+
+    Below y = 0 the losses are bowls with minima at (7, -8) and (-7, -8); the Pareto front is the line between.
+    """
+
+    def task_losses(self, theta: Tensor) -> dict[str, Tensor]:
+        x, y = theta
+        above, below = torch.tanh(0.5 * y).clamp_min(0), torch.tanh(-0.5 * y).clamp_min(0)
+        first = (0.5 * (-x - 7) + torch.tanh(y)).abs().clamp_min(5e-6).log() + 6
+        second = (0.5 * (3 - x) - torch.tanh(y) + 2).abs().clamp_min(5e-6).log() + 6
+        bowls = [((x - side).square() + 0.1 * (y + 8).square()) / 10 - 20 for side in (7, -7)]
+        return {"a": first * above + bowls[0] * below, "b": second * above + bowls[1] * below}
+
+
+STARTS = [[-8.5, 7.5], [-8.5, 5.0], [0.0, 0.0], [9.0, 9.0], [10.0, -8.0]]
+
+
+def reached(kind: str, start: list[float], steps: int = 4000) -> bool:
+    """Whether Adam comes to the front."""
+    made = Valleys(start)
+    x, y = descended(made, kind, torch.optim.Adam([made.theta], 0.02), steps).tolist()
+    return bool(abs(y + 8) < 0.5 and abs(x) < 7.2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "wanted"),
+    [
+        ("cagrad", 5),
+        ("upgrad", 5),
+        ("nash_mtl", 5),
+        ("mgda", 5),
+        ("imtl_g", 5),
+        ("pcgrad", 5),
+        ("fixed", None),
+    ],
+)
+def test_from_five_starts_to_the_front(kind, wanted):
+    found = [reached(kind, start) for start in STARTS]
+    if wanted is None:
+        assert sum(found) < len(STARTS), "the sum gets stuck in a valley, which is why the others exist"
+    else:
+        assert sum(found) == wanted, dict(zip(map(tuple, STARTS), found, strict=True))
+
+
+def test_the_landscape_is_that_of_the_paper():
+    """Values worked out with another program from the formulas in the paper's appendix."""
+    x, y = 1.0, 2.0
+    above = np.tanh(0.5 * y)
+    first = np.log(abs(0.5 * (-x - 7) - np.tanh(-y))) + 6
+    second = np.log(abs(0.5 * (-x + 3) + np.tanh(-y) + 2)) + 6
+    found = Valleys([x, y])(None)
+    assert found["a"].item() == pytest.approx(first * above, rel=1e-5)
+    assert found["b"].item() == pytest.approx(second * above, rel=1e-5)
