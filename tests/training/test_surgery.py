@@ -53,6 +53,7 @@ def test_methods_agree_with_torchjd_but_for_their_length(kind, theirs, seed):
     assert torch.allclose(found, scale * wanted, atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:You are solving a parameterized problem")
 @pytest.mark.parametrize("seed", range(5))
 def test_nash_agrees_with_torchjd_in_direction(seed):
     torch.manual_seed(seed)
