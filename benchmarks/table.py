@@ -17,7 +17,18 @@ HEADLINES = {
     "ml100k.ndcg@10": ("MovieLens-100K, next film: NDCG@10", "MovieLens-100K，下一部电影：NDCG@10"),
     "ml100k.rolling.like.auc": ("MovieLens-100K, will they like it: AUC", "MovieLens-100K，是否喜欢：AUC"),
     "ml100k.rolling.rating.rmse": ("MovieLens-100K, which rating: RMSE", "MovieLens-100K，评分：RMSE"),
-    "microlens.ndcg@10": ("MicroLens, next video: NDCG@10", "MicroLens，下一个视频：NDCG@10"),
+    "beauty.cold.recall@10": (
+        "Amazon Beauty, items that training never met: Recall@10",
+        "Amazon Beauty，训练中从未出现的商品：Recall@10",
+    ),
+    "microlens.ndcg@10": (
+        "MicroLens, next video, most of them new: NDCG@10",
+        "MicroLens，下一个视频（多数是新视频）：NDCG@10",
+    ),
+    "microlens.trained.ndcg@10": (
+        "the same, both ranking only videos met in training",
+        "同上，双方只排训练中出现过的视频",
+    ),
     "kuairand.click.auc": ("KuaiRand, will they click: AUC", "KuaiRand，是否点击：AUC"),
     "kuairand.watch.rmse": ("KuaiRand, how long they watch: RMSE", "KuaiRand，观看时长：RMSE"),
     "beauty.time_ratio": (
