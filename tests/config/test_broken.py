@@ -6,7 +6,11 @@ import pytest
 
 from motet.config.read import config_from_dict, read_config
 from motet.errors import ConfigError
-from tests.config.broken import BROKEN, GOOD, instead
+from tests.config import broken
+from tests.config.broken import GOOD, instead
+from tests.config.broken_training import BROKEN_TRAINING
+
+BROKEN = broken.BROKEN | BROKEN_TRAINING
 
 
 def error_of(text: str | bytes, folder: Path, *options: str) -> str:

@@ -1,21 +1,19 @@
 """From a batch to the gradients of one step: weighing losses, and surgery at either place."""
 
-from dataclasses import dataclass
-
 import pytest
 import torch
 from torch import Tensor, nn
 
 from motet.config.training import TrainingConfig
 from motet.training.descent import ParameterDescent, RepresentationDescent, SumDescent, build_descent
-from motet.training.surgery import Surgery
+from motet.training.surgery import Weighing
 from tests.model.world import changed, model, training_batch
-from tests.training.hand_loop import Training, weights
+from tests.training.hand_loop import State, Training, weights
 
 METHODS = ["pcgrad", "mgda", "imtl_g", "aligned_mtl", "nash_mtl", "upgrad", "cagrad", "gradnorm"]
 
 
-class Plain(Surgery):
+class Plain(Weighing):
     """The sum of the gradients."""
 
     def weigh(self, gramian_KK: Tensor, losses: dict[str, float]) -> Tensor:
@@ -60,17 +58,6 @@ def test_heads_get_the_gradients_of_their_own_task_whatever_the_method():
     assert any(not torch.allclose(other[name], backbone[name], atol=1e-6) for name in backbone)
 
 
-@dataclass(frozen=True)
-class State:
-    state_BD: Tensor
-
-    def tensors(self) -> list[Tensor]:
-        return [self.state_BD]
-
-    def cut(self) -> "State":
-        return State(self.state_BD.detach().requires_grad_())
-
-
 class Linear(nn.Module):
     """A linear backbone with three tasks."""
 
@@ -88,7 +75,7 @@ class Linear(nn.Module):
     def losses(self, x_BE: Tensor, encoded: State) -> dict[str, Tensor]:
         del x_BE
         return {
-            name: (head(encoded.state_BD) - aim).square().mean()
+            name: (head(encoded.state) - aim).square().mean()
             for name, head, aim in zip("abc", self.heads, (1.0, -1.0, 0.3), strict=True)
         }
 

@@ -1,5 +1,7 @@
 """Methods on problems whose Pareto sets are known: quadratic tasks, and the toy landscape of CAGrad."""
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import pytest
 import torch
@@ -7,12 +9,13 @@ from torch import Tensor, nn
 
 from motet.config.training import TrainingConfig
 from motet.training.descent import build_descent
+from tests.training.hand_loop import State
 
 GRADIENT = ["pcgrad", "mgda", "aligned_mtl", "nash_mtl", "upgrad", "cagrad", "gradnorm"]  # imtl_g: below
 LOSS = ["fixed", "uncertainty", "dwa", "random", "geometric"]
 
 
-class Point(nn.Module):
+class Point(nn.Module, ABC):
     """Numbers to descend: what the tasks share is the point itself."""
 
     def __init__(self, start: list[float]) -> None:
@@ -22,30 +25,20 @@ class Point(nn.Module):
     def backbone_parameters(self) -> list[nn.Parameter]:
         return [self.theta]
 
+    @abstractmethod
     def task_losses(self, theta: Tensor) -> dict[str, Tensor]:
-        raise NotImplementedError
+        """Both losses at a point."""
 
-    def encode(self, batch: object) -> "Shared":
+    def encode(self, batch: object) -> State:
         del batch
-        return Shared(self.theta * 1.0)
+        return State(self.theta * 1.0)
 
-    def losses(self, batch: object, encoded: "Shared") -> dict[str, Tensor]:
+    def losses(self, batch: object, encoded: State) -> dict[str, Tensor]:
         del batch
-        return self.task_losses(encoded.theta)
+        return self.task_losses(encoded.state)
 
     def forward(self, batch: object) -> dict[str, Tensor]:
         return self.losses(batch, self.encode(batch))
-
-
-class Shared:
-    def __init__(self, theta: Tensor) -> None:
-        self.theta = theta
-
-    def tensors(self) -> list[Tensor]:
-        return [self.theta]
-
-    def cut(self) -> "Shared":
-        return Shared(self.theta.detach().requires_grad_())
 
 
 CENTRES = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])

@@ -32,7 +32,7 @@ class Parts:
 
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
-    found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts)]
+    found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_priorities(parts)]
     for number, task in enumerate(parts.tasks):
         about = _task(task, parts.data.events if parts.data else []) if task else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
@@ -82,6 +82,20 @@ def _monitor(parts: Parts) -> Found:
         wrong = f"there is no task {name!r}; {hint}"
     if wrong:
         yield ("training", "monitor"), f"training.monitor: found {parts.training.monitor!r}; {wrong}"
+
+
+def _priorities(parts: Parts) -> Found:
+    names = [task.name for task in parts.tasks if task]
+    if parts.training is None or len(names) < len(parts.tasks):
+        return  # a name may be that of a task that is wrong in itself
+    for name in parts.training.balance.order:
+        if name not in names:
+            close = nearest(name, names)
+            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(names)}"
+            yield (
+                ("training", "balance", "order"),
+                f"training.balance.order: there is no task {name!r}; {hint}",
+            )
 
 
 def _metric(name: str, kind: str, metric: str, evaluation: EvaluationConfig | None) -> str | None:

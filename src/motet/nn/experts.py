@@ -3,6 +3,7 @@
 Shapes: R rows, E width of what goes in, D width of what comes out, X experts, T tasks.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from motet.nn.mlp import MLP
 
 
-class Experts(nn.Module):
+class Experts(nn.Module, ABC):
     """What all kinds have: a state for each task, its own layers (tower) above it, and gates to look at.
 
     Args:
@@ -38,9 +39,9 @@ class Experts(nn.Module):
             return states
         return {task: self.towers[f"of_{task}"](states[task]) for task in self.tasks}
 
+    @abstractmethod
     def states(self, row_RE: Tensor) -> dict[str, Tensor]:
         """Task name -> what its tower reads, ``(R, D)``."""
-        raise NotImplementedError
 
     def gates(self, row_RE: Tensor) -> dict[str, Tensor]:
         """Task name -> shares of the experts in its state, ``(R, X)``; empty where nothing is gated."""
@@ -187,18 +188,19 @@ class ProgressiveExtraction(Experts):
 
     def states(self, row_RE: Tensor) -> dict[str, Tensor]:
         """What the last level gives each task."""
-        states, shared_RE = {task: row_RE for task in self.tasks}, row_RE
-        for level in self.levels:
-            states, shared_RE = level(states, shared_RE)
-        return states
+        return self._after(row_RE, len(self.levels))[0]
 
     def gates(self, row_RE: Tensor) -> dict[str, Tensor]:
         """Of the last level."""
+        last = self.levels[-1]
+        assert isinstance(last, Extraction)
+        return last.gates(self._after(row_RE, len(self.levels) - 1)[0])
+
+    def _after(self, row_RE: Tensor, levels: int) -> tuple[dict[str, Tensor], Tensor]:
         states, shared_RE = {task: row_RE for task in self.tasks}, row_RE
-        for level in list(self.levels)[:-1]:
+        for level in self.levels[:levels]:
             states, shared_RE = level(states, shared_RE)
-        found: dict[str, Tensor] = self.levels[-1].gates(states)  # type: ignore[operator]
-        return found
+        return states, shared_RE
 
     def names(self, task: str) -> list[str]:
         """The task's own experts, then the shared ones."""

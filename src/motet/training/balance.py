@@ -8,22 +8,24 @@ method multiplies its own weights by those of the configuration. Methods that lo
 K tasks of a step, T tasks of the model.
 """
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 from motet.config.balance import Balance as Settings
 
 
-class Balance(nn.Module):
+class Balance(nn.Module, ABC):
     """What all methods have: weights from the configuration, and the end of an epoch."""
 
     def __init__(self, weights: dict[str, float]) -> None:
         super().__init__()
         self.weights = weights
 
+    @abstractmethod
     def forward(self, losses: dict[str, Tensor]) -> Tensor:
         """One scalar to minimise."""
-        raise NotImplementedError
 
     def current(self) -> dict[str, float]:
         """Task name -> weight."""

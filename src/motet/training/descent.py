@@ -5,6 +5,7 @@ Each task goes back to the cut alone, the method makes one gradient of theirs, a
 through the backbone. What lies behind the cut (heads, experts, counters) gets the sum of all gradients.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,20 +18,20 @@ from motet.training.balance import Balance, build_balance
 from motet.training.surgery import Surgery, build_surgery
 
 
-class Descent:
+class Descent(ABC):
     """What the loop asks of every way: losses, gradients, and what to keep and to tell."""
 
     method: Balance | Surgery
 
+    @abstractmethod
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
-        raise NotImplementedError
 
+    @abstractmethod
     def backward(self, losses: dict[str, Tensor]) -> None:
         """Leave the gradients of these losses in the parameters."""
-        raise NotImplementedError
 
-    def epoch_over(self) -> None:
+    def epoch_over(self) -> None:  # noqa: B027 - surgery need not
         """Know that an epoch has ended."""
 
 
@@ -82,13 +83,7 @@ class RepresentationDescent(Descent):
         pairs = zip(self.encoded.tensors(), self.cut.tensors(), strict=True)
         shared = [(whole, leaf) for whole, leaf in pairs if leaf.requires_grad]
         leaves = [leaf for _, leaf in shared]
-        rows = []
-        for place, (name, loss) in enumerate(losses.items()):
-            torch.autograd.backward(self.weights[name] * loss, retain_graph=place + 1 < len(losses))
-            rows.append(_flat([leaf.grad for leaf in leaves], leaves))
-            for leaf in leaves:
-                leaf.grad = None
-        combined_N = self.method(torch.stack(rows), _values(losses))
+        combined_N = self.method(_rows(losses, self.weights, leaves), _values(losses))
         torch.autograd.backward([whole for whole, _ in shared], _apart(combined_N, leaves))
         self.encoded = self.cut = None
 
@@ -107,13 +102,7 @@ class ParameterDescent(Descent):
 
     def backward(self, losses: dict[str, Tensor]) -> None:
         """Every task through the whole model; the backbone's gradients become one, the others add up."""
-        rows = []
-        for place, (name, loss) in enumerate(losses.items()):
-            torch.autograd.backward(self.weights[name] * loss, retain_graph=place + 1 < len(losses))
-            rows.append(_flat([p.grad for p in self.shared], self.shared))
-            for p in self.shared:
-                p.grad = None
-        combined_N = self.method(torch.stack(rows), _values(losses))
+        combined_N = self.method(_rows(losses, self.weights, self.shared), _values(losses))
         for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
             p.grad = grad.contiguous()
 
@@ -133,12 +122,19 @@ def _values(losses: dict[str, Tensor]) -> dict[str, float]:
     return {name: float(loss.detach()) for name, loss in losses.items()}
 
 
-def _flat(grads: Sequence[Tensor | None], like: Sequence[Tensor]) -> Tensor:
-    """One row of numbers in fp32; zeros where there is no gradient."""
-    parts = zip(grads, like, strict=True)
-    return torch.cat(
-        [(torch.zeros_like(each) if grad is None else grad).float().reshape(-1) for grad, each in parts]
-    )
+def _rows(losses: dict[str, Tensor], weights: dict[str, float], leaves: Sequence[Tensor]) -> Tensor:
+    """Every task's gradient at some leaves, ``(K, N)`` in fp32; zeros where there is none.
+
+    At all other leaves the tasks' gradients add up.
+    """
+    rows = []
+    for place, (name, loss) in enumerate(losses.items()):
+        torch.autograd.backward(weights[name] * loss, retain_graph=place + 1 < len(losses))
+        found = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
+        rows.append(torch.cat([grad.float().reshape(-1) for grad in found]))
+        for leaf in leaves:
+            leaf.grad = None
+    return torch.stack(rows)
 
 
 def _apart(row_N: Tensor, like: Sequence[Tensor]) -> list[Tensor]:

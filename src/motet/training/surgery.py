@@ -6,6 +6,7 @@ parameters (`motet.training.descent`). All are scaled so that equal gradients gi
 Shapes: K tasks of the step, N numbers of the gradient.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from motet.config.balance import Balance as Settings
 from motet.errors import ConfigError
 
 
-class Surgery(nn.Module):
+class Surgery(nn.Module, ABC):
     """What all methods have."""
 
     def __init__(self, tasks: Sequence[str]) -> None:
@@ -24,6 +25,7 @@ class Surgery(nn.Module):
         self.tasks = list(tasks)
         self.last = dict.fromkeys(self.tasks, 1.0)
 
+    @abstractmethod
     def forward(self, gradient_KN: Tensor, losses: dict[str, float]) -> Tensor:
         """The gradient to descend, ``(N,)``.
 
@@ -31,20 +33,27 @@ class Surgery(nn.Module):
             gradient_KN: In fp32, one row for each of the losses.
             losses: Of the tasks that have one in this step.
         """
+
+    def current(self) -> dict[str, float]:
+        """Task name -> its weight in the last step that had it; 1 where a method has no weights."""
+        return dict(self.last)
+
+
+class Weighing(Surgery):
+    """Methods whose gradient is a weighted sum; the weights follow from the products of the gradients."""
+
+    def forward(self, gradient_KN: Tensor, losses: dict[str, float]) -> Tensor:
+        """The weighted sum, ``(N,)``."""
         weight_K = self.weigh(gradient_KN @ gradient_KN.T, losses)
         self.last |= dict(zip(losses, weight_K.tolist(), strict=True))
         return weight_K @ gradient_KN
 
+    @abstractmethod
     def weigh(self, gramian_KK: Tensor, losses: dict[str, float]) -> Tensor:
-        """Weights of the gradients ``(K,)`` from their products; without weights, see `forward`."""
-        raise NotImplementedError
-
-    def current(self) -> dict[str, float]:
-        """Task name -> its weight in the last step that had it."""
-        return dict(self.last)
+        """Weights of the gradients, ``(K,)``."""
 
 
-class Weighting(Surgery):
+class ByTorchjd(Weighing):
     """Weights that torchjd works out from the Gramian (Quinton and Rey, arXiv:2406.16232, lists them).
 
     Args:
@@ -66,7 +75,7 @@ class Weighting(Surgery):
         return weight_K if self.scale is None else weight_K * len(losses) * self.scale
 
 
-class Nash(Surgery):
+class Nash(Weighing):
     """The Nash bargaining solution (Navon et al., ICML 2022, arXiv:2202.01017).
 
     Its weights solve ``G w = 1 / w`` with G the Gramian: the stationary point of the strictly convex function
@@ -102,7 +111,7 @@ class GradDrop(Surgery):
         return combined_N.nan_to_num(0.0)  # 0 / 0 where all gradients are 0
 
 
-class GradNorm(Surgery):
+class GradNorm(Weighing):
     """Weights learned so that all tasks train at like rates (Chen et al., ICML 2018, arXiv:1711.02257).
 
     With norm ``G_k = w_k |g_k|`` and the relative inverse rate ``r_k`` (the loss over its first value, over
@@ -132,7 +141,7 @@ class GradNorm(Surgery):
         return weight_K
 
 
-class Priorities(Surgery):
+class Priorities(Weighing):
     """Lexicographic descent: a lower task yields where it would worsen a higher one.
 
     In the order of the tasks, each gradient g is replaced by the nearest g + sum of lambda_h g_h over the
@@ -204,13 +213,13 @@ def _by_torchjd(settings: Settings, tasks: Sequence[str]) -> Surgery:
     if settings.kind == "graddrop":
         return GradDrop(tasks, torchjd.GradDrop())
     if settings.kind == "pcgrad":
-        return Weighting(tasks, torchjd.PCGradWeighting(), None)
+        return ByTorchjd(tasks, torchjd.PCGradWeighting(), None)
     if settings.kind == "cagrad":
-        return Weighting(tasks, torchjd.CAGradWeighting(c=settings.radius), 1 / (1 + settings.radius))
+        return ByTorchjd(tasks, torchjd.CAGradWeighting(c=settings.radius), 1 / (1 + settings.radius))
     plain = {
         "mgda": torchjd.MGDAWeighting,
         "imtl_g": torchjd.IMTLGWeighting,
         "aligned_mtl": torchjd.AlignedMTLWeighting,
         "upgrad": torchjd.UPGradWeighting,
     }
-    return Weighting(tasks, plain[settings.kind]())
+    return ByTorchjd(tasks, plain[settings.kind]())
