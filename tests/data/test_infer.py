@@ -262,3 +262,23 @@ def test_an_act_that_never_follows_is_no_task_and_says_why(tmp_path):
     inference = infer([tmp_path], tmp_path)
     assert {task.name for task in inference.config.tasks} == {"next", "cart", "purchase"}
     assert "it follows 0 times within 7d: too few to learn from and to measure" in inference.text
+
+
+@pytest.mark.parametrize(
+    ("user", "coded", "gaps"),
+    [("client", True, True), ("client", True, False), ("c", True, False), ("uid", False, False)],
+)
+def test_a_time_spent_with_many_values_is_not_taken_for_the_user(tmp_path, user, coded, gaps):
+    """Whole seconds between 5 and 300 lie as densely as ids, and there are more of them than users."""
+    rng = np.random.default_rng(6)
+    spent = pl.Series("dwell", rng.integers(5, 300, (events := log()).height))
+    if gaps:
+        spent = spent.to_frame().select(
+            pl.when(pl.Series(rng.random(len(spent)) > 0.1)).then("dwell").alias("dwell")
+        )["dwell"]
+    named = events.select(
+        pl.format("k{}", "u").alias(user) if coded else pl.col("u").alias(user), pl.col("i").alias("ref"), "t"
+    )
+    named.with_columns(spent).sample(fraction=1, shuffle=True, seed=1).write_csv(tmp_path / "visits.csv")
+    catalogue().rename({"item": "ref"}).write_csv(tmp_path / "things.csv")
+    assert found(tmp_path).data.events[0].user == user
