@@ -158,7 +158,9 @@ def train(case: Case) -> tuple[Motet, dict[str, Any]]:
     began = time.monotonic()
     trained = fit(case.config, case.prepared, validate, lambda record: None)
     clock.stop()
+    newcomers = examiner.fit_newcomers(trained.model)
     return trained.model, {
+        "newcomers": newcomers,
         "curve": curve,
         "train_cpu_seconds": clock.spent,
         "fit_seconds": time.monotonic() - began,
@@ -191,9 +193,9 @@ def ranks_of(scorer: Scorer, view: View, task: str) -> pl.DataFrame:
     """Rank of every test item in the whole catalogue, and with all items last that training never met."""
     head = scorer.model.next_heads[task]
     found = scorer.next_item(view, task, TEST, 20)
-    bonus, head.unmet = head.unmet, LAST
+    bonus, head.newcomers.bonus = head.newcomers.bonus, LAST
     among = scorer.next_item(view, task, TEST, 20)
-    head.unmet = bonus
+    head.newcomers.bonus = bonus
     columns = {"user": found.user_Q[found.query_T], "query": found.query_T, "rank": found.rank_T}
     return pl.DataFrame(columns | {"rank_trained": among.rank_T})
 
@@ -204,16 +206,16 @@ def ranks_by_bonus(case: Case, model: Motet, bonuses: Sequence[str]) -> pl.DataF
     view = next(iter(case.examiners.values())).views[0]
     (task,) = model.next_heads
     head = model.next_heads[task]
-    kept, tables = head.unmet, []
+    kept, tables = head.newcomers.bonus, []
     for name, part in (("valid", VALID), ("test", TEST)):
         columns = {}
         for bonus in bonuses:
-            head.unmet = float(bonus)
+            head.newcomers.bonus = float(bonus)
             found = scorer.next_item(view, task, part, 20)
             columns[f"rank@{bonus}"] = found.rank_T
         whose = {"user": found.user_Q[found.query_T], "query": found.query_T}
         tables.append(pl.DataFrame(whose | columns).with_columns(part=pl.lit(name)))
-    head.unmet = kept
+    head.newcomers.bonus = kept
     return pl.concat(tables)
 
 

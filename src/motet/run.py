@@ -133,6 +133,8 @@ def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained
             found = fit(config, prepared, examiner.validate, write, name, checkpoint, stop)
             if found.stopped and not (name == "joint" and found.history):
                 break
+            for line in examiner.fit_newcomers(found.model):
+                say(line)
             models[name] = found
             if stop():
                 break

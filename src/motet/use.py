@@ -29,6 +29,7 @@ from motet.data.requests import Plan, histories, plan_ends, plan_requests
 from motet.data.table import Tables
 from motet.data.timelines import PARTS
 from motet.errors import ConfigError, DataError
+from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.evaluate import Examiner, measured
 from motet.gather import count, counter_source, split_columns, user_numbers
 from motet.language.backbone import load_language
@@ -239,14 +240,14 @@ class TrainedModel:
     @torch.no_grad()
     def _ranked(self, task: str, plan: Plan, state_QD: Tensor, k: int, *, keep: bool) -> pl.DataFrame:
         log, head = self.dataset.log, self.bundle.model.next_heads[task]
-        key_ID = head.keys(self.item_ID)
+        scores = CatalogueScores(self.bundle.model, log, task, self.item_ID)
         hidden_I = torch.where(head.get_buffer("allowed_I"), 0.0, -torch.inf)
         k = min(k, int(head.get_buffer("allowed_I").sum()))
         item_QK, score_QK = np.zeros((len(plan), k), np.int64), np.zeros((len(plan), k), np.float32)
         with progress(len(plan), "lists") as bar:
             for begin in range(0, len(plan), BLOCK):
                 query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
-                score_BI = head.scores(head.queries(state_QD[query_B]), key_ID) + hidden_I
+                score_BI = scores(state_QD[query_B], plan, query_B) + hidden_I
                 if not keep:
                     offset, place = histories(plan, query_B, log.positive[task])
                     row = torch.from_numpy(np.repeat(np.arange(len(query_B)), np.diff(offset)))

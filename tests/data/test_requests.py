@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from motet.data.requests import Plan, histories, plan_ends, plan_requests
+from motet.data.requests import Plan, histories, last_of, plan_ends, plan_requests
 from motet.data.timelines import Timelines
 from tests.data.hand_log import everything, hand_log
 
@@ -152,3 +152,9 @@ def test_ends_of_some_users_are_those_of_all():
     all_users, some = plan_ends(log, np.arange(3), 4), plan_ends(log, np.array([1]), 4)
     assert some.start_W.tolist() == all_users.start_W[1:2].tolist()
     assert some.length_W.tolist() == all_users.length_W[1:2].tolist()
+
+
+def test_the_last_events_of_histories_come_latest_first():
+    offset, place = np.array([0, 3, 3, 4]), np.array([7, 8, 9, 20])
+    assert last_of(offset, place, 2).tolist() == [[9, 8], [-1, -1], [20, -1]]
+    assert last_of(np.array([0, 0]), np.zeros(0, np.int64), 2).tolist() == [[-1, -1]]

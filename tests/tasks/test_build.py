@@ -48,7 +48,7 @@ def test_settings_of_a_task_reach_its_head():
     assert build_head(task("binary", loss="focal"), FACTS, Scoring(), 4, 6, MASK, MASK).focal
     assert build_head(task("regression", loss="huber"), FACTS, Scoring(), 4, 6, MASK, MASK).kind == "huber"
     made = build_head(task("next_item"), FACTS, Scoring(similarity="dot", unmet=0.5), 4, 6, MASK, MASK)
-    assert made.unmet == 0.5
+    assert made.newcomers.bonus == 0.5
     assert not made.cosine
 
 

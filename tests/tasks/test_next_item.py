@@ -56,19 +56,6 @@ def test_cold_items_are_ranked_by_their_content():
     assert made.get_buffer("allowed_I")[3]
 
 
-def test_what_is_set_for_unmet_items_is_added_to_their_scores_alone():
-    made, (state_RD, item_ID) = head(), states()
-    item_ID[4] = 0.0
-    query_RD, key_ID = made.queries(state_RD), made.keys(item_ID)
-    before, loss = made.scores(query_RD, key_ID), made.loss(state_RD, item_ID, torch.tensor([1, 5, 2]), None)
-    made.unmet = 0.5
-    moved = made.scores(query_RD, key_ID) - before
-    assert torch.allclose(
-        moved[:, [1, 2, 3, 4, 5]], torch.tensor([0.0, 0, 0.5, 0, 0]).expand(3, 5), atol=1e-6
-    )
-    assert torch.equal(loss, made.loss(state_RD, item_ID, torch.tensor([1, 5, 2]), None))
-
-
 def test_rows_whose_item_is_not_in_the_softmax_are_left_out():
     made, (state_RD, item_ID) = head(), states()
     all_rows = made.loss(state_RD, item_ID, torch.tensor([1, 3, 4]), None)

@@ -72,6 +72,11 @@ class Scoring(Record):
         0.0, ge=0, lt=1, description="Share of the target given to all items alike."
     )
     unmet: float = Field(0.0, description="Added to the score of an item that training never met (log odds).")
+    fit_unmet: bool = Field(
+        False,
+        description="Fit on the validation rows what items score that training never met: how steeply, and "
+        "by the likeness of their texts to the user's last items.",
+    )
     mask_seen: bool = Field(
         True,
         description="Where items do not repeat, leave those that the user has out of the training softmax.",

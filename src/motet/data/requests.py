@@ -130,3 +130,10 @@ def histories(plan: Plan, query_K: np.ndarray, keep_N: np.ndarray) -> tuple[np.n
     owner = np.repeat(np.arange(len(query_K)), count_K)[kept]
     offset = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(query_K)))])
     return offset, plan.visible_H[flat[kept]]
+
+
+def last_of(offset_K: np.ndarray, place_F: np.ndarray, count: int) -> np.ndarray:
+    """The last events of some histories, see `histories`: places ``(K, count)``, latest first; -1 is none."""
+    back = offset_K[1:, None] - 1 - np.arange(count)
+    has = back >= offset_K[:-1, None]
+    return np.where(has, place_F[np.where(has, back, 0)], -1) if len(place_F) else np.full(back.shape, -1)

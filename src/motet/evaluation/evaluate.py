@@ -85,6 +85,18 @@ class Examiner:
             for task, record in records.items()
         }
 
+    def fit_newcomers(self, model: Motet) -> list[str]:
+        """Fit on the validation rows what items score that training never met; a line a task."""
+        if not self.config.model.scoring.fit_unmet:
+            return []
+        scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
+        said = []
+        for view in self.views:
+            for task in (each for each in view.tasks if each in model.next_heads):
+                done = scorer.fit_newcomers(view, task, VALID)
+                said.append(f"{task}: {model.next_heads[task].newcomers.said(done)}")
+        return said
+
     def view_of(self, task: str) -> View:
         """The view that a task belongs to."""
         return next(view for view in self.views if task in view.tasks)

@@ -16,9 +16,11 @@ from motet.data.dataset import Dataset
 from motet.data.loader import sorted_windows
 from motet.data.requests import Plan, histories
 from motet.errors import DataError
+from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.protocol import View
 from motet.metrics.ranking import rank_of_targets
 from motet.model import Motet
+from motet.tasks.newcomers import ENOUGH
 from motet.tasks.next_item import NextItemHead
 
 BLOCK = 512  # queries ranked at a time
@@ -141,19 +143,27 @@ class Scorer:
 
     def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
         """Ranks for a `next_item` task."""
-        head = self.model.next_heads[task]
-        allowed_I = allowed_items(head)
+        allowed_I = allowed_items(self.model.next_heads[task])
         asked = questions(self.dataset, view, task, part, self.length, allowed_I)
         state_QD = self._states(asked, view)
-        with torch.no_grad():
-            key_ID = head.keys(self.item_ID)
+        scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
 
-        @torch.no_grad()
         def score(query: np.ndarray) -> np.ndarray:
-            scores: np.ndarray = head.scores(head.queries(state_QD[query]), key_ID).numpy()
-            return scores
+            return scores(state_QD[query], asked.plan, asked.query_Q[query]).numpy()
 
         return rank(asked, self.dataset, task, score, k, allowed_I)
+
+    def fit_newcomers(self, view: View, task: str, part: int) -> bool:
+        """Fit what a `next_item` task scores items that training never met; false where they are too few."""
+        head = self.model.next_heads[task]
+        asked = questions(self.dataset, view, task, part, self.length, allowed_items(head))
+        if (~self.dataset.catalogue.trained_I[asked.target_T]).sum() < ENOUGH:
+            return False
+        scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
+        state_QD = self._states(asked, view)
+        return head.newcomers.fit(
+            scores.evidence(state_QD, asked.plan, asked.query_Q, asked.target_T, asked.query_T)
+        )
 
     def rows(self, view: View, part: int) -> dict[str, Scored]:
         """Predictions of the view's row tasks."""

@@ -37,10 +37,10 @@ def nearest_texts(text_IT: Tensor, row_R: Tensor, met_I: Tensor, count: int) -> 
     if not kept:
         return near_RM, share_RM
     mean_T = text_IT[item_K].float().mean(0)
-    met_KT = _directions(text_IT[item_K], mean_T)
+    met_KT = directions(text_IT[item_K], mean_T)
     for start in range(0, len(row_R), _BLOCK):
         row_B = row_R[start : start + _BLOCK]
-        cosine_BK = _directions(text_IT[row_B], mean_T) @ met_KT.T
+        cosine_BK = directions(text_IT[row_B], mean_T) @ met_KT.T
         cosine_BK.masked_fill_(row_B[:, None] == item_K, -torch.inf)
         best = cosine_BK.topk(kept)
         real_BM = best.values.isfinite() & (text_IT[row_B] != 0).any(-1, keepdim=True)
@@ -50,5 +50,6 @@ def nearest_texts(text_IT: Tensor, row_R: Tensor, met_I: Tensor, count: int) -> 
     return near_RM, share_RM
 
 
-def _directions(text_NT: Tensor, mean_T: Tensor) -> Tensor:
+def directions(text_NT: Tensor, mean_T: Tensor) -> Tensor:
+    """Texts as seen from the mean of them all, each of length 1."""
     return F.normalize(text_NT.float() - mean_T, dim=-1)

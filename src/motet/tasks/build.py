@@ -67,7 +67,7 @@ def build_head(
             kind, temperature, smoothing = scoring.similarity, scoring.temperature, scoring.label_smoothing
             ahead = Ahead(task.horizon, task.discount)
             head = NextItemHead(width, allowed_I, trained_I, kind, temperature, smoothing, drawn, ahead)
-            head.unmet = scoring.unmet
+            head.newcomers.bonus = scoring.unmet
             return head
         case Binary():
             return BinaryHead(shared, facts.mean, focal=task.loss == "focal")

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from motet.nn.blockwise import Targets
 from motet.nn.softmax import Sample, Softmax, catalogue_cross_entropy, sampled_cross_entropy
+from motet.tasks.newcomers import Newcomers
 
 LAST = -1e6  # the score of an item of which nothing is known
 
@@ -69,8 +70,7 @@ class NextItemHead(nn.Module):
         sampled: Items drawn for a sampled softmax in training; None for the full one.
         ahead: How far ahead items count as right.
 
-    `unmet`, 0 unless set, is added to the scores of items that training never met: those lack an id, and so
-    the part of their score that training would have given them.
+    What items score that training never met is for `newcomers` to say.
     """
 
     def __init__(
@@ -92,7 +92,7 @@ class NextItemHead(nn.Module):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / temperature) if self.cosine else 0.0))
         self.log_scale.requires_grad_(self.cosine)
         self.label_smoothing, self.sampled, self.ahead = label_smoothing, sampled, ahead or Ahead()
-        self.unmet = 0.0
+        self.newcomers = Newcomers()
         self.set_catalogue(allowed_I, trained_I)
         self.scale = math.log(max(len(self.get_buffer("item_K")), 2))
 
@@ -118,11 +118,9 @@ class NextItemHead(nn.Module):
         return F.normalize(item_ID, dim=-1) if self.cosine else item_ID
 
     def scores(self, query_RD: Tensor, key_ID: Tensor) -> Tensor:
-        """Scores ``(R, I)``; an item of which nothing is known (a zero vector) comes after all others."""
+        """Scores ``(R, I)``, newcomers as any other; an item of which nothing is known is `LAST`."""
         nothing_I = (key_ID == 0).all(-1)
         score_RI = query_RD @ key_ID.T
-        if self.unmet:
-            score_RI = score_RI + self.unmet * ~self.get_buffer("trained_I")
         return score_RI.masked_fill(nothing_I, LAST)
 
     def loss(

@@ -1,0 +1,155 @@
+"""What a model scores the whole catalogue, for queries with histories: items with a past, and newcomers.
+
+Shapes: Q queries, B a block of them, I items, C newcomers (items that training never met), T targets, D
+width.
+"""
+
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from motet.data.requests import Plan, histories, last_of
+from motet.data.timelines import Timelines
+from motet.features.nearest import directions
+from motet.model import Motet
+from motet.tasks.newcomers import FADING, LAST_ITEMS, Evidence
+from motet.tasks.next_item import LAST
+
+BLOCK = 1024
+PAIRS = 20_000_000  # of a query and a newcomer that are looked at to fit the newcomers' scores
+
+
+class CatalogueScores:
+    """Scores of one `next_item` task for any queries over one log.
+
+    Args:
+        model: The model.
+        log: Where histories come from.
+        task: Name of the task.
+        item_ID: Vectors of the whole catalogue.
+    """
+
+    def __init__(self, model: Motet, log: Timelines, task: str, item_ID: Tensor) -> None:
+        self.head, self.log, self.task = model.next_heads[task], log, task
+        with torch.no_grad():
+            self.key_ID = self.head.keys(item_ID)
+        trained_I, allowed_I = self.head.get_buffer("trained_I"), self.head.get_buffer("allowed_I")
+        known_I = (self.key_ID != 0).any(-1)
+        self.past_I = trained_I & allowed_I
+        self.new_C = torch.nonzero(~trained_I & allowed_I & known_I).squeeze(-1)
+        self.items = model.items
+
+    @cached_property
+    def text_IT(self) -> Tensor | None:
+        """Directions of the items' texts, zeros without one; None where no language model reads them."""
+        white_IT = dict(self.items.named_buffers()).get("white_IT")  # left out where it is None
+        return None if white_IT is None else _texts(white_IT, self.head.get_buffer("trained_I"))
+
+    @torch.no_grad()
+    def __call__(self, state_BD: Tensor, plan: Plan, query_B: np.ndarray) -> Tensor:
+        """Scores ``(B, I)``.
+
+        Args:
+            state_BD: State of each query.
+            plan: What each query may see.
+            query_B: The queries, as places in the plan.
+        """
+        newcomers = self.head.newcomers
+        score_BI = self.head.scores(self.head.queries(state_BD), self.key_ID)
+        if not len(self.new_C):
+            return score_BI
+        if newcomers.plain:
+            score_BI[:, self.new_C] += newcomers.bonus
+            return score_BI
+        past_B, new_BC, likeness_BC = self._beside(score_BI, *histories(plan, query_B, self._positive()))
+        moved_BC = newcomers(new_BC, past_B, likeness_BC)
+        score_BI[:, self.new_C] = torch.where(past_B.isfinite()[:, None], moved_BC, new_BC)
+        return score_BI
+
+    @torch.no_grad()
+    def evidence(
+        self, state_QD: Tensor, plan: Plan, query_Q: np.ndarray, target_T: np.ndarray, query_T: np.ndarray
+    ) -> Evidence:
+        """What newcomers' scores are fitted on; of very many queries every so many.
+
+        Args:
+            state_QD: State of each query.
+            plan: What each query may see.
+            query_Q: The queries, as places in the plan.
+            target_T: Right items.
+            query_T: Which query (0 to Q - 1) each is right for.
+        """
+        kept = np.unique(np.linspace(0, len(query_Q) - 1, self._most(len(query_Q))).astype(np.int64))
+        place_Q = np.full(len(query_Q), -1)
+        place_Q[kept] = np.arange(len(kept))
+        mine_T = place_Q[query_T] >= 0
+        row_T, item_T = torch.from_numpy(place_Q[query_T[mine_T]]), torch.from_numpy(target_T[mine_T])
+        parts = []
+        for begin in range(0, len(kept), BLOCK):
+            query = kept[begin : begin + BLOCK]
+            score_BI = self.head.scores(self.head.queries(state_QD[query]), self.key_ID)
+            offset, place = histories(plan, query_Q[query], self._positive())
+            beside = self._beside(score_BI, offset, place, hide=True)
+            here_T = (row_T >= begin) & (row_T < begin + len(query))
+            parts.append(
+                (*beside, score_BI[row_T[here_T] - begin, item_T[here_T]], torch.nonzero(here_T)[:, 0])
+            )
+        past_R, score_RC, likeness_RC, found_T, order_T = (
+            torch.cat(each) for each in zip(*parts, strict=True)
+        )
+        column_I = torch.full((len(self.key_ID),), -1)
+        column_I[self.new_C] = torch.arange(len(self.new_C))
+        row_T, item_T = row_T[order_T], item_T[order_T]
+        column_T = column_I[item_T]
+        asked_T = (found_T > LAST) & past_R[row_T].isfinite()
+        asked_T &= (column_T < 0) | score_RC[row_T, column_T.clamp(min=0)].isfinite()
+        return Evidence(
+            past_R.nan_to_num(neginf=0.0), score_RC, likeness_RC,
+            row_T[asked_T], found_T[asked_T], column_T[asked_T],
+        )  # fmt: skip
+
+    def _beside(
+        self, score_BI: Tensor, offset: np.ndarray, place: np.ndarray, *, hide: bool = False
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """All items with a past taken together ``(B,)``, and newcomers: scores and likeness ``(B, C)``.
+
+        What a user has takes no part where items do not come again.
+        """
+        past_BI = score_BI.masked_fill(~self.past_I, -torch.inf)
+        new_BC = score_BI[:, self.new_C]
+        if self.log.seen_once:
+            row = torch.from_numpy(np.repeat(np.arange(len(score_BI)), np.diff(offset)))
+            seen = torch.from_numpy(self.log.item_N[place].astype(np.int64))
+            past_BI[row, seen] = -torch.inf
+            if hide:
+                hidden_BI = torch.zeros(score_BI.shape, dtype=torch.bool)
+                hidden_BI[row, seen] = True
+                new_BC = new_BC.masked_fill(hidden_BI[:, self.new_C], -torch.inf)
+        return torch.logsumexp(past_BI, 1), new_BC, self._likeness(last_of(offset, place, LAST_ITEMS))
+
+    def _likeness(self, place_BK: np.ndarray) -> Tensor:
+        """How like newcomers' texts are to those of the last items, 1 is the same: ``(B, C)``."""
+        if self.text_IT is None:
+            return torch.zeros(len(place_BK), len(self.new_C))
+        has_BK = torch.from_numpy(place_BK >= 0)
+        item_BK = torch.from_numpy(self.log.item_N[place_BK].astype(np.int64)) * has_BK
+        weight_BK = has_BK * FADING ** torch.arange(LAST_ITEMS)
+        weight_BK = weight_BK / weight_BK.sum(1, keepdim=True).clamp(min=1e-9)
+        last_BT = (weight_BK[..., None] * self.text_IT[item_BK]).sum(1)
+        return last_BT @ self.text_IT[self.new_C].T
+
+    def _positive(self) -> np.ndarray:
+        positive_N: np.ndarray = self.log.positive[self.task]
+        return positive_N
+
+    def _most(self, queries: int) -> int:
+        return min(queries, max(PAIRS // max(len(self.new_C), 1), 1))
+
+
+def _texts(text_IT: Tensor, trained_I: Tensor) -> Tensor:
+    has_I = (text_IT != 0).any(-1)
+    met_I = trained_I & has_I
+    mean_T = text_IT[met_I if bool(met_I.any()) else has_I].float().mean(0)
+    return directions(text_IT, mean_T) * has_I[:, None]
