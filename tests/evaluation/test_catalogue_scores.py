@@ -166,7 +166,7 @@ def test_a_run_fits_when_it_is_asked_to_and_says_what_it_did(monkeypatch):
     of = with_texts()
     made = model(of=of)
     assert Examiner(of.config, of.prepared.dataset, of.views).fit_newcomers(made) == []
-    asking = Examiner(changed(model__scoring__fit_unmet=True), of.prepared.dataset, of.views)
+    asking = Examiner(changed(model__scoring={"fit_unmet": True}), of.prepared.dataset, of.views)
     assert ["fewer than 100" in line for line in asking.fit_newcomers(made)] == [True]
     monkeypatch.setattr(scoring, "ENOUGH", 1)
     monkeypatch.setattr(newcomers, "ENOUGH", 1)
