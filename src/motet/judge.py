@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from motet.config import Config
+from motet.config.tasks import Binary, Task
 from motet.data.timelines import TEST, VALID
 from motet.evaluation.compare import transfer
 from motet.evaluation.evaluate import Examiner, measured
@@ -24,7 +25,7 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
     wanted = config.report.twins
     if wanted == "all" or (wanted == "auto" and len(config.tasks) > 1):
         for task in (each for each in config.tasks if each.weight > 0):
-            found[f"twin of {task.name}"] = (config.model_copy(update={"tasks": [task]}), prepared)
+            found[f"twin of {task.name}"] = (config.model_copy(update={"tasks": [alone(task)]}), prepared)
     if "text" in config.report.ablations and prepared.content.text_IT is not None:
         found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))
     if "id" in config.report.ablations and config.model.item.id:
@@ -39,6 +40,11 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
             replace(prepared, counter_NC=None, scaler=None, counter_names=[]),
         )
     return found
+
+
+def alone(task: Task) -> Task:
+    """A task that follows no other: on its own it is learned directly."""
+    return task.model_copy(update={"after": None, "transfer": False}) if isinstance(task, Binary) else task
 
 
 def examiner_of(material: Material, config: Config, prepared: Prepared) -> Examiner:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from motet.batch import Batch, Rows
 from motet.config import Config
 from motet.config.model import Sharing, Timeline
-from motet.config.tasks import Task, is_row_task
+from motet.config.tasks import Binary, Task, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
 from motet.data.dataset import Dataset, known_at_once
@@ -29,6 +29,7 @@ from motet.nn.target import TargetAttention
 from motet.nn.timeline import TimelineEncoder
 from motet.nn.transformer import TransformerBlock
 from motet.tasks.build import AnyRowHead, TaskFacts, build_head
+from motet.tasks.chain import Chains
 from motet.tasks.next_item import NextItemHead
 
 
@@ -79,6 +80,7 @@ class Motet(nn.Module):
         self.items, self.events, self.users, self.requests = items, events, users, requests
         self.timeline, self.experts, self.target = timeline, experts, target
         self.counters = Pieces(0, 0)  # put in where the model is built
+        self.chains = Chains({}, [], 0)  # likewise
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
         self.leave_seen_out = False
@@ -150,11 +152,14 @@ class Motet(nn.Module):
             rows.counter_RC,
             *(fold_R[:, None] for fold_R in rows.fold.values()),
         ]
-        out: dict[str, Tensor] = self.experts(torch.cat(parts, -1))
-        return out
+        return self.chains.states(self.experts(torch.cat(parts, -1)))
 
     def raw(self, rows: Rows) -> dict[str, Tensor]:
-        """Task name -> raw scores of its head, ``(R,)`` or ``(R, K)``."""
+        """Task name -> raw scores over all rows, ``(R,)`` or ``(R, K)``."""
+        return self.chains.raw(self.given(rows))
+
+    def given(self, rows: Rows) -> dict[str, Tensor]:
+        """Task name -> raw scores of its head, given that what it follows has happened."""
         shared = self.shared(rows)
         return {name: head(shared[name]) + rows.fold.get(name, 0.0) for name, head in self.row_heads.items()}
 
@@ -200,10 +205,16 @@ class Motet(nn.Module):
 
     @torch.no_grad()
     def predict(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:
-        """Predictions of all row tasks for all real rows, flat, in the order of ``row_BP[row_BP >= 0]``."""
+        """Predictions of all row tasks for all real rows, flat, in the order of ``row_BP[row_BP >= 0]``.
+
+        A task that follows another has a second one under ``NAME given OTHER``: where that has happened.
+        """
         encoded = self.encode(batch, item_ID)
-        raw = self.raw(self.rows(batch, encoded, batch.row_BP >= 0))
-        return {name: head.prediction(raw[name]) for name, head in self.row_heads.items()}
+        given = self.given(self.rows(batch, encoded, batch.row_BP >= 0))
+        raw = self.chains.raw(given)
+        conditional = self.chains.conditional(given)
+        said = {name: head.prediction(raw[name]) for name, head in self.row_heads.items()}
+        return said | {f"{later} given {earlier}": p for (later, earlier), p in conditional.items()}
 
     @torch.no_grad()
     def ask(self, batch: Batch, item_ID: Tensor) -> Tensor:
@@ -236,6 +247,8 @@ def build_model(
     shared = [*widths, *sharing.towers][-1]
     allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}
     trained_I = torch.from_numpy(dataset.catalogue.trained_I)
+    after = {task.name: task.after for task in config.tasks if isinstance(task, Binary) and task.after}
+    passing = [task.name for task in config.tasks if isinstance(task, Binary) and task.transfer]
     model = Motet(
         items=ItemEncoder(
             content,
@@ -257,13 +270,20 @@ def build_model(
         experts=_build_experts(sharing, row_tasks, widths) if row_tasks else None,
         heads={
             task.name: build_head(
-                task, facts[task.name], settings.scoring, width, shared, allowed[task.name], trained_I
+                task,
+                facts[task.name],
+                settings.scoring,
+                width,
+                shared,
+                (allowed[task.name], trained_I),
+                facts[after[task.name]].mean if task.name in after else 1.0,
             )
             for task in config.tasks
         },
         target=TargetAttention(width) if settings.target_attention else None,
     )
     model.counters = coded
+    model.chains = Chains(after, passing, shared)
     for name in folded:
         fact = facts[name]
         model.folds[f"of_{name}"] = FoldIn(width, settings.fold_in, fact.mean, fact.deviation)

@@ -147,7 +147,8 @@ class TrainedModel:
             task: A task that scores rows.
 
         Returns:
-            The rows with a column ``prediction``: a probability, a number, or the most probable class.
+            The rows with a column ``prediction``: a probability, a number, or the most probable class. A task
+            that follows another has a column ``given_OTHER`` too: its probability where that has happened.
         """
         settings = next((each for each in self.bundle.config.tasks if each.name == task), None)
         if settings is None or not is_row_task(settings):
@@ -161,12 +162,18 @@ class TrainedModel:
         collate = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))
         words = settings.kind == "multiclass"
         found = np.zeros(len(log), object if words else np.float64)
+        given = np.zeros(len(log))
+        earlier = getattr(settings, "after", None)
         for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
             batch = collate(windows)
-            said = self.bundle.model.predict(batch, self.item_ID)[task]
-            found[batch.row_BP[batch.row_BP >= 0].numpy()] = self._readable(settings, said)
+            said = self.bundle.model.predict(batch, self.item_ID)
+            place = batch.row_BP[batch.row_BP >= 0].numpy()
+            found[place] = self._readable(settings, said[task])
+            if earlier:
+                given[place] = said[f"{task} given {earlier}"].double().numpy()
         dtype = pl.String if words else pl.Float64
-        return rows.with_columns(pl.Series("prediction", found[place_Q].tolist(), dtype))
+        rows = rows.with_columns(pl.Series("prediction", found[place_Q].tolist(), dtype))
+        return rows.with_columns(pl.Series(f"given_{earlier}", given[place_Q])) if earlier else rows
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""

@@ -1,6 +1,12 @@
-"""Broken settings of the training: YAML text -> what the one error must say (see `tests.config.broken`)."""
+"""Broken settings of the training and of chains: YAML text -> what the one error must say."""
 
 from tests.config.broken import after
+
+
+def with_task(text: str) -> str:
+    """The good configuration with one task more, in line 8."""
+    return after(f"  - {text}\n")
+
 
 BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
     "an unknown balance": (
@@ -30,5 +36,21 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
     "experts without layers": (
         after("model:\n  sharing: {kind: ple, layers: []}\n"),
         [":9: ", "sharing of kind ple needs layers; write  layers: [128]"],
+    ),
+    "a task after none": (
+        with_task("{name: buy, kind: binary, label: stars >= 5, after: liek}"),
+        [".after: there is no task 'liek'; did you mean 'like'?"],
+    ),
+    "a task after one that is no chance": (
+        with_task("{name: buy, kind: binary, label: stars >= 5, after: stars}"),
+        [".after: 'stars' is a regression task; a chain is of binary tasks"],
+    ),
+    "tasks that follow themselves": (
+        with_task("{name: buy, kind: binary, label: stars >= 5, after: buy}"),
+        [".after: 'buy' would follow itself"],
+    ),
+    "something passed on from nothing": (
+        with_task("{name: buy, kind: binary, label: stars >= 5, transfer: true}"),
+        [".transfer: nothing is passed on to a task that follows none", "after: TASK"],
     ),
 }

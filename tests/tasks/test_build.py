@@ -34,20 +34,20 @@ def task(kind: str, **changes) -> Task:
      ("multiclass", MulticlassHead)],
 )  # fmt: skip
 def test_every_kind_of_task_has_its_head(kind, wanted):
-    head = build_head(task(kind), FACTS, Scoring(), 4, 6, MASK, MASK)
+    head = build_head(task(kind), FACTS, Scoring(), 4, 6, (MASK, MASK))
     assert type(head) is wanted
 
 
 @pytest.mark.parametrize("kind", ["binary", "regression", "multiclass"])
 def test_a_row_head_reads_what_experts_give(kind):
-    head = build_head(task(kind), FACTS, Scoring(), 4, 6, MASK, MASK)
+    head = build_head(task(kind), FACTS, Scoring(), 4, 6, (MASK, MASK))
     assert len(head.prediction(head(torch.zeros(5, 6)))) == 5
 
 
 def test_settings_of_a_task_reach_its_head():
-    assert build_head(task("binary", loss="focal"), FACTS, Scoring(), 4, 6, MASK, MASK).focal
-    assert build_head(task("regression", loss="huber"), FACTS, Scoring(), 4, 6, MASK, MASK).kind == "huber"
-    made = build_head(task("next_item"), FACTS, Scoring(similarity="dot", unmet=0.5), 4, 6, MASK, MASK)
+    assert build_head(task("binary", loss="focal"), FACTS, Scoring(), 4, 6, (MASK, MASK)).focal
+    assert build_head(task("regression", loss="huber"), FACTS, Scoring(), 4, 6, (MASK, MASK)).kind == "huber"
+    made = build_head(task("next_item"), FACTS, Scoring(similarity="dot", unmet=0.5), 4, 6, (MASK, MASK))
     assert made.newcomers.bonus == 0.5
     assert not made.cosine
 

@@ -33,6 +33,7 @@ class Parts:
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_priorities(parts)]
+    found += _chains(parts.tasks)
     for number, task in enumerate(parts.tasks):
         about = _task(task, parts.data.events if parts.data else []) if task else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
@@ -96,6 +97,42 @@ def _priorities(parts: Parts) -> Found:
                 ("training", "balance", "order"),
                 f"training.balance.order: there is no task {name!r}; {hint}",
             )
+
+
+def _chains(tasks: list[Any]) -> Found:
+    """A task follows a binary one, and none follows itself."""
+    known = {task.name: task for task in tasks if task}
+    for number, task in enumerate(tasks):
+        if not isinstance(task, Binary):
+            continue
+        path, found = ("tasks", number, "after"), f"tasks.{task.name}.after: "
+        if task.after is None:
+            if task.transfer:
+                said = f"tasks.{task.name}.transfer: nothing is passed on to a task that follows none"
+                yield ("tasks", number, "transfer"), f"{said}; write  after: TASK  too"
+        elif task.after not in known:
+            if None not in tasks:  # the name may be that of a task that is wrong in itself
+                binary = [
+                    name for name, each in known.items() if isinstance(each, Binary) and each is not task
+                ]
+                close = nearest(task.after, binary)
+                hint = f"did you mean {close!r}?" if close else f"there are {', '.join(binary) or 'none'}"
+                yield path, f"{found}there is no task {task.after!r}; {hint}"
+        elif not isinstance(known[task.after], Binary):
+            said = f"{task.after!r} is a {known[task.after].kind} task; a chain is of binary tasks"
+            yield path, f"{found}{said}, take it out"
+        elif _in_circle(task, known):
+            yield path, f"{found}{task.name!r} would follow itself; take out one  after:"
+
+
+def _in_circle(task: Binary, known: dict[str, Any]) -> bool:
+    passed, now = {task.name}, known.get(task.after or "")
+    while isinstance(now, Binary):
+        if now.name in passed:
+            return now.name == task.name
+        passed.add(now.name)
+        now = known.get(now.after or "")
+    return False
 
 
 def _metric(name: str, kind: str, metric: str, evaluation: EvaluationConfig | None) -> str | None:

@@ -65,6 +65,12 @@ class Binary(_RowTask):
         description="What is true or false (or 1 or 0), or a window of later events."
     )
     loss: Literal["cross_entropy", "focal"] = Field("cross_entropy", description="focal: for rare labels.")
+    after: TaskName | None = Field(
+        None, description="The binary task that comes first: this is never more probable than that."
+    )
+    transfer: bool = Field(
+        False, description="Pass on what the network found for the task that comes first (AITM)."
+    )
 
 
 class Regression(_RowTask):

@@ -19,13 +19,16 @@ class BinaryHead(nn.Module):
         width: Width of the shared state.
         rate: Share of positives among training rows.
         focal: Weigh rows by how wrong they are.
+        earlier: The rate of the task that it follows, see `motet.tasks.chain`; the head then starts from the
+            rate among those.
     """
 
-    def __init__(self, width: int, rate: float, *, focal: bool = False) -> None:
+    def __init__(self, width: int, rate: float, *, focal: bool = False, earlier: float = 1.0) -> None:
         super().__init__()
         rate = min(max(rate, 1e-4), 1 - 1e-4)
+        start = min(rate / max(earlier, 1e-4), 1 - 1e-4)
         self.linear = nn.Linear(width, 1)
-        nn.init.constant_(self.linear.bias, math.log(rate / (1 - rate)))
+        nn.init.constant_(self.linear.bias, math.log(start / (1 - start)))
         wrong = ((1 - rate) ** 2, rate**2) if focal else (1.0, 1.0)  # weight of a positive, of a negative
         self.scale = -(rate * wrong[0] * math.log(rate) + (1 - rate) * wrong[1] * math.log(1 - rate))
         self.focal = focal

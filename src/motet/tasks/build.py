@@ -47,8 +47,8 @@ def build_head(
     scoring: Scoring,
     width: int,
     shared: int,
-    allowed_I: Tensor,
-    trained_I: Tensor,
+    masks: tuple[Tensor, Tensor],
+    earlier: float = 1.0,
 ) -> nn.Module:
     """The head of a task.
 
@@ -58,9 +58,10 @@ def build_head(
         scoring: How `next_item` compares.
         width: Width of states.
         shared: Width of what experts give.
-        allowed_I: Items that the task ranks, bool.
-        trained_I: Items met in training, bool.
+        masks: Items that the task ranks, and items met in training, bool.
+        earlier: Rate of the task that it follows; 1 where it follows none.
     """
+    allowed_I, trained_I = masks
     match task:
         case NextItem():
             drawn = _drawn(task, int((allowed_I & trained_I).sum()))
@@ -70,7 +71,7 @@ def build_head(
             head.newcomers.bonus = scoring.unmet
             return head
         case Binary():
-            return BinaryHead(shared, facts.mean, focal=task.loss == "focal")
+            return BinaryHead(shared, facts.mean, focal=task.loss == "focal", earlier=earlier)
         case Regression():
             return RegressionHead(shared, facts.mean, facts.deviation, task.loss)
         case Multiclass():

@@ -31,7 +31,9 @@ def question(task: dict[str, Any]) -> str:
             kind = plain(str(items)) if items else "item"
             return f"Which {kind} a user takes next, out of the whole catalogue"
         case "binary":
-            return f"Whether “{_label(task.get('label')) or name}”"
+            after = task.get("after")
+            following = f", never more probable than “{plain(str(after))}”" if after else ""
+            return f"Whether “{_label(task.get('label')) or name}”{following}"
         case "regression":
             return f"How large “{_label(task.get('label')) or name}” is"
         case "multiclass":
