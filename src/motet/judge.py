@@ -71,6 +71,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         for task, record in records[name].items()
     }
     joint = records["joint"]
+    gates = examiner_of(material, *wanted["joint"]).gates(models["joint"].model, TEST)
     in_valid = measured(examiner.examine(models["joint"].model, VALID), config, "valid")
     others = {name: found for name, found in records.items() if name.startswith("without ")}
     return {
@@ -81,6 +82,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "transfer": _transfer(config, joint, twins),
         "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
         "cost": _cost(models),
+        "gates": gates,
         "plots": plots(joint, {name: model.history for name, model in models.items()}),
         "behaviour": material.behaviour,
         "statements": [*_stopped(models, list(wanted), config), *material.statements, *left_out],

@@ -143,6 +143,18 @@ class Motet(nn.Module):
     def shared(self, rows: Rows) -> dict[str, Tensor]:
         """Task name -> what its head reads, ``(R, D)``."""
         assert self.experts is not None
+        return self.chains.states(self.experts(self._gathered(rows)))
+
+    def gates(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:
+        """Task name -> shares of the experts in its state, ``(R, X)``, for all real rows; or nothing."""
+        if self.experts is None:
+            return {}
+        return self.experts.gates(
+            self._gathered(self.rows(batch, self.encode(batch, item_ID), batch.row_BP >= 0))
+        )
+
+    def _gathered(self, rows: Rows) -> Tensor:
+        """All that row tasks read, side by side."""
         parts = [
             rows.state_RD,
             rows.candidate_RD,
@@ -152,7 +164,7 @@ class Motet(nn.Module):
             rows.counter_RC,
             *(fold_R[:, None] for fold_R in rows.fold.values()),
         ]
-        return self.chains.states(self.experts(torch.cat(parts, -1)))
+        return torch.cat(parts, -1)
 
     def raw(self, rows: Rows) -> dict[str, Tensor]:
         """Task name -> raw scores over all rows, ``(R,)`` or ``(R, K)``."""

@@ -97,6 +97,15 @@ class Examiner:
                 said.append(f"{task}: {model.next_heads[task].newcomers.said(done)}")
         return said
 
+    def gates(self, model: Motet, part: int) -> dict[str, Any]:
+        """Which experts each task uses on its rows: task -> expert -> mean share and its spread."""
+        scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
+        found: dict[str, Any] = {}
+        for view in self.views:
+            for task, shares in scorer.gates(view, part).items():
+                found[task] = {name: {"mean": mean, "sd": sd} for name, (mean, sd) in shares.items()}
+        return found
+
     def view_of(self, task: str) -> View:
         """The view that a task belongs to."""
         return next(view for view in self.views if task in view.tasks)

@@ -192,6 +192,29 @@ class Scorer:
             out[name] = Scored(rows, log.user_N[rows], label_R[has], of_rows[has])
         return out
 
+    @torch.no_grad()
+    def gates(self, view: View, part: int) -> dict[str, dict[str, tuple[float, float]]]:
+        """Task -> expert -> its mean share of the task's state over the rows, and the spread (deviation)."""
+        names = [name for name in view.tasks if name in self.model.row_heads]
+        log, experts = self.dataset.log, self.model.experts
+        if not names or experts is None or not experts.names(names[0]):
+            return {}
+        labelled_N = np.logical_or.reduce([~np.isnan(log.label[name]) for name in names])
+        plan = view.plan(log, part, labelled_N, self.length)
+        shares: dict[str, list[Tensor]] = {name: [] for name in names}
+        for batch in self._batches(plan, view):
+            labels = {name: batch.label[name][batch.row_BP >= 0] for name in names}
+            for name, share_RX in self.model.gates(batch, self.item_ID).items():
+                if name in shares:
+                    shares[name].append(share_RX[~labels[name].isnan()].float())
+        found = {}
+        for name, each in shares.items():
+            share_RX = torch.cat(each) if each else torch.zeros(0, 1)
+            if len(share_RX):
+                ends = zip(share_RX.mean(0).tolist(), share_RX.std(0, correction=0).tolist(), strict=True)
+                found[name] = dict(zip(experts.names(name), ends, strict=True))
+        return found
+
     def _states(self, asked: Questions, view: View) -> Tensor:
         """State of each query ``(Q, D)``."""
         plan = asked.plan

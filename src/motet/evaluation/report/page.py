@@ -19,6 +19,7 @@ from motet.evaluation.report.facts import facts, statements
 
 SECTIONS: tuple[Callable[[Evidence], Section | None], ...] = (
     sharing.sharing,
+    sharing.experts,
     scores.results,
     parts.slices,
     plots.training,

@@ -1,9 +1,11 @@
 """Does sharing help? Every task of the joint model against its single-task twin."""
 
+from collections.abc import Mapping
+
 from motet.evaluation.report import charts
 from motet.evaluation.report.blocks import Block, Cell, Figure, Row, Section, Table, Text
-from motet.evaluation.report.evidence import Evidence
-from motet.evaluation.report.numbers import between, number, signed
+from motet.evaluation.report.evidence import Evidence, mapping
+from motet.evaluation.report.numbers import between, number, percent, real, signed
 from motet.evaluation.report.verdicts import BADGES, Verdict, verdict
 from motet.evaluation.report.words import label, plain
 
@@ -49,3 +51,36 @@ def _figure(gains: list[dict[str, object]], table: Table) -> Figure:
     said = "Gain of the joint model over the twin of each task, in per cent"
     spec = charts.intervals(gains, "Gain over the twin, %", said, zero=True)
     return Figure("sharing", "Gain over the twin", "Right of zero the joint model is better.", spec, table)
+
+
+def experts(evidence: Evidence) -> Section | None:
+    """Which experts each task uses; None without gates."""
+    gates = mapping(evidence.metrics.get("gates"))
+    rows = [
+        {"task": plain(task), "expert": plain(name), "value": share, "spread": real(mapping(one).get("sd"))}
+        for task, shares in gates.items()
+        for name, one in mapping(shares).items()
+        if (share := real(mapping(one).get("mean"))) is not None
+    ]
+    if not rows:
+        return None
+    names = list(dict.fromkeys(str(row["expert"]) for row in rows))
+    held = {(row["task"], row["expert"]): row for row in rows}
+    lines = tuple(
+        Row(task, tuple(_share(held.get((task, name))) for name in names))
+        for task in dict.fromkeys(str(row["task"]) for row in rows)
+    )
+    table = Table("Shares of the experts in each task's state", ("Task", *names), lines)
+    spec = charts.fields(rows, "Mean share of each expert in the state of each task")
+    figure = Figure("experts", "Who uses which expert", "Rows of the test part; darker is more.", spec, table)
+    intro = (
+        "Tasks that use the same experts share what they learned; one that uses its own alone learned alone."
+    )
+    return Section("experts", "Experts", "Which experts does each task use?", intro, (figure,))
+
+
+def _share(row: Mapping[str, object] | None) -> Cell:
+    """A mean share and how much it differs from row to row."""
+    if row is None:
+        return Cell("")
+    return Cell(percent(real(row["value"])), f"± {percent(real(row['spread']))}")
