@@ -82,8 +82,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "transfer": _transfer(config, joint, twins),
         "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
         "cost": _cost(models),
-        "gates": gates,
-        "plots": plots(joint, {name: model.history for name, model in models.items()}),
+        "plots": plots(joint, {name: model.history for name, model in models.items()}) | {"gates": gates},
         "behaviour": material.behaviour,
         "statements": [*_stopped(models, list(wanted), config), *material.statements, *left_out],
     }  # fmt: skip

@@ -48,12 +48,13 @@ def test_a_gate_that_is_one_hot_is_seen_as_such():
 
 def test_a_shared_bottom_has_none():
     assert gates(shared_by("shared_bottom")) == {}
-    assert experts(evidence(gates={})) is None
+    assert experts(evidence(plots={"gates": {}})) is None
 
 
 def test_the_report_draws_them():
     share = {"expert 1": {"mean": 0.75, "sd": 0.1}, "expert 2": {"mean": 0.25, "sd": 0.1}}
-    section = experts(evidence(gates={"click": share, "stars": {"stars 1": {"mean": 1.0, "sd": 0.0}}}))
+    gates = {"click": share, "stars": {"stars 1": {"mean": 1.0, "sd": 0.0}}}
+    section = experts(evidence(plots={"gates": gates}))
     assert section is not None
     (figure,) = figures_in(section.blocks)
     assert figure.table.columns == ("Task", "expert 1", "expert 2", "stars 1")

@@ -55,7 +55,7 @@ def _figure(gains: list[dict[str, object]], table: Table) -> Figure:
 
 def experts(evidence: Evidence) -> Section | None:
     """Which experts each task uses; None without gates."""
-    gates = mapping(evidence.metrics.get("gates"))
+    gates = mapping(mapping(evidence.metrics.get("plots")).get("gates"))
     rows = [
         {"task": plain(task), "expert": plain(name), "value": share, "spread": real(mapping(one).get("sd"))}
         for task, shares in gates.items()
