@@ -13,6 +13,7 @@ FLOORS = (  # from the ground up
     ("data", "language", "retrieval", "policies"),
     ("features", "tasks"),
     ("model",),
+    ("assemble",),
     ("bundle", "training", "evaluation", "explain"),
     ("gather",),
     ("judge",),

@@ -72,3 +72,4 @@ class Rows:
     request_RD: Tensor
     counter_RC: Tensor
     fold: dict[str, Tensor]  # row task -> (R,), what the user's labels so far say
+    own: dict[str, tuple[Tensor, Tensor]]  # row task -> state_RD and candidate_RD that it alone reads

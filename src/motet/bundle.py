@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from motet.assemble import build_model
 from motet.config import Config
 from motet.config.read import read_config, write_config
 from motet.data.catalogue import Catalogue
@@ -22,7 +23,7 @@ from motet.data.timelines import Timelines
 from motet.data.vocabulary import Encoding
 from motet.errors import ArtifactError
 from motet.features.items import ItemContent, vector_key
-from motet.model import Motet, build_model
+from motet.model import Motet
 from motet.system.files import read_json, write_json
 from motet.system.manifest import verify_manifest
 from motet.tasks.build import TaskFacts

@@ -4,31 +4,20 @@ Shapes: the legend of `motet.batch`.
 """
 
 from dataclasses import dataclass
-from typing import assert_never
 
 import torch
 from torch import Tensor, nn
 
 from motet.batch import Batch, Rows
-from motet.config import Config
-from motet.config.model import Sharing, Timeline
-from motet.config.tasks import Binary, Task, is_row_task
-from motet.data.catalogue import Catalogue
-from motet.data.clock import CLOCK_NAMES
-from motet.data.dataset import Dataset, known_at_once
-from motet.errors import ConfigError
 from motet.features.columns import ColumnEncoder
 from motet.features.events import EventEncoder, UserEncoder
-from motet.features.items import ItemContent, ItemEncoder
-from motet.nn.experts import CrossStitch, Experts, MixtureOfExperts, ProgressiveExtraction, SharedBottom
-from motet.nn.fold_in import FoldIn
-from motet.nn.hstu import HSTUBlock
+from motet.features.items import ItemEncoder
+from motet.nn.branches import Branches
+from motet.nn.experts import Experts
 from motet.nn.pieces import Pieces
-from motet.nn.relative import RelativeBias
-from motet.nn.target import TargetAttention
+from motet.nn.target import CrossAttention, TargetAttention
 from motet.nn.timeline import TimelineEncoder
-from motet.nn.transformer import TransformerBlock
-from motet.tasks.build import AnyRowHead, TaskFacts, build_head
+from motet.tasks.build import AnyRowHead
 from motet.tasks.chain import Chains
 from motet.tasks.next_item import NextItemHead
 
@@ -41,10 +30,12 @@ class Encoded:
     event_BLD: Tensor
     user_BD: Tensor
     state_BSD: Tensor
+    layer_KBSD: Tensor | None = None  # what each layer gave, where a task reads more than the last
 
     def tensors(self) -> list[Tensor]:
         """All of them, in one order."""
-        return [self.item_ID, self.event_BLD, self.user_BD, self.state_BSD]
+        found = [self.item_ID, self.event_BLD, self.user_BD, self.state_BSD]
+        return found if self.layer_KBSD is None else [*found, self.layer_KBSD]
 
     def cut(self) -> "Encoded":
         """The same values, from which gradients go no further back."""
@@ -62,7 +53,7 @@ class Motet(nn.Module):
         timeline: Tokens to states.
         experts: What row tasks share between states and heads.
         heads: Task name -> head.
-        target: Attention from a candidate over its timeline, or None.
+        target: A candidate's look over its timeline, or None.
     """
 
     def __init__(
@@ -74,13 +65,14 @@ class Motet(nn.Module):
         timeline: TimelineEncoder,
         experts: Experts | None,
         heads: dict[str, nn.Module],
-        target: TargetAttention | None,
+        target: TargetAttention | CrossAttention | None,
     ) -> None:
         super().__init__()
         self.items, self.events, self.users, self.requests = items, events, users, requests
         self.timeline, self.experts, self.target = timeline, experts, target
         self.counters = Pieces(0, 0)  # put in where the model is built
         self.chains = Chains({}, [], 0)  # likewise
+        self.branches = Branches({}, 0, 0)  # likewise
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
         self.leave_seen_out = False
@@ -109,7 +101,15 @@ class Motet(nn.Module):
         user_BD = self.users(batch)
         token_BSD = torch.cat([user_BD[:, None], event_BLD], 1)
         time_BS = torch.cat([batch.time_BL[:, :1], batch.time_BL], 1)
-        return Encoded(item_ID, event_BLD, user_BD, self.timeline(token_BSD, time_BS))
+        layers = self.timeline.layers(token_BSD, time_BS)
+        kept = torch.stack(layers) if len(self.branches.paths) else None
+        return Encoded(item_ID, event_BLD, user_BD, self.timeline.last(layers), kept)
+
+    def states(self, task: str, encoded: Encoded, timeline_R: Tensor, place_R: Tensor) -> Tensor:
+        """States of some places that a task reads, ``(R, D)``."""
+        layer_KBSD = encoded.layer_KBSD
+        layer_KRD = None if layer_KBSD is None else layer_KBSD[:, timeline_R, place_R]
+        return self.branches.state(task, layer_KRD, encoded.state_BSD[timeline_R, place_R])
 
     def rows(self, batch: Batch, encoded: Encoded, keep_BP: Tensor) -> Rows:
         """What row tasks read about some of the rows."""
@@ -117,12 +117,24 @@ class Motet(nn.Module):
         candidate_BPD = encoded.item_ID[batch.row_item_BP]
         request_BPD = self.requests(batch.row_code_BPJ, batch.row_number_BPV)
         if self.target is not None:
-            request_BPD = request_BPD + self.target(candidate_BPD, encoded.event_BLD, batch.state_BP)
+            over = encoded.state_BSD if isinstance(self.target, CrossAttention) else encoded.event_BLD
+            request_BPD = request_BPD + self.target(candidate_BPD, over, batch.state_BP)
+        seen_R, candidate_RD = batch.state_BP[timeline_R, place_R], candidate_BPD[timeline_R, place_R]
+        id_row_R = self.items.get_buffer("id_row_I")[batch.row_item_BP[timeline_R, place_R]]
+        own = {
+            name: (
+                self.states(name, encoded, timeline_R, seen_R),
+                self.branches.candidate(name, candidate_RD, id_row_R),
+            )
+            for name in self.row_heads
+            if self.branches.parts(name)
+        }
         return Rows(
             timeline_R=timeline_R,
-            state_RD=encoded.state_BSD[timeline_R, batch.state_BP[timeline_R, place_R]],
+            state_RD=encoded.state_BSD[timeline_R, seen_R],
             user_RD=encoded.user_BD[timeline_R],
-            candidate_RD=candidate_BPD[timeline_R, place_R],
+            candidate_RD=candidate_RD,
+            own=own,
             request_RD=request_BPD[timeline_R, place_R],
             counter_RC=self.counters(batch.counter_BPC[timeline_R, place_R]),
             fold=self._folded(batch, encoded, timeline_R, place_R),
@@ -143,22 +155,35 @@ class Motet(nn.Module):
     def shared(self, rows: Rows) -> dict[str, Tensor]:
         """Task name -> what its head reads, ``(R, D)``."""
         assert self.experts is not None
-        return self.chains.states(self.experts(self._gathered(rows)))
+        found = {} if rows.own.keys() == self.row_heads.keys() else self.experts(self._gathered(rows))
+        for name, (state_RD, candidate_RD) in rows.own.items():
+            found[name] = self.experts(self._gathered(rows, state_RD, candidate_RD))[name]
+        return self.chains.states(found)
 
     def gates(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:
         """Task name -> shares of the experts in its state, ``(R, X)``, for all real rows; or nothing."""
         if self.experts is None:
             return {}
-        return self.experts.gates(
-            self._gathered(self.rows(batch, self.encode(batch, item_ID), batch.row_BP >= 0))
-        )
+        rows = self.rows(batch, self.encode(batch, item_ID), batch.row_BP >= 0)
+        found = self.experts.gates(self._gathered(rows))
+        for name, own in rows.own.items():
+            found |= {
+                task: gate
+                for task, gate in self.experts.gates(self._gathered(rows, *own)).items()
+                if task == name
+            }
+        return found
 
-    def _gathered(self, rows: Rows) -> Tensor:
-        """All that row tasks read, side by side."""
+    def _gathered(
+        self, rows: Rows, state_RD: Tensor | None = None, candidate_RD: Tensor | None = None
+    ) -> Tensor:
+        """All that row tasks read, side by side; with a task's own state and candidate where it has them."""
+        state_RD = rows.state_RD if state_RD is None else state_RD
+        candidate_RD = rows.candidate_RD if candidate_RD is None else candidate_RD
         parts = [
-            rows.state_RD,
-            rows.candidate_RD,
-            rows.state_RD * rows.candidate_RD,
+            state_RD,
+            candidate_RD,
+            state_RD * candidate_RD,
             rows.user_RD,
             rows.request_RD,
             rows.counter_RC,
@@ -213,7 +238,7 @@ class Motet(nn.Module):
             before_RL = torch.arange(batch.item_BL.shape[1], device=ask_R.device) < ask_R[:, None]
             row_N, place_N = torch.nonzero(before_RL & batch.taken[name][timeline_R], as_tuple=True)
             seen_2N = torch.stack([row_N, batch.item_BL[timeline_R[row_N], place_N]])
-        return head.loss(encoded.state_BSD[timeline_R, ask_R], encoded.item_ID, targets, seen_2N)
+        return head.loss(self.states(name, encoded, timeline_R, ask_R), encoded.item_ID, targets, seen_2N)
 
     @torch.no_grad()
     def predict(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:
@@ -229,116 +254,8 @@ class Motet(nn.Module):
         return said | {f"{later} given {earlier}": p for (later, earlier), p in conditional.items()}
 
     @torch.no_grad()
-    def ask(self, batch: Batch, item_ID: Tensor) -> Tensor:
-        """States from which `next_item` is asked, flat ``(R, D)``, for rows with one in their window."""
+    def ask(self, batch: Batch, item_ID: Tensor, task: str) -> Tensor:
+        """States from which a `next_item` task is asked, ``(R, D)``, for rows with one in their window."""
         encoded = self.encode(batch, item_ID)
         timeline_R, place_R = torch.nonzero(batch.ask_BP >= 0, as_tuple=True)
-        return encoded.state_BSD[timeline_R, batch.ask_BP[timeline_R, place_R]]
-
-
-def build_model(
-    config: Config, dataset: Dataset, facts: dict[str, TaskFacts], content: ItemContent, counters: int
-) -> Motet:
-    """The one place where settings become a model.
-
-    Args:
-        config: The configuration.
-        dataset: Encodings and catalogue.
-        facts: Task name -> what training rows say about it.
-        content: What is known of the items.
-        counters: How many point-in-time counters a row has.
-    """
-    settings, encodings = config.model, dataset.encodings
-    sharing = settings.sharing
-    width = settings.timeline.width
-    ids = int(content.id_row_I.max()) + 1 if settings.item.id else 0
-    row_tasks = [task.name for task in config.tasks if is_row_task(task)]
-    folded = [task.name for task in config.tasks if settings.fold_in and known_at_once(task)]
-    coded = Pieces(counters, settings.counter_pieces)
-    widths = [5 * width + coded.width + len(folded), *sharing.layers]
-    shared = [*widths, *sharing.towers][-1]
-    allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}
-    trained_I = torch.from_numpy(dataset.catalogue.trained_I)
-    after = {task.name: task.after for task in config.tasks if isinstance(task, Binary) and task.after}
-    passing = [task.name for task in config.tasks if isinstance(task, Binary) and task.transfer]
-    model = Motet(
-        items=ItemEncoder(
-            content,
-            dataset.catalogue.encoding.codes,
-            width,
-            ids,
-            settings.item.id_dropout,
-            settings.item.dropout,
-            whiten=settings.item.whiten,
-        ),
-        events=EventEncoder(
-            encodings.event.codes, len(encodings.event.numbers), width, timed=dataset.log.timed
-        ),
-        users=UserEncoder(encodings.user.codes, len(encodings.user.numbers), width),
-        requests=ColumnEncoder(
-            encodings.request.codes, len(encodings.request.numbers) + len(CLOCK_NAMES), width
-        ),
-        timeline=_build_timeline(settings.timeline, timed=dataset.log.timed),
-        experts=_build_experts(sharing, row_tasks, widths) if row_tasks else None,
-        heads={
-            task.name: build_head(
-                task,
-                facts[task.name],
-                settings.scoring,
-                width,
-                shared,
-                (allowed[task.name], trained_I),
-                facts[after[task.name]].mean if task.name in after else 1.0,
-            )
-            for task in config.tasks
-        },
-        target=TargetAttention(width) if settings.target_attention else None,
-    )
-    model.counters = coded
-    model.chains = Chains(after, passing, shared)
-    for name in folded:
-        fact = facts[name]
-        model.folds[f"of_{name}"] = FoldIn(width, settings.fold_in, fact.mean, fact.deviation)
-    model.leave_seen_out = encodings.seen_once and settings.scoring.mask_seen
-    return model
-
-
-def _build_timeline(settings: Timeline, *, timed: bool) -> TimelineEncoder:
-    s = settings
-    blocks = [
-        TransformerBlock(s.width, s.heads, s.dropout, s.activation, s.expansion)
-        if s.kind == "transformer"
-        else HSTUBlock(s.width, s.heads, s.dropout)
-        for _ in range(s.layers)
-    ]
-    bias = RelativeBias(
-        s.heads, s.length, position=s.bias in ("position", "both"), time=timed and s.bias in ("time", "both")
-    )
-    return TimelineEncoder(blocks, bias, s.width, s.dropout)
-
-
-def _build_experts(settings: Sharing, tasks: list[str], widths: list[int]) -> Experts:
-    s = settings
-    match s.kind:
-        case "shared_bottom":
-            return SharedBottom(tasks, widths, s.dropout, s.towers)
-        case "mmoe":
-            return MixtureOfExperts(tasks, widths, s.dropout, s.towers, s.experts)
-        case "cgc":
-            return ProgressiveExtraction(tasks, widths, s.dropout, s.towers, s.experts, 1)
-        case "ple":
-            return ProgressiveExtraction(tasks, widths, s.dropout, s.towers, s.experts, s.levels)
-        case "cross_stitch":
-            return CrossStitch(tasks, widths, s.dropout, s.towers)
-        case _:
-            assert_never(s.kind)
-
-
-def _allowed(task: Task, catalogue: Catalogue) -> Tensor:
-    """Items that a task ranks: all, or those of its kind; number 0 never."""
-    wanted = getattr(task, "items", None)
-    if wanted is not None and wanted not in catalogue.kinds:
-        kinds = ", ".join(catalogue.kinds)
-        raise ConfigError(f"tasks: {task.name}: no item is of kind {wanted!r}. The catalogue has {kinds}.")
-    allowed_I = catalogue.kind_I >= 0 if wanted is None else catalogue.kind_I == catalogue.kinds.index(wanted)
-    return torch.from_numpy(allowed_I)
+        return self.states(task, encoded, timeline_R, batch.ask_BP[timeline_R, place_R])

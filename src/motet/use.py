@@ -90,7 +90,7 @@ class TrainedModel:
         number_Q = self._user_numbers(users)
         keep = not self.bundle.encodings.seen_once if keep_seen is None else keep_seen
         plan = plan_ends(self.dataset.log, number_Q, self.bundle.config.model.timeline.length)
-        state_QD = self._states(plan)
+        state_QD = self._states(plan, name)
         return self._ranked(name, plan, state_QD, k, keep=keep)
 
     def similar(self, item: Any, task: str | None = None, k: int = 10) -> pl.DataFrame:
@@ -234,13 +234,14 @@ class TrainedModel:
         return np.unique(number)
 
     @torch.no_grad()
-    def _states(self, plan: Plan) -> Tensor:
+    def _states(self, plan: Plan, task: str) -> Tensor:
         state_QD = torch.zeros(len(plan), self.item_ID.shape[1])
         collate = Collator(self.dataset.log, plan, self.dataset.catalogue.time_I, None)
         batches = sorted_windows(plan.length_W, np.diff(plan.offset_W))
         with progress(len(batches), "timelines") as bar:
             for windows in batches:
-                state_QD[torch.from_numpy(windows)] = self.bundle.model.ask(collate(windows), self.item_ID)
+                batch = collate(windows)
+                state_QD[torch.from_numpy(windows)] = self.bundle.model.ask(batch, self.item_ID, task)
                 bar.advance()
         return state_QD
 

@@ -53,4 +53,8 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         with_task("{name: buy, kind: binary, label: stars >= 5, transfer: true}"),
         [".transfer: nothing is passed on to a task that follows none", "after: TASK"],
     ),
+    "a task that leaves after more layers than there are": (
+        with_task("{name: buy, kind: binary, label: stars >= 5, depth: 7}"),
+        ["tasks.buy.depth: found 7, but model.timeline.layers is 2"],
+    ),
 }

@@ -103,7 +103,7 @@ def test_the_evidence_holds_what_was_asked():
     dataset = of.prepared.dataset
     scorer = Scorer(made, dataset, LENGTH)
     ask = questions(dataset, of.views[0], "next", VALID, LENGTH)
-    state_QD = scorer._states(ask, of.views[0])
+    state_QD = scorer._states(ask, of.views[0], "next")
     found = scores.evidence(state_QD, ask.plan, ask.query_Q, ask.target_T, ask.query_T)
     trained_T = dataset.catalogue.trained_I[ask.target_T]
     assert (~trained_T).any()
@@ -121,7 +121,7 @@ def test_a_newcomer_that_a_user_has_already_is_no_evidence():
     made, scores, *_ = asked(of)
     dataset = of.prepared.dataset
     ask = questions(dataset, of.views[0], "next", VALID, LENGTH)
-    state_QD = Scorer(made, dataset, LENGTH)._states(ask, of.views[0])
+    state_QD = Scorer(made, dataset, LENGTH)._states(ask, of.views[0], "next")
     found = scores.evidence(state_QD, ask.plan, ask.query_Q, ask.target_T, ask.query_T)
     offset, place = histories(ask.plan, ask.query_Q, dataset.log.positive["next"])
     had_T = [
@@ -137,7 +137,7 @@ def test_evidence_in_blocks_is_the_same(monkeypatch):
     of = with_texts(once=True)
     made, scores, *_ = asked(of)
     ask = questions(of.prepared.dataset, of.views[0], "next", VALID, LENGTH)
-    state_QD = Scorer(made, of.prepared.dataset, LENGTH)._states(ask, of.views[0])
+    state_QD = Scorer(made, of.prepared.dataset, LENGTH)._states(ask, of.views[0], "next")
     given = (state_QD, ask.plan, ask.query_Q, ask.target_T, ask.query_T)
     whole = scores.evidence(*given)
     monkeypatch.setattr("motet.evaluation.catalogue_scores.BLOCK", 3)

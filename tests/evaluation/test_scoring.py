@@ -114,7 +114,7 @@ def test_a_model_ranks_by_the_state_of_each_question():
     asked = questions(of.prepared.dataset, of.views[0], "next", TEST, LENGTH)
     head = made.model.next_heads["next"]
     with torch.no_grad():
-        states = made._states(asked, of.views[0])
+        states = made._states(asked, of.views[0], "next")
         score_QI = (head.queries(states) @ head.keys(made.item_ID).T).numpy()
     score_QI[:, 0] = -np.inf
     for query, (target, place) in enumerate(zip(found.target_T, found.rank_T, strict=True)):

@@ -121,7 +121,7 @@ def scores(
     scorer = Scorer(stage.model, replace(dataset, log=log), length)
     said = {task: found.prediction_R for task, found in scorer.rows(one, part).items()}
     ranked = scorer.next_item(one, "next", part, len(dataset.catalogue))
-    state_QD = scorer._states(questions(scorer.dataset, one, "next", part, length), one)
+    state_QD = scorer._states(questions(scorer.dataset, one, "next", part, length), one, "next")
     return said | {
         "rank": ranked.rank_T,
         "list": ranked.top_QK,

@@ -205,7 +205,7 @@ def test_predictions_come_in_the_order_of_the_rows():
 def test_states_are_asked_for_rows_with_one_in_their_window():
     made, batch = model(), training_batch()
     with torch.no_grad():
-        state_RD, encoded = made.ask(batch, made.items()), made.encode(batch)
+        state_RD, encoded = made.ask(batch, made.items(), "next"), made.encode(batch)
     row, place = torch.nonzero(batch.ask_BP >= 0, as_tuple=True)
     assert torch.equal(state_RD, encoded.state_BSD[row, batch.ask_BP[row, place]])
 
@@ -221,6 +221,18 @@ def test_only_target_attention_looks_from_a_candidate_over_the_timeline():
             keep_BP = batch.state_BP > 1
             moved = made.rows(batch, before, keep_BP).request_RD - made.rows(batch, after, keep_BP).request_RD
         assert (moved.abs().max() > 1e-6) == wanted
+
+
+def test_cross_attention_reads_states_and_not_those_of_later_events():
+    made, batch = model(changed(model__target_attention="cross")), training_batch()
+    with torch.no_grad():
+        before = made.predict(batch, made.items())["click"]
+        item_BL = batch.item_BL.clone()
+        item_BL[:, -1] = 1 + item_BL[:, -1] % 3  # seen by no row but those after all events
+        after = made.predict(replace(batch, item_BL=item_BL), made.items())["click"]
+    row_R = batch.row_BP >= 0
+    sees_all_R = (batch.state_BP == batch.item_BL.shape[1])[row_R]
+    torch.testing.assert_close(before[~sees_all_R], after[~sees_all_R])
 
 
 def test_only_fold_in_reads_the_labels_of_earlier_events():

@@ -28,6 +28,6 @@ class Config(Record):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if found := conflicts(Parts(self.data, list(self.tasks), self.training, self.evaluation)):
+        if found := conflicts(Parts(self.data, list(self.tasks), self.training, self.evaluation, self.model)):
             raise misfits(found)
         return self

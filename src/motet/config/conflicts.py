@@ -7,6 +7,7 @@ from typing import Any
 from motet.config.data import DataConfig, EventsSource
 from motet.config.data_conflicts import Found, below, of_data, of_split
 from motet.config.expression import columns
+from motet.config.model import ModelConfig
 from motet.config.nearest import nearest
 from motet.config.record import Location
 from motet.config.tasks import Binary, NextItem, Window, is_row_task
@@ -28,12 +29,13 @@ class Parts:
     tasks: list[Any]
     training: TrainingConfig | None
     evaluation: EvaluationConfig | None
+    model: ModelConfig | None = None
 
 
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_priorities(parts)]
-    found += _chains(parts.tasks)
+    found += [*_chains(parts.tasks), *_depths(parts)]
     for number, task in enumerate(parts.tasks):
         about = _task(task, parts.data.events if parts.data else []) if task else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
@@ -123,6 +125,14 @@ def _chains(tasks: list[Any]) -> Found:
             yield path, f"{found}{said}, take it out"
         elif _in_circle(task, known):
             yield path, f"{found}{task.name!r} would follow itself; take out one  after:"
+
+
+def _depths(parts: Parts) -> Found:
+    layers = parts.model.timeline.layers if parts.model else None
+    for number, task in enumerate(parts.tasks):
+        if task and layers is not None and (task.depth or 0) > layers:
+            said = f"tasks.{task.name}.depth: found {task.depth}, but model.timeline.layers is {layers}"
+            yield ("tasks", number, "depth"), f"{said}; write {layers} or less, or nothing for all"
 
 
 def _in_circle(task: Binary, known: dict[str, Any]) -> bool:

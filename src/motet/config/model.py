@@ -102,6 +102,14 @@ class Sharing(Record):
         [], description="Widths of each task's own layers above the shared ones."
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="Share of values hidden in training.")
+    adapter: int = Field(
+        0,
+        ge=0,
+        description="Width of each task's own bottleneck beside every layer of the timeline; 0: none.",
+    )
+    own_ids: bool = Field(
+        False, description="Row tasks add to a candidate vectors of their own for its id (STEM)."
+    )
 
     @model_validator(mode="after")
     def _has_layers(self) -> "Sharing":
@@ -120,8 +128,10 @@ class ModelConfig(Record):
     timeline: Timeline = Field(Timeline(), description="How a user's events are read.")
     scoring: Scoring = Field(Scoring(), description="How a state is compared with the items.")
     sharing: Sharing = Field(Sharing(), description="What tasks share above the timeline.")
-    target_attention: bool = Field(
-        False, description="Row tasks also look from the candidate over the timeline."
+    target_attention: bool | Literal["cross"] = Field(
+        False,
+        description="Row tasks also look from the candidate over the timeline: true over its events, cross "
+        "with several heads over its states.",
     )
     counter_pieces: int = Field(
         0, ge=0, description="Pieces of each counter's piecewise-linear code; 0: the number alone."

@@ -15,6 +15,7 @@ from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
 from motet.config.document import Document, Mistake, document_of
 from motet.config.mistakes import refuse, translate
+from motet.config.model import ModelConfig
 from motet.config.override import apply_override, override
 from motet.config.tasks import Task
 from motet.config.training import EvaluationConfig, TrainingConfig
@@ -106,6 +107,7 @@ def _conflicts(document: Document) -> list[Mistake]:
         tasks=[_right(Task, task) for task in tasks] if isinstance(tasks, list) else [],
         training=_right(TrainingConfig, raw.get("training", {})),
         evaluation=_right(EvaluationConfig, raw.get("evaluation", {}), needed={"k"}),
+        model=_right(ModelConfig, raw.get("model", {}), needed={"timeline"}),
     )
     return [Mistake(document.place(location), text) for location, text in conflicts(parts)]
 

@@ -34,6 +34,9 @@ class _Task(Record):
     weight: float = Field(1.0, ge=0, description="Factor of the task's loss.")
     split: Split | None = Field(None, description="A split of its own for this task's evaluation.")
     history: Literal["frozen", "rolling"] | None = Field(None, description="Overrides evaluation.history.")
+    depth: AtLeastOne | None = Field(
+        None, description="After how many layers of the timeline this task leaves it; null: after all."
+    )
 
 
 class NextItem(_Task):

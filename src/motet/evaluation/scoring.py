@@ -145,7 +145,7 @@ class Scorer:
         """Ranks for a `next_item` task."""
         allowed_I = allowed_items(self.model.next_heads[task])
         asked = questions(self.dataset, view, task, part, self.length, allowed_I)
-        state_QD = self._states(asked, view)
+        state_QD = self._states(asked, view, task)
         scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
 
         def score(query: np.ndarray) -> np.ndarray:
@@ -160,7 +160,7 @@ class Scorer:
         if (~self.dataset.catalogue.trained_I[asked.target_T]).sum() < ENOUGH:
             return False
         scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
-        state_QD = self._states(asked, view)
+        state_QD = self._states(asked, view, task)
         return head.newcomers.fit(
             scores.evidence(state_QD, asked.plan, asked.query_Q, asked.target_T, asked.query_T)
         )
@@ -215,14 +215,14 @@ class Scorer:
                 found[name] = dict(zip(experts.names(name), ends, strict=True))
         return found
 
-    def _states(self, asked: Questions, view: View) -> Tensor:
-        """State of each query ``(Q, D)``."""
+    def _states(self, asked: Questions, view: View, task: str) -> Tensor:
+        """State of each query of a `next_item` task, ``(Q, D)``."""
         plan = asked.plan
         found = torch.zeros(len(plan.row_Q), self.item_ID.shape[1])
         for batch in self._batches(plan, view):
             has = batch.ask_BP >= 0
             place_R = np.searchsorted(plan.row_Q, batch.row_BP[has].numpy())
-            found[torch.from_numpy(place_R)] = self.model.ask(batch, self.item_ID).float()
+            found[torch.from_numpy(place_R)] = self.model.ask(batch, self.item_ID, task).float()
         return found[torch.from_numpy(asked.query_Q)]
 
     def _batches(self, plan: Plan, view: View) -> Iterator[Batch]:

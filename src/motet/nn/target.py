@@ -1,4 +1,4 @@
-"""Target attention: a candidate looks back over the timeline (DIN: Zhou et al., KDD 2018, arXiv:1706.06978).
+"""A candidate looks back over the timeline: over its events, or over what the encoder made of them.
 
 Shapes: B timelines, P candidates, L events, D width.
 """
@@ -6,9 +6,13 @@ Shapes: B timelines, P candidates, L events, D width.
 import torch
 from torch import Tensor, nn
 
+from motet.nn.mlp import FeedForward
+
 
 class TargetAttention(nn.Module):
     """Attention from candidates to the events that lie strictly before their row.
+
+    After DIN (Zhou et al., KDD 2018, arXiv:1706.06978).
 
     Args:
         width: Width of candidates, of events and of the result.
@@ -34,6 +38,44 @@ class TargetAttention(nn.Module):
         hidden = hidden_events(visible_BP, event_BLD.shape[1])
         weight = torch.softmax(score.masked_fill(hidden, -1e9), -1).masked_fill(hidden, 0.0)
         out: Tensor = weight @ self.value(event_BLD)
+        return out
+
+
+class CrossAttention(nn.Module):
+    """A decoder's block (Vaswani et al. 2017, arXiv:1706.03762): candidates ask the states they may see.
+
+    State 0 has seen no event, so that a candidate always sees one.
+
+    Args:
+        width: Width of candidates, of states and of the result.
+        heads: Of the attention.
+        dropout: Share of values hidden in training.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm, self.norm_out = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query, self.pair = nn.Linear(width, width), nn.Linear(width, 2 * width)
+        self.out = nn.Linear(width, width)
+        self.feed = FeedForward(width, 2.0, "swiglu", dropout)
+
+    def forward(self, candidate_BPD: Tensor, state_BSD: Tensor, visible_BP: Tensor) -> Tensor:
+        """What each candidate finds, ``(B, P, D)``.
+
+        Args:
+            candidate_BPD: Candidate vectors.
+            state_BSD: States of the timeline.
+            visible_BP: How many events a candidate may see, int64: it sees one state more.
+        """
+        query, key, value = (
+            each.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for each in (self.query(self.norm(candidate_BPD)), *self.pair(state_BSD).chunk(2, -1))
+        )
+        seen = ~hidden_events(visible_BP + 1, state_BSD.shape[1])[:, None]
+        found = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+        asked_BPD = self.out(found.transpose(1, 2).flatten(-2))
+        out: Tensor = asked_BPD + self.feed(self.norm_out(asked_BPD))
         return out
 
 

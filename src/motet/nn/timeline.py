@@ -32,24 +32,31 @@ class TimelineEncoder(nn.Module):
         self.dropout = Dropout(dropout)
 
     def forward(self, token_BSD: Tensor, time_BS: Tensor | None) -> Tensor:
-        """Encode the tokens.
+        """Encode the tokens: states after all layers, normalised, ``(B, S, D)``."""
+        return self.last(self.layers(token_BSD, time_BS))
+
+    def last(self, layers: Sequence[Tensor]) -> Tensor:
+        """States after all layers, normalised, ``(B, S, D)``."""
+        out: Tensor = self.norm(layers[-1])
+        return out
+
+    def layers(self, token_BSD: Tensor, time_BS: Tensor | None) -> list[Tensor]:
+        """What each layer gives, ``(B, S, D)``.
 
         Args:
             token_BSD: The user's token, then one token an event, ``(B, S, D)``.
             time_BS: Times in seconds, ``(B, S)``; None when the log has none.
-
-        Returns:
-            States ``(B, S, D)``.
         """
         S = token_BSD.shape[1]
         bias = self.bias(S, time_BS)
         hidden_SS = out_of_sight(S, token_BSD.device)
         bias = hidden_SS if bias is None else bias + hidden_SS
         state_BSD = self.dropout(token_BSD)
+        found: list[Tensor] = []
         for block in self.blocks:
             state_BSD = block(state_BSD, bias)
-        out: Tensor = self.norm(state_BSD)
-        return out
+            found.append(state_BSD)
+        return found
 
 
 def out_of_sight(states: int, device: torch.device) -> Tensor:

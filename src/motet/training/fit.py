@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from motet.assemble import build_model
 from motet.config import Config
 from motet.config.tasks import is_row_task
 from motet.data.counters import CounterScaler
@@ -17,7 +18,7 @@ from motet.data.loader import Feed
 from motet.data.timelines import Timelines
 from motet.features.items import ItemContent
 from motet.metrics.names import Metrics, main_metric
-from motet.model import Motet, build_model
+from motet.model import Motet
 from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
 from motet.training.descent import build_descent

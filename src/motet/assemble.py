@@ -1,0 +1,151 @@
+"""Assemble: the one place where settings become a model."""
+
+from typing import assert_never
+
+import torch
+from torch import Tensor
+
+from motet.config import Config
+from motet.config.model import ModelConfig, Sharing, Timeline
+from motet.config.tasks import Binary, Task, is_row_task
+from motet.data.catalogue import Catalogue
+from motet.data.clock import CLOCK_NAMES
+from motet.data.dataset import Dataset, known_at_once
+from motet.errors import ConfigError
+from motet.features.columns import ColumnEncoder
+from motet.features.events import EventEncoder, UserEncoder
+from motet.features.items import ItemContent, ItemEncoder
+from motet.model import Motet
+from motet.nn.branches import Branch, Branches
+from motet.nn.experts import CrossStitch, Experts, MixtureOfExperts, ProgressiveExtraction, SharedBottom
+from motet.nn.fold_in import FoldIn
+from motet.nn.hstu import HSTUBlock
+from motet.nn.pieces import Pieces
+from motet.nn.relative import RelativeBias
+from motet.nn.target import CrossAttention, TargetAttention
+from motet.nn.timeline import TimelineEncoder
+from motet.nn.transformer import TransformerBlock
+from motet.tasks.build import TaskFacts, build_head
+from motet.tasks.chain import Chains
+
+
+def build_model(
+    config: Config, dataset: Dataset, facts: dict[str, TaskFacts], content: ItemContent, counters: int
+) -> Motet:
+    """The one place where settings become a model.
+
+    Args:
+        config: The configuration.
+        dataset: Encodings and catalogue.
+        facts: Task name -> what training rows say about it.
+        content: What is known of the items.
+        counters: How many point-in-time counters a row has.
+    """
+    settings, encodings = config.model, dataset.encodings
+    sharing = settings.sharing
+    width = settings.timeline.width
+    ids = int(content.id_row_I.max()) + 1 if settings.item.id else 0
+    row_tasks = [task.name for task in config.tasks if is_row_task(task)]
+    folded = [task.name for task in config.tasks if settings.fold_in and known_at_once(task)]
+    coded = Pieces(counters, settings.counter_pieces)
+    widths = [5 * width + coded.width + len(folded), *sharing.layers]
+    shared = [*widths, *sharing.towers][-1]
+    allowed = {task.name: _allowed(task, dataset.catalogue) for task in config.tasks}
+    trained_I = torch.from_numpy(dataset.catalogue.trained_I)
+    after = {task.name: task.after for task in config.tasks if isinstance(task, Binary) and task.after}
+    passing = [task.name for task in config.tasks if isinstance(task, Binary) and task.transfer]
+    model = Motet(
+        items=ItemEncoder(
+            content,
+            dataset.catalogue.encoding.codes,
+            width,
+            ids,
+            settings.item.id_dropout,
+            settings.item.dropout,
+            whiten=settings.item.whiten,
+        ),
+        events=EventEncoder(
+            encodings.event.codes, len(encodings.event.numbers), width, timed=dataset.log.timed
+        ),
+        users=UserEncoder(encodings.user.codes, len(encodings.user.numbers), width),
+        requests=ColumnEncoder(
+            encodings.request.codes, len(encodings.request.numbers) + len(CLOCK_NAMES), width
+        ),
+        timeline=_build_timeline(settings.timeline, timed=dataset.log.timed),
+        experts=_build_experts(sharing, row_tasks, widths) if row_tasks else None,
+        heads={
+            task.name: build_head(
+                task,
+                facts[task.name],
+                settings.scoring,
+                width,
+                shared,
+                (allowed[task.name], trained_I),
+                facts[after[task.name]].mean if task.name in after else 1.0,
+            )
+            for task in config.tasks
+        },
+        target=_build_target(settings),
+    )
+    model.counters = coded
+    model.chains = Chains(after, passing, shared)
+    model.branches = Branches(
+        {task.name: Branch(task.depth, sharing.adapter) for task in config.tasks},
+        settings.timeline.layers,
+        width,
+        ids if sharing.own_ids else 0,
+        row_tasks,
+    )
+    for name in folded:
+        fact = facts[name]
+        model.folds[f"of_{name}"] = FoldIn(width, settings.fold_in, fact.mean, fact.deviation)
+    model.leave_seen_out = encodings.seen_once and settings.scoring.mask_seen
+    return model
+
+
+def _build_timeline(settings: Timeline, *, timed: bool) -> TimelineEncoder:
+    s = settings
+    blocks = [
+        TransformerBlock(s.width, s.heads, s.dropout, s.activation, s.expansion)
+        if s.kind == "transformer"
+        else HSTUBlock(s.width, s.heads, s.dropout)
+        for _ in range(s.layers)
+    ]
+    bias = RelativeBias(
+        s.heads, s.length, position=s.bias in ("position", "both"), time=timed and s.bias in ("time", "both")
+    )
+    return TimelineEncoder(blocks, bias, s.width, s.dropout)
+
+
+def _build_target(settings: ModelConfig) -> TargetAttention | CrossAttention | None:
+    s = settings.timeline
+    if settings.target_attention == "cross":
+        return CrossAttention(s.width, s.heads, s.dropout)
+    return TargetAttention(s.width) if settings.target_attention else None
+
+
+def _build_experts(settings: Sharing, tasks: list[str], widths: list[int]) -> Experts:
+    s = settings
+    match s.kind:
+        case "shared_bottom":
+            return SharedBottom(tasks, widths, s.dropout, s.towers)
+        case "mmoe":
+            return MixtureOfExperts(tasks, widths, s.dropout, s.towers, s.experts)
+        case "cgc":
+            return ProgressiveExtraction(tasks, widths, s.dropout, s.towers, s.experts, 1)
+        case "ple":
+            return ProgressiveExtraction(tasks, widths, s.dropout, s.towers, s.experts, s.levels)
+        case "cross_stitch":
+            return CrossStitch(tasks, widths, s.dropout, s.towers)
+        case _:
+            assert_never(s.kind)
+
+
+def _allowed(task: Task, catalogue: Catalogue) -> Tensor:
+    """Items that a task ranks: all, or those of its kind; number 0 never."""
+    wanted = getattr(task, "items", None)
+    if wanted is not None and wanted not in catalogue.kinds:
+        kinds = ", ".join(catalogue.kinds)
+        raise ConfigError(f"tasks: {task.name}: no item is of kind {wanted!r}. The catalogue has {kinds}.")
+    allowed_I = catalogue.kind_I >= 0 if wanted is None else catalogue.kind_I == catalogue.kinds.index(wanted)
+    return torch.from_numpy(allowed_I)
