@@ -18,7 +18,7 @@ FLOORS = (  # from the ground up
     ("gather",),
     ("judge",),
     ("run", "use", "serving", "derive", "privacy"),
-    ("recipes", "distributed"),
+    ("recipes", "distributed", "affinity"),
     ("cli",),
     ("__main__",),
 )

@@ -42,6 +42,16 @@ def spread(repeats: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def matrix(affinity: Mapping[str, Mapping[str, float | None]]) -> str:
+    """The share of each task's loss (columns) that a step for a task (lines) takes away, in per cent."""
+    width = max(9, *(len(name) + 2 for name in affinity))
+    lines = ["a step for".ljust(width + 2) + "".join(name.rjust(width) for name in affinity)]
+    for name, row in affinity.items():
+        shares = ("-" if row[other] is None else f"{100 * (row[other] or 0):+.3f}%" for other in affinity)
+        lines.append(name.ljust(width + 2) + "".join(share.rjust(width) for share in shares))
+    return "\n".join(lines)
+
+
 def _baselines(metrics: Mapping[str, Any], task: str) -> list[tuple[str, str]]:
     found = []
     for name, tasks in metrics.get("baselines", {}).items():

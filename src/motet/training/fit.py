@@ -22,7 +22,7 @@ from motet.model import Motet
 from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
 from motet.training.descent import build_descent
-from motet.training.loop import Callbacks, Loop
+from motet.training.loop import Callbacks, Look, Loop
 from motet.training.monitor import Monitor
 
 
@@ -83,6 +83,7 @@ def fit(
     name: str = "joint",
     checkpoint: Path | None = None,
     stop: Callable[[], bool] = lambda: False,
+    look: Look | None = None,
 ) -> Trained:
     """Train a model on the tasks of a configuration.
 
@@ -94,6 +95,7 @@ def fit(
         name: What the model is called in the log.
         checkpoint: Where to keep the state, and where to go on from.
         stop: Whether somebody asked to stop; what is best so far is given back then.
+        look: Called before every step; it must leave the weights as they are.
     """
     settings = config.training
     facts = learn_facts(config, prepared.dataset)
@@ -106,7 +108,9 @@ def fit(
         prepared.counter_NC,
     )
     descent = build_descent(settings.balance, model, {task.name: task.weight for task in config.tasks})
-    calls = Callbacks(lambda: validate(model), lambda record: log({"model": name, **record}), name, stop)
+    calls = Callbacks(
+        lambda: validate(model), lambda record: log({"model": name, **record}), name, stop, look
+    )
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
     cost = {

@@ -29,6 +29,10 @@ from motet.training.optimizer import WeightAverage, build_optimizer, learning_ra
 GIVE_BACK = 16  # steps between times that freed memory goes back to the system; it costs about a fiftieth
 
 
+Look = Callable[[nn.Module, Batch, torch.optim.Optimizer, int], None]
+"""Looks at a model, the batch of its next step, the optimiser and the number of that step."""
+
+
 @dataclass(frozen=True)
 class Callbacks:
     """What the loop calls: validation of the current weights, a place for log records, and a question."""
@@ -37,6 +41,7 @@ class Callbacks:
     log: Callable[[dict[str, Any]], None]
     name: str = "joint"
     stop: Callable[[], bool] = lambda: False  # whether somebody asked to stop; asked after every step
+    look: Look | None = None  # called before every step
 
 
 class Loop:
@@ -134,6 +139,8 @@ class Loop:
         return True
 
     def _one_step(self, batch: Batch, total: int, where: str) -> dict[str, float]:
+        if self.calls.look is not None:
+            self.calls.look(self.model, batch, self.optimizer, self.step)
         torch.manual_seed(derived_seed(self.settings.seed, f"step {self.step}"))
         factor = learning_rate_factor(self.step, self.settings.warmup, total, self.settings.decay)
         for group in self.optimizer.param_groups:
