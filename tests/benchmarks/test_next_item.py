@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pytest
 
-from benchmarks.cold import choose
+from benchmarks.cold import BONUSES, choose, try_bonuses
 from benchmarks.next_item import Finished, compared, margins, put_in, ranks_of, record_of_lists
 from motet.evaluation.records import RankingPredictions
 from motet.metrics.ranking import NOT_RANKED
@@ -60,9 +61,29 @@ def test_a_target_outside_of_a_peers_list_is_a_miss(tmp_path: Path):
     assert record.query_T.tolist() == [0, 0, 1]
 
 
-def test_the_bonus_of_new_items_is_the_largest_that_costs_the_others_nothing():
-    def trial(others: float) -> dict[str, float]:
-        return {"cold": 0.0, "others": others, "others under whole": 0.5}
+def test_the_bonus_of_new_items_is_the_largest_that_surely_costs_the_others_no_more_than_it_may():
+    def trial(lost: float) -> dict[str, float]:
+        return {"cold": 0.0, "lost at most": lost}
 
-    assert choose({"0.0": trial(0.52), "0.5": trial(0.5), "1.0": trial(0.49)}) == "0.5"
-    assert choose({"0.0": trial(0.4), "0.5": trial(0.3)}) == "0.0"
+    assert choose({"0.0": trial(-0.01), "0.5": trial(0.02), "1.0": trial(0.021)}) == "0.5"
+    assert choose({"0.0": trial(0.03), "0.5": trial(0.04)}) == "0.0"
+
+
+def test_what_the_others_lose_is_resampled_over_users(tmp_path):
+    """Of 40 other users all are found under whole, and with the bonus all but two; cold ones come in."""
+    users, low, high = np.arange(50), BONUSES[0], BONUSES[-1]
+    pl.DataFrame({"user": users[40:]}).write_parquet(tmp_path / "choose.parquet")
+    for name in ("ready", "whole"):
+        ranks = {f"rank@{bonus}": np.where(users < 40, 1, 99) for bonus in BONUSES}
+        if name == "ready":
+            ranks[f"rank@{high}"] = np.where(users >= 2, 1, 99)
+        (tmp_path / f"{name}-0").mkdir()
+        table = pl.DataFrame({"user": users, "query": users} | ranks).with_columns(part=pl.lit("valid"))
+        table.write_parquet(tmp_path / f"{name}-0" / "bonuses.parquet")
+    trials = try_bonuses(tmp_path, tmp_path, 1)
+    assert trials[low] == {
+        "cold": 0.0, "others": 1.0, "others under whole": 1.0, "lost": 0.0, "lost at most": 0.0,
+    }  # fmt: skip
+    assert trials[high]["cold"] == 1.0
+    assert trials[high]["lost"] == pytest.approx(0.05)
+    assert 0.05 < trials[high]["lost at most"] < 0.15
