@@ -41,6 +41,23 @@ def build_model(
         content: What is known of the items.
         counters: How many point-in-time counters a row has.
     """
+    apart = [task for group in config.model.groups for task in group]
+    model, *others = (
+        _build_part(_only(config, tasks), dataset, facts, content, counters)
+        for tasks in ([task.name for task in config.tasks if task.name not in apart], *config.model.groups)
+    )
+    model.apart.extend(others)
+    return model
+
+
+def _only(config: Config, tasks: list[str]) -> Config:
+    return config.model_copy(update={"tasks": [task for task in config.tasks if task.name in tasks]})
+
+
+def _build_part(
+    config: Config, dataset: Dataset, facts: dict[str, TaskFacts], content: ItemContent, counters: int
+) -> Motet:
+    """The tasks of one group, with a backbone of their own."""
     settings, encodings = config.model, dataset.encodings
     sharing = settings.sharing
     width = settings.timeline.width

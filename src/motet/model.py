@@ -76,6 +76,20 @@ class Motet(nn.Module):
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
         self.leave_seen_out = False
+        self.apart = nn.ModuleList()  # whole models for groups of tasks that share nothing with these
+
+    @property
+    def parts(self) -> list["Motet"]:
+        """This model, and those apart."""
+        return [self, *(each for each in self.apart if isinstance(each, Motet))]
+
+    def part(self, task: str) -> "Motet":
+        """The model that has a task's head: this one, or one apart."""
+        return next(each for each in self.parts if f"of_{task}" in each.heads)
+
+    def ranks(self, task: str) -> bool:
+        """Whether this model or one apart has a head of that name that ranks a catalogue."""
+        return any(task in part.next_heads for part in self.parts)
 
     @property
     def next_heads(self) -> dict[str, NextItemHead]:
@@ -202,7 +216,10 @@ class Motet(nn.Module):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss of every task that has a row in the batch, each about 1 for a constant guess."""
-        return self.losses(batch, self.encode(batch))
+        losses: dict[str, Tensor] = {}
+        for part in self.parts:
+            losses |= part.losses(batch, part.encode(batch))
+        return losses
 
     def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
         """The same after the backbone."""

@@ -33,6 +33,7 @@ from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.evaluate import Examiner, measured
 from motet.gather import count, counter_source, split_columns, user_numbers
 from motet.language.backbone import load_language
+from motet.model import Motet
 from motet.system.log import progress
 
 BLOCK = 1024  # users ranked at a time
@@ -58,11 +59,10 @@ class TrainedModel:
         return self._dataset(None)[0]
 
     @cached_property
-    def item_ID(self) -> Tensor:
-        """Vectors of the whole catalogue."""
+    def item_PID(self) -> dict[Motet, Tensor]:
+        """Vectors of the whole catalogue, by the part of the model that made them."""
         with torch.no_grad():
-            vectors: Tensor = self.bundle.model.items()
-        return vectors
+            return {part: part.items() for part in self.bundle.model.parts}
 
     def recommend(
         self,
@@ -100,7 +100,8 @@ class TrainedModel:
             raise DataError(
                 f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is."
             )
-        return self._nearest(self.item_ID, self.item_ID[number], task, k, number)
+        item_ID = self.item_PID[self.bundle.model.part(self._ranking_task(task))]
+        return self._nearest(item_ID, item_ID[number], task, k, number)
 
     def find(self, text: str, task: str | None = None, k: int = 10) -> pl.DataFrame:
         """Items whose texts the language model puts nearest to a sentence: ``rank, item, score``.
@@ -123,7 +124,8 @@ class TrainedModel:
         self, vector_ID: Tensor, asked_D: Tensor, task: str | None, k: int, without: int = 0
     ) -> pl.DataFrame:
         """Items by the cosine of their vectors with the one that is asked for."""
-        head = self.bundle.model.next_heads[self._ranking_task(task)]
+        name = self._ranking_task(task)
+        head = self.bundle.model.part(name).next_heads[name]
         allowed_I = head.get_buffer("allowed_I") & (vector_ID != 0).any(-1)
         allowed_I[without] = False
         score_I = F.normalize(vector_ID, dim=-1) @ F.normalize(asked_D, dim=-1)
@@ -162,11 +164,11 @@ class TrainedModel:
         collate = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))
         words = settings.kind == "multiclass"
         found = np.zeros(len(log), object if words else np.float64)
-        given = np.zeros(len(log))
+        given, part = np.zeros(len(log)), self.bundle.model.part(task)
         earlier = getattr(settings, "after", None)
         for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
             batch = collate(windows)
-            said = self.bundle.model.predict(batch, self.item_ID)
+            said = part.predict(batch, self.item_PID[part])
             place = batch.row_BP[batch.row_BP >= 0].numpy()
             found[place] = self._readable(settings, said[task])
             if earlier:
@@ -235,20 +237,22 @@ class TrainedModel:
 
     @torch.no_grad()
     def _states(self, plan: Plan, task: str) -> Tensor:
-        state_QD = torch.zeros(len(plan), self.item_ID.shape[1])
+        part = self.bundle.model.part(task)
+        state_QD = torch.zeros(len(plan), part.items.width)
         collate = Collator(self.dataset.log, plan, self.dataset.catalogue.time_I, None)
         batches = sorted_windows(plan.length_W, np.diff(plan.offset_W))
         with progress(len(batches), "timelines") as bar:
             for windows in batches:
                 batch = collate(windows)
-                state_QD[torch.from_numpy(windows)] = self.bundle.model.ask(batch, self.item_ID, task)
+                state_QD[torch.from_numpy(windows)] = part.ask(batch, self.item_PID[part], task)
                 bar.advance()
         return state_QD
 
     @torch.no_grad()
     def _ranked(self, task: str, plan: Plan, state_QD: Tensor, k: int, *, keep: bool) -> pl.DataFrame:
-        log, head = self.dataset.log, self.bundle.model.next_heads[task]
-        scores = CatalogueScores(self.bundle.model, log, task, self.item_ID)
+        log, part = self.dataset.log, self.bundle.model.part(task)
+        head = part.next_heads[task]
+        scores = CatalogueScores(part, log, task, self.item_PID[part])
         hidden_I = torch.where(head.get_buffer("allowed_I"), 0.0, -torch.inf)
         k = min(k, int(head.get_buffer("allowed_I").sum()))
         item_QK, score_QK = np.zeros((len(plan), k), np.int64), np.zeros((len(plan), k), np.float32)

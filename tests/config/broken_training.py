@@ -57,4 +57,24 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         with_task("{name: buy, kind: binary, label: stars >= 5, depth: 7}"),
         ["tasks.buy.depth: found 7, but model.timeline.layers is 2"],
     ),
+    "a group of no task": (
+        after("model: {groups: [[like, star]]}\n"),
+        ["model.groups: there is no task 'star'; did you mean 'stars'?"],
+    ),
+    "a task in two groups": (
+        after("model: {groups: [[like], [stars, like]]}\n"),
+        ["model.groups: 'like' stands there twice"],
+    ),
+    "everything apart": (
+        after("model: {groups: [[like, stars], [next]]}\n"),
+        ["model.groups: every task is apart"],
+    ),
+    "a chain in two groups": (
+        with_task("{name: buy, kind: binary, label: stars >= 5, after: like}\nmodel: {groups: [[buy]]}"),
+        ["model.groups: 'buy' follows 'like'; put both into one group"],
+    ),
+    "surgery over groups": (
+        after("model: {groups: [[like]]}\ntraining: {balance: mgda}\n"),
+        ["model.groups: balance mgda is for tasks that share"],
+    ),
 }

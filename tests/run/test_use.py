@@ -231,7 +231,8 @@ def test_alike_items_are_near_by_cosine_and_never_the_item_itself():
     assert found.columns == ["rank", "item", "score"]
     assert found["rank"].to_list() == list(range(1, 20))
     assert set(found["item"]) == set(range(100, 120)) - {101}
-    vector = {item: v for item, v in zip(opened().bundle.catalogue.ids, opened().item_ID[1:], strict=True)}
+    item_ID = opened().item_PID[opened().bundle.model]
+    vector = {item: v for item, v in zip(opened().bundle.catalogue.ids, item_ID[1:], strict=True)}
     cosines = [torch.cosine_similarity(vector[101], vector[item], dim=0).item() for item in found["item"]]
     assert found["score"].to_list() == pytest.approx(cosines, abs=1e-5)
     assert cosines == sorted(cosines, reverse=True)

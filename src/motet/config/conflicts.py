@@ -35,7 +35,7 @@ class Parts:
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_priorities(parts)]
-    found += [*_chains(parts.tasks), *_depths(parts)]
+    found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts)]
     for number, task in enumerate(parts.tasks):
         about = _task(task, parts.data.events if parts.data else []) if task else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
@@ -133,6 +133,32 @@ def _depths(parts: Parts) -> Found:
         if task and layers is not None and (task.depth or 0) > layers:
             said = f"tasks.{task.name}.depth: found {task.depth}, but model.timeline.layers is {layers}"
             yield ("tasks", number, "depth"), f"{said}; write {layers} or less, or nothing for all"
+
+
+def _groups(parts: Parts) -> Found:
+    """Groups hold tasks, each once; one task at least is in none; a chain lies in one group."""
+    if parts.model is None or not parts.model.groups or None in parts.tasks:
+        return
+    path, said = ("model", "groups"), "model.groups: "
+    names, place = [task.name for task in parts.tasks], {}
+    for number, group in enumerate(parts.model.groups):
+        for name in group:
+            if name not in names:
+                close = nearest(name, names)
+                hint = f"did you mean {close!r}?" if close else f"there are {', '.join(names)}"
+                yield path, f"{said}there is no task {name!r}; {hint}"
+            elif name in place:
+                yield path, f"{said}{name!r} stands there twice; take it out of one"
+            place[name] = number
+    if all(name in place for name in names):
+        yield path, f"{said}every task is apart; leave out the group that the others are apart from"
+    for task in parts.tasks:
+        earlier = getattr(task, "after", None)
+        if earlier is not None and earlier in names and place.get(task.name) != place.get(earlier):
+            yield path, f"{said}{task.name!r} follows {earlier!r}; put both into one group"
+    if parts.training and parts.training.balance.of_gradients:
+        kind = parts.training.balance.kind
+        yield path, f"{said}balance {kind} is for tasks that share; write  training: {{balance: fixed}}"
 
 
 def _in_circle(task: Binary, known: dict[str, Any]) -> bool:

@@ -141,3 +141,7 @@ class ModelConfig(Record):
         ge=0,
         description="Factors of a ridge regression on the user's earlier labels, for row tasks; 0: none.",
     )
+    groups: list[list[str]] = Field(
+        [],
+        description="Groups of tasks that share nothing with the others: each has a whole model of its own.",
+    )

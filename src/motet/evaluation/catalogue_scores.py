@@ -32,14 +32,14 @@ class CatalogueScores:
     """
 
     def __init__(self, model: Motet, log: Timelines, task: str, item_ID: Tensor) -> None:
-        self.head, self.log, self.task = model.next_heads[task], log, task
+        self.head, self.log, self.task = model.part(task).next_heads[task], log, task
         with torch.no_grad():
             self.key_ID = self.head.keys(item_ID)
         trained_I, allowed_I = self.head.get_buffer("trained_I"), self.head.get_buffer("allowed_I")
         known_I = (self.key_ID != 0).any(-1)
         self.past_I = trained_I & allowed_I
         self.new_C = torch.nonzero(~trained_I & allowed_I & known_I).squeeze(-1)
-        self.items = model.items
+        self.items = model.part(task).items
 
     @cached_property
     def text_IT(self) -> Tensor | None:

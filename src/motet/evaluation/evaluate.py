@@ -47,7 +47,7 @@ class Examiner:
         out: dict[str, Predictions] = {}
         for view in self.views:
             for task in view.tasks:
-                if task in model.next_heads:
+                if model.ranks(task):
                     ranked = scorer.next_item(view, task, part, max(self.config.evaluation.k))
                     out[task] = self.ranking_record(ranked, view, task, part, lists=lists)
             out |= {task: self.row_record(task, scored) for task, scored in scorer.rows(view, part).items()}
@@ -92,9 +92,9 @@ class Examiner:
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
         said = []
         for view in self.views:
-            for task in (each for each in view.tasks if each in model.next_heads):
+            for task in (each for each in view.tasks if model.ranks(each)):
                 done = scorer.fit_newcomers(view, task, VALID)
-                said.append(f"{task}: {model.next_heads[task].newcomers.said(done)}")
+                said.append(f"{task}: {model.part(task).next_heads[task].newcomers.said(done)}")
         return said
 
     def gates(self, model: Motet, part: int) -> dict[str, Any]:

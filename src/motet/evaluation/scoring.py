@@ -140,9 +140,16 @@ class Scorer:
         self.model, self.dataset, self.length = model.eval(), dataset, length
         with torch.no_grad():
             self.item_ID: Tensor = model.items()
+        self.apart = [Scorer(part, dataset, length) for part in model.parts[1:]]
+
+    def of(self, task: str) -> "Scorer":
+        """The one whose model has a task's head."""
+        return next(each for each in (self, *self.apart) if f"of_{task}" in each.model.heads)
 
     def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
         """Ranks for a `next_item` task."""
+        if self.of(task) is not self:
+            return self.of(task).next_item(view, task, part, k)
         allowed_I = allowed_items(self.model.next_heads[task])
         asked = questions(self.dataset, view, task, part, self.length, allowed_I)
         state_QD = self._states(asked, view, task)
@@ -155,6 +162,8 @@ class Scorer:
 
     def fit_newcomers(self, view: View, task: str, part: int) -> bool:
         """Fit what a `next_item` task scores items that training never met; false where they are too few."""
+        if self.of(task) is not self:
+            return self.of(task).fit_newcomers(view, task, part)
         head = self.model.next_heads[task]
         asked = questions(self.dataset, view, task, part, self.length, allowed_items(head))
         if (~self.dataset.catalogue.trained_I[asked.target_T]).sum() < ENOUGH:
@@ -167,6 +176,12 @@ class Scorer:
 
     def rows(self, view: View, part: int) -> dict[str, Scored]:
         """Predictions of the view's row tasks."""
+        found: dict[str, Scored] = {}
+        for each in (self, *self.apart):
+            found |= each._own_rows(view, part)
+        return {name: found[name] for name in view.tasks if name in found}
+
+    def _own_rows(self, view: View, part: int) -> dict[str, Scored]:
         names = [name for name in view.tasks if name in self.model.row_heads]
         if not names:
             return {}
@@ -196,9 +211,10 @@ class Scorer:
     def gates(self, view: View, part: int) -> dict[str, dict[str, tuple[float, float]]]:
         """Task -> expert -> its mean share of the task's state over the rows, and the spread (deviation)."""
         names = [name for name in view.tasks if name in self.model.row_heads]
+        apart = {task: shares for each in self.apart for task, shares in each.gates(view, part).items()}
         log, experts = self.dataset.log, self.model.experts
         if not names or experts is None or not experts.names(names[0]):
-            return {}
+            return apart
         labelled_N = np.logical_or.reduce([~np.isnan(log.label[name]) for name in names])
         plan = view.plan(log, part, labelled_N, self.length)
         shares: dict[str, list[Tensor]] = {name: [] for name in names}
@@ -207,7 +223,7 @@ class Scorer:
             for name, share_RX in self.model.gates(batch, self.item_ID).items():
                 if name in shares:
                     shares[name].append(share_RX[~labels[name].isnan()].float())
-        found = {}
+        found = apart
         for name, each in shares.items():
             share_RX = torch.cat(each) if each else torch.zeros(0, 1)
             if len(share_RX):

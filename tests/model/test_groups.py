@@ -1,0 +1,78 @@
+"""Groups: tasks that share nothing with the others have a whole model of their own."""
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from motet.bundle import open_bundle, save_bundle
+from motet.data.timelines import TEST
+from motet.evaluation.evaluate import Examiner
+from motet.gather import Material
+from motet.model import Motet
+from motet.system.manifest import write_manifest
+from motet.training.fit import learn_facts
+from tests.model.world import changed, material, model, training_batch
+from tests.worlds import tiny_settings
+
+MODEL: dict[str, Any] = tiny_settings()["model"]
+
+
+@functools.cache
+def grouped(*groups: tuple[str, ...]) -> tuple[Motet, Material]:
+    of = material()
+    of = replace(of, config=changed(model=MODEL | {"groups": [list(group) for group in groups]}))
+    return model(of.config, of), of
+
+
+@pytest.mark.parametrize("groups", [(("click",),), (("next",), ("stars",)), (("click", "stars"),)])
+def test_each_group_has_its_heads_and_a_backbone_of_its_own(groups):
+    made, _ = grouped(*groups)
+    assert len(made.parts) == 1 + len(groups)
+    for part, names in zip(made.parts[1:], groups, strict=True):
+        assert {*part.next_heads, *part.row_heads} == set(names)
+        assert all(made.part(name) is part for name in names)
+    weights = [id(p) for part in made.parts for p in part.backbone_parameters()]
+    assert len(weights) == len(set(weights))
+
+
+def test_a_loss_moves_its_own_group_alone():
+    made, _ = grouped(("click",))
+    made.zero_grad(set_to_none=True)
+    losses = made(training_batch())
+    assert set(losses) == {"next", "click", "stars"}
+    losses["click"].backward()
+    assert all(p.grad is None or not p.grad.any() for p in made.backbone_parameters())
+    assert any(p.grad is not None and p.grad.any() for p in made.apart[0].backbone_parameters())
+
+
+@pytest.mark.parametrize("groups", [(("click",),), (("next",), ("stars",))])
+def test_records_are_those_of_the_parts(groups):
+    made, of = grouped(*groups)
+    examiner = Examiner(of.config, of.prepared.dataset, of.views)
+    found = examiner.examine(made, TEST)
+    assert set(found) == {"next", "click", "stars"}
+    for part in made.parts:
+        lone = Motet.__new__(Motet)
+        lone.__dict__ = part.__dict__ | {"_modules": part._modules | {"apart": torch.nn.ModuleList()}}
+        for task, record in examiner.examine(lone, TEST).items():
+            if task == "next":
+                np.testing.assert_array_equal(found[task].rank_T, record.rank_T)
+            else:
+                np.testing.assert_array_equal(found[task].prediction_N, record.prediction_N)
+
+
+def test_a_saved_model_keeps_its_groups(tmp_path: Path):
+    made, of = grouped(("next",), ("stars",))
+    facts = learn_facts(of.config, of.prepared.dataset)
+    save_bundle(tmp_path, of.config, made, of.prepared.dataset, facts, of.prepared.scaler)
+    write_manifest(tmp_path, {})
+    again = open_bundle(tmp_path).model
+    examiner = Examiner(of.config, of.prepared.dataset, of.views)
+    one, other = examiner.examine(made, TEST), examiner.examine(again, TEST)
+    np.testing.assert_array_equal(one["next"].rank_T, other["next"].rank_T)
+    np.testing.assert_array_equal(one["stars"].prediction_N, other["stars"].prediction_N)
