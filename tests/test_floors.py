@@ -17,6 +17,7 @@ FLOORS = (  # from the ground up
     ("bundle", "training", "evaluation", "explain"),
     ("gather",),
     ("judge",),
+    ("guard",),
     ("run", "use", "serving", "derive", "privacy"),
     ("recipes", "distributed", "affinity"),
     ("cli",),

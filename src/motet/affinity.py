@@ -14,7 +14,7 @@ from motet.run import settle
 from motet.system.files import write_json
 from motet.system.log import say
 from motet.training.affinity import MOST_TASKS, Lookahead, best_groups
-from motet.training.fit import fit
+from motet.training.fit import Hooks, fit
 
 LOOKS = 10  # steps from one look to the next: with few tasks about one training more in all
 
@@ -44,7 +44,7 @@ def affinity(config: Config, folder: Path, out: Path) -> dict[str, Any]:
     look = Lookahead(tasks, LOOKS, settings.precision, settings.seed)
     say(f"training {', '.join(tasks)} together, looking ahead every {LOOKS} steps")
     validate = examiner_of(material, own, prepared).validate
-    done = fit(own, prepared, validate, lambda record: None, "affinity", look=look)
+    done = fit(own, prepared, validate, lambda record: None, "affinity", hooks=Hooks(look=look))
     found = {
         "matrix": look.matrix,
         "groups": best_groups(look.matrix, 2) if len(tasks) <= MOST_TASKS else None,

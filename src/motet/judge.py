@@ -25,7 +25,7 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
     wanted = config.report.twins
     if wanted == "all" or (wanted == "auto" and len(config.tasks) > 1):
         for task in (each for each in config.tasks if each.weight > 0):
-            found[f"twin of {task.name}"] = (config.model_copy(update={"tasks": [alone(task)]}), prepared)
+            found[f"twin of {task.name}"] = (_twin(config, task), prepared)
     if "text" in config.report.ablations and prepared.content.text_IT is not None:
         found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))
     if "id" in config.report.ablations and config.model.item.id:
@@ -40,6 +40,11 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
             replace(prepared, counter_NC=None, scaler=None, counter_names=[]),
         )
     return found
+
+
+def _twin(config: Config, task: Task) -> Config:
+    model = config.model.model_copy(update={"groups": []})
+    return config.model_copy(update={"tasks": [alone(task)], "model": model})
 
 
 def alone(task: Task) -> Task:

@@ -7,7 +7,7 @@ that was killed goes on from the working folder when the same command is given a
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from motet.data.table import Tables
 from motet.errors import ConfigError
 from motet.evaluation.report import write_report
 from motet.gather import Material, gather, with_absolute_paths
+from motet.guard import guard, refuse_without_twins
 from motet.judge import examiner_of, judge, variants
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
@@ -29,7 +30,7 @@ from motet.system.interrupt import first_asks
 from motet.system.log import JsonLines, say
 from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
-from motet.training.fit import Trained, fit
+from motet.training.fit import Hooks, Prepared, Start, Trained, fit
 from motet.training.loggers import refuse_missing, trackers
 from motet.training.unfinished import begin, begun, go_on, working_folder
 
@@ -52,7 +53,9 @@ class Run:
         return found
 
 
-def train(config: Config, folder: Path, target: Path, tables: Tables | None = None) -> Run:
+def train(
+    config: Config, folder: Path, target: Path, tables: Tables | None = None, *, guarded: bool = False
+) -> Run:
     """Train the joint model, its twins and its ablations, measure them all, and write a run folder.
 
     Args:
@@ -60,6 +63,7 @@ def train(config: Config, folder: Path, target: Path, tables: Tables | None = No
         folder: Where relative paths of the configuration begin.
         target: The run folder; it must not exist yet.
         tables: Ready tables instead of the files that the configuration names.
+        guarded: Set tasks apart that sharing hurts, see `motet.guard`.
 
     The first Ctrl-C while models are trained ends training early, see `fit_all`; the second stops at once.
 
@@ -69,6 +73,8 @@ def train(config: Config, folder: Path, target: Path, tables: Tables | None = No
     """
     _refuse_taken(target)
     refuse_missing(config.training.loggers)
+    if guarded:
+        refuse_without_twins(config)
     with working_folder(target) as work:
         _refuse_taken(target)  # another process may have finished it before this one had the folder
         began = time.monotonic()
@@ -76,7 +82,7 @@ def train(config: Config, folder: Path, target: Path, tables: Tables | None = No
         config = _begin_or_go_on(config, work, folder, read)
         with JsonLines(work / "log.jsonl") as log:
             material = gather(config, folder, tables)
-            models = fit_all(material, work, log)
+            material, models = fit_all(material, work, log, guarded=guarded)
             metrics = judge(material, models)
         metrics["cost"] |= {
             "wall_seconds": time.monotonic() - began,
@@ -113,8 +119,12 @@ def settle(config: Config, folder: Path) -> Config:
     return config.model_copy(update={"training": training, "data": with_absolute_paths(config.data, folder)})
 
 
-def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained]:
+def fit_all(
+    material: Material, work: Path, log: JsonLines, *, guarded: bool = False
+) -> tuple[Material, dict[str, Trained]]:
     """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint.
+
+    The guard may give the joint model groups; the material that comes back has the configuration with them.
 
     Whoever presses Ctrl-C gets what is whole by then: the best so far of the joint model, and no half a twin.
     """
@@ -126,21 +136,32 @@ def fit_all(material: Material, work: Path, log: JsonLines) -> dict[str, Trained
             log.write(record)
             track(record)
 
-        for name, (config, prepared) in variants(material).items():
+        def fit_one(name: str, config: Config, prepared: Prepared, start: Start | None = None) -> Trained:
             examiner = examiner_of(material, config, prepared)
             say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
             checkpoint = work / "checkpoints" / f"{name}.safetensors"
-            found = fit(config, prepared, examiner.validate, write, name, checkpoint, stop)
+            hooks = Hooks(stop, start=start)
+            found = fit(config, prepared, examiner.validate, write, name, checkpoint, hooks)
+            for line in examiner.fit_newcomers(found.model) if found.history else []:
+                say(line)
+            return found
+
+        for name, (config, prepared) in variants(material).items():
+            found = fit_one(name, config, prepared)
             if found.stopped and not (name == "joint" and found.history):
                 break
-            for line in examiner.fit_newcomers(found.model):
-                say(line)
             models[name] = found
             if stop():
                 break
         if not models:
             raise KeyboardInterrupt  # before the first validation: there is no best so far
-    return models
+        if guarded and not stop():
+            done = guard(
+                material, models, lambda name, own, start: fit_one(name, own, material.prepared, start)
+            )
+            material = replace(material, config=done.config, statements=[*material.statements, *done.story])
+            models["joint"] = done.joint
+    return material, models
 
 
 def _refuse_taken(target: Path) -> None:

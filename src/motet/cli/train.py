@@ -9,6 +9,9 @@ import typer
 def train(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="A configuration, such as motet.yaml.")],
     run: Annotated[Path | None, typer.Option(help="The run folder; without it runs/NAME.")] = None,
+    guard: Annotated[
+        bool, typer.Option("--guard", help="Set tasks apart that sharing hurts, judged on validation rows.")
+    ] = False,
     set_: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="a.b=c", help="Change a setting; may be given several times."),
@@ -27,7 +30,7 @@ def train(
     found, folder = resolve(config, set_ or ())
     target = run or Path("runs") / found.name
     try:
-        done = train_run(found, folder, target)
+        done = train_run(found, folder, target, guarded=guard)
     except KeyboardInterrupt:
         say(_how_to_go_on(target))
         raise

@@ -1,12 +1,13 @@
 """Fit one model: the joint one, a twin, an ablation. They differ only in their configuration."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from motet.assemble import build_model
 from motet.config import Config
@@ -48,6 +49,34 @@ class Trained:
     stopped: bool = False  # by hand, before its patience ended
 
 
+@dataclass(frozen=True)
+class Start:
+    """Weights to start from, of a model that has all tasks of the new one, and perhaps more."""
+
+    state: Mapping[str, Tensor]
+
+    def put_into(self, model: Motet) -> None:
+        """Set those of a model's weights that bear the same name and shape."""
+        own = model.state_dict()
+        fitting = {n: v for n, v in self.state.items() if n in own and own[n].shape == v.shape}
+        model.load_state_dict(fitting, strict=False)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What a training asks and takes from outside.
+
+    Args:
+        stop: Whether somebody asked to stop; what is best so far is given back then.
+        look: Called before every step; it must leave the weights as they are.
+        start: Weights to start from instead of new ones.
+    """
+
+    stop: Callable[[], bool] = lambda: False
+    look: Look | None = None
+    start: Start | None = None
+
+
 def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
     """What training rows say about each task."""
     facts: dict[str, TaskFacts] = {}
@@ -82,8 +111,7 @@ def fit(
     log: Callable[[dict[str, Any]], None],
     name: str = "joint",
     checkpoint: Path | None = None,
-    stop: Callable[[], bool] = lambda: False,
-    look: Look | None = None,
+    hooks: Hooks = Hooks(),
 ) -> Trained:
     """Train a model on the tasks of a configuration.
 
@@ -94,12 +122,13 @@ def fit(
         log: Takes records for log.jsonl.
         name: What the model is called in the log.
         checkpoint: Where to keep the state, and where to go on from.
-        stop: Whether somebody asked to stop; what is best so far is given back then.
-        look: Called before every step; it must leave the weights as they are.
+        hooks: What else it asks and takes.
     """
     settings = config.training
     facts = learn_facts(config, prepared.dataset)
     model = new_model(config, prepared, facts)
+    if hooks.start is not None:
+        hooks.start.put_into(model)
     feed = Feed(
         prepared.dataset,
         config.model.timeline.length,
@@ -109,7 +138,7 @@ def fit(
     )
     descent = build_descent(settings.balance, model, {task.name: task.weight for task in config.tasks})
     calls = Callbacks(
-        lambda: validate(model), lambda record: log({"model": name, **record}), name, stop, look
+        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop, hooks.look
     )
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
