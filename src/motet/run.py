@@ -26,6 +26,7 @@ from motet.guard import guard, refuse_without_twins
 from motet.judge import examiner_of, judge, variants
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
+from motet.system.home import kept
 from motet.system.interrupt import first_asks
 from motet.system.log import JsonLines, say
 from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
@@ -110,11 +111,15 @@ def settle(config: Config, folder: Path) -> Config:
     """Fix what is chosen by measurement (threads, precision) and make paths absolute."""
     settings = config.training
     tune_memory()
-    threads = measure_threads() if settings.threads == "auto" else settings.threads
+    threads, width = settings.threads, config.model.timeline.width
+    if threads == "auto":
+        threads = kept("threads", lambda: measure_threads())
     torch.set_num_threads(threads)
-    precision = (
-        measure_precision(config.model.timeline.width) if settings.precision == "auto" else settings.precision
-    )
+    chosen: str = settings.precision
+    if chosen == "auto":
+        name = f"precision at width {width} with {threads} threads"
+        chosen = kept(name, lambda: measure_precision(width))
+    precision = "bf16" if chosen == "bf16" else "fp32"
     training = settings.model_copy(update={"threads": threads, "precision": precision})
     return config.model_copy(update={"training": training, "data": with_absolute_paths(config.data, folder)})
 

@@ -25,6 +25,7 @@ from motet.data.division import clean_again
 from motet.data.loader import sorted_windows
 from motet.data.questions import read_questions
 from motet.data.readers import read_tables, tables_from_frames
+from motet.data.readers_raw import from_object
 from motet.data.requests import Plan, histories, plan_ends, plan_requests
 from motet.data.table import Tables
 from motet.data.timelines import PARTS
@@ -139,13 +140,13 @@ class TrainedModel:
             }
         )
 
-    def predict(self, rows: pl.DataFrame, task: str) -> pl.DataFrame:
+    def predict(self, rows: Any, task: str) -> pl.DataFrame:
         """Predict a row task for pairs of user and item.
 
         Args:
-            rows: The columns that the configuration names as user and item of the events (or ``user`` and
-                ``item``), and optionally its time and context columns. A row without a time is asked as of
-                the end of the log.
+            rows: A polars, pandas or pyarrow table with the columns that the configuration names as user and
+                item of the events (or ``user`` and ``item``), and optionally its time and context columns. A
+                row without a time is asked as of the end of the log.
             task: A task that scores rows.
 
         Returns:
@@ -156,7 +157,8 @@ class TrainedModel:
         if settings is None or not is_row_task(settings):
             names = ", ".join(each.name for each in self.bundle.config.tasks if is_row_task(each)) or "none"
             raise ConfigError(f"{task!r} is no task that scores rows. Those of this run: {names}.")
-        dataset, place_Q = self._dataset(self._questions(rows))
+        table = from_object(rows, "the rows", "data.events").frame.collect()
+        dataset, place_Q = self._dataset(self._questions(table))
         log = dataset.log
         row_N = np.zeros(len(log), bool)
         row_N[place_Q] = True
@@ -174,8 +176,8 @@ class TrainedModel:
             if earlier:
                 given[place] = said[f"{task} given {earlier}"].double().numpy()
         dtype = pl.String if words else pl.Float64
-        rows = rows.with_columns(pl.Series("prediction", found[place_Q].tolist(), dtype))
-        return rows.with_columns(pl.Series(f"given_{earlier}", given[place_Q])) if earlier else rows
+        table = table.with_columns(pl.Series("prediction", found[place_Q].tolist(), dtype))
+        return table.with_columns(pl.Series(f"given_{earlier}", given[place_Q])) if earlier else table
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""

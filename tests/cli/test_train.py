@@ -55,7 +55,7 @@ def test_a_mistake_of_the_user_gives_one_message_and_no_run(world, say, monkeypa
 
 
 def test_the_keyboard_before_the_first_epoch_stops_without_a_run(world, say, monkeypatch):
-    def stop(*_):
+    def stop(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run_module, "fit_all", stop)

@@ -77,4 +77,12 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         after("model: {groups: [[like]]}\ntraining: {balance: mgda}\n"),
         ["model.groups: balance mgda is for tasks that share"],
     ),
+    "a feed-forward layer of blocks that have none": (
+        after("model:\n  timeline: {kind: hstu, activation: gelu}\n"),
+        [":9: ", "hstu blocks have no feed-forward layer, so 'activation' says nothing; leave it out"],
+    ),
+    "smoothing of a sampled softmax": (
+        after("  - {name: sold, kind: next_item, sampled: 32}\nmodel: {scoring: {label_smoothing: 0.1}}\n"),
+        [":8: tasks.sold.sampled: label_smoothing 0.1 is for the full softmax"],
+    ),
 }

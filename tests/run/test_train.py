@@ -110,6 +110,7 @@ def test_an_unfinished_run_of_another_configuration_is_left_alone(tmp_path, monk
 
 
 def test_what_was_measured_once_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("MOTET_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(run_module, "measure_threads", lambda: 1)
     monkeypatch.setattr(run_module, "measure_precision", lambda width: "fp32")
     settings = {"training__threads": "auto", "training__precision": "auto"}

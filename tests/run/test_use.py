@@ -254,3 +254,13 @@ def test_titles_are_texts_or_ids():
     titles = opened().bundle.titles()
     assert titles[0] == ""
     assert all(title.startswith("the ") for title in titles[1:])
+
+
+@pytest.mark.parametrize("given", [pl.DataFrame.lazy, pl.DataFrame.to_pandas, pl.DataFrame.to_arrow])
+def test_rows_may_be_a_table_of_any_library(given):
+    asked = rows().head(5)
+    for table in (asked, asked.drop("at")):
+        wanted = opened().predict(table, "click")
+        assert (
+            opened().predict(given(table), "click")["prediction"].to_list() == wanted["prediction"].to_list()
+        )

@@ -341,3 +341,13 @@ def test_the_learning_rate_follows_its_course(tmp_path: Path):
     loop.run()
     wanted = [0.025, 0.05, 0.075, 0.1, *(0.1 * (1 - step / 6) for step in range(6))]
     assert rates == pytest.approx(wanted)
+
+
+def test_every_validation_is_told_with_what_is_best_and_how_long_it_may_take(capsys):
+    values = iter([0.6, 0.9, 0.8])
+    training = Training(settings={"epochs": 3, "patience": 5}, validate=lambda _: next(values))
+    training.loop().run()
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("joint epoch")]
+    assert said[0].startswith("joint epoch 1/3: up auc 0.6000 (the best so far; at most ")
+    assert said[1].startswith("joint epoch 2/3: up auc 0.9000 (the best so far; ")
+    assert said[2] == "joint epoch 3/3: up auc 0.8000 (epoch 2 stays the best)"

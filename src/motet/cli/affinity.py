@@ -22,12 +22,14 @@ def affinity(
     """
     from motet.affinity import affinity as measure
     from motet.cli.show import matrix
+    from motet.config.read import located
     from motet.run import resolve
     from motet.system.log import say
 
     found, folder = resolve(config, set_ or ())
     target = out or Path("affinity") / found.name
-    measured = measure(found, folder, target)
+    with located(config, set_ or ()):
+        measured = measure(found, folder, target)
     print(matrix(measured["matrix"]))
     if measured["groups"] is not None:
         groups = " and ".join("(" + ", ".join(group) + ")" for group in measured["groups"])

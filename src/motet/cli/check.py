@@ -16,10 +16,11 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check a configuration and its data: what is found, what will be done, how many rows each task gets."""
-    from motet.config.read import config_folder, read_config
+    from motet.config.read import config_folder, located, read_config
     from motet.data.survey import survey
 
-    found = survey(read_config(config, set_ or ()), config_folder(config))
+    with located(config, set_ or ()):
+        found = survey(read_config(config, set_ or ()), config_folder(config))
     if as_json:
         import json
 
@@ -82,4 +83,12 @@ def _tasks(tasks: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     for name, task in tasks.items():
         parts = [f"{part} {rows['asked']:,}" for part, rows in task["parts"].items() if rows["rows"]]
         mean = "" if task["mean"] is None else f"; mean label {task['mean']:.4g}"
-        yield f"{name} ({task['kind']}, split {task['split']}): {', '.join(parts)}{mean}"
+        left = "".join(f"; {each}" for each in _left_out(task))
+        yield f"{name} ({task['kind']}, split {task['split']}): {', '.join(parts)}{mean}{left}"
+
+
+def _left_out(task: Mapping[str, Any]) -> Iterator[str]:
+    if task["open"]:
+        yield f"rows masked because their window of {task['window']} was not over: {task['open']:,}"
+    if task["elsewhere"]:
+        yield f"rows that the split of another task holds out: {task['elsewhere']:,}"

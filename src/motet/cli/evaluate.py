@@ -13,7 +13,7 @@ def evaluate(
             metavar="RUN...", help="A run folder; of several, folds or seeds, the mean and spread."
         ),
     ],
-    split: Annotated[str, typer.Option(help="valid or test.")] = "test",
+    split: Annotated[str, typer.Option(help="train, valid or test.")] = "test",
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure every task of a run, or put the figures of several runs of one configuration together."""

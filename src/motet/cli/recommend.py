@@ -20,7 +20,7 @@ def recommend(
         bool | None, typer.Option("--keep-seen/--drop-seen", help="Whether items that the user has may come.")
     ] = None,
 ) -> None:
-    """Recommend items for users, or items like an item or for a sentence: columns user, rank, item, score.
+    """Recommend items for users, or items like an item or for a sentence: columns (user,) rank, item, score.
 
     Users come in the order of their ids, whatever the order of the log; the items of each, best first.
     """

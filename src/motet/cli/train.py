@@ -23,6 +23,7 @@ def train(
     the twins that are not trained yet, and the report says so. A second Ctrl-C stops at once.
     """
     from motet.cli.show import verdicts
+    from motet.config.read import located
     from motet.run import resolve
     from motet.run import train as train_run
     from motet.system.log import say
@@ -30,7 +31,8 @@ def train(
     found, folder = resolve(config, set_ or ())
     target = run or Path("runs") / found.name
     try:
-        done = train_run(found, folder, target, guarded=guard)
+        with located(config, set_ or ()):
+            done = train_run(found, folder, target, guarded=guard)
     except KeyboardInterrupt:
         say(_how_to_go_on(target))
         raise

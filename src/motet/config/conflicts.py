@@ -35,7 +35,7 @@ class Parts:
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_priorities(parts)]
-    found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts)]
+    found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_idle(parts)]
     for number, task in enumerate(parts.tasks):
         about = _task(task, parts.data.events if parts.data else []) if task else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
@@ -133,6 +133,17 @@ def _depths(parts: Parts) -> Found:
         if task and layers is not None and (task.depth or 0) > layers:
             said = f"tasks.{task.name}.depth: found {task.depth}, but model.timeline.layers is {layers}"
             yield ("tasks", number, "depth"), f"{said}; write {layers} or less, or nothing for all"
+
+
+def _idle(parts: Parts) -> Found:
+    """Settings that nothing would read."""
+    if parts.model is None or None in parts.tasks:
+        return
+    smoothing = parts.model.scoring.label_smoothing
+    for number, task in enumerate(parts.tasks):
+        if isinstance(task, NextItem) and isinstance(task.sampled, int) and smoothing:
+            said = f"tasks.{task.name}.sampled: label_smoothing {smoothing:g} is for the full softmax"
+            yield ("tasks", number, "sampled"), f"{said}; write  sampled: null , or leave out the smoothing"
 
 
 def _groups(parts: Parts) -> Found:

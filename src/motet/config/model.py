@@ -46,6 +46,10 @@ class Timeline(Record):
         if self.width % self.heads:
             text = f"width {self.width} cannot be shared by {self.heads} heads; make it a multiple"
             raise misfits([(("heads" if "heads" in self.model_fields_set else "width",), text)])
+        for name in ("activation", "expansion") if self.kind == "hstu" else ():
+            if name in self.model_fields_set and getattr(self, name) != type(self).model_fields[name].default:
+                text = f"hstu blocks have no feed-forward layer, so {name!r} says nothing; leave it out"
+                raise misfits([((name,), text)])
         return self
 
 

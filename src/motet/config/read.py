@@ -4,7 +4,8 @@ All mistakes come in one ConfigError, each on a line of its own with file and li
 """
 
 import difflib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from motet.config import Config
 from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
 from motet.config.document import Document, Mistake, document_of
+from motet.config.locate import place_of
 from motet.config.mistakes import refuse, translate
 from motet.config.model import ModelConfig
 from motet.config.override import apply_override, override
@@ -21,9 +23,9 @@ from motet.config.tasks import Task
 from motet.config.training import EvaluationConfig, TrainingConfig
 from motet.config.write import write_config
 from motet.config.yaml_text import parse_yaml
-from motet.errors import ConfigError
+from motet.errors import ConfigError, DataError
 
-__all__ = ["apply_override", "config_folder", "config_from_dict", "read_config", "write_config"]
+__all__ = ["apply_override", "config_folder", "config_from_dict", "located", "read_config", "write_config"]
 
 
 def read_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
@@ -36,12 +38,37 @@ def read_config(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     Raises:
         ConfigError: Every mistake, each with ``file:line`` (or its option), what was found and what to write.
     """
-    document = parse_yaml(_text(Path(path)), str(path))
+    document = _document(Path(path), overrides)
     if document.value is None and not overrides:
         raise ConfigError(f"{path}:1: the file is empty; write data and tasks, or run  motet init FILES")
+    return _config(document)
+
+
+@contextmanager
+def located(path: Path | str, overrides: Sequence[str] = ()) -> Iterator[None]:
+    """Errors that the data bring to light, with the line of the configuration that they are about.
+
+    Args:
+        path: The file that was read.
+        overrides: The options that were applied.
+    """
+    try:
+        yield
+    except (ConfigError, DataError) as error:
+        text = str(error)
+        if text.startswith((f"{path}:", "--set ")):
+            raise
+        place = place_of(_document(Path(path), overrides), text)
+        if place is None:
+            raise
+        raise type(error)(f"{place.text}: {text}") from error
+
+
+def _document(path: Path, overrides: Sequence[str]) -> Document:
+    document = parse_yaml(_text(path), str(path))
     for number, option in enumerate(overrides):
         document = override(document, option, number)
-    return _config(document)
+    return document
 
 
 def config_from_dict(raw: Mapping[str, Any], where: str = "configuration") -> Config:

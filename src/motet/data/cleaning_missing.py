@@ -88,7 +88,7 @@ def _strategy(sheet: Sheet, feature: Feature, cleaning: Cleaning, outcome: bool)
     sort = _sort(feature, sheet.schema[feature.name])
     strategy = own or ("learned" if outcome else cleaning.missing)
     suited = [each for each in _SUITED[sort] if each != "interpolate" or sheet.table == "events"]
-    if strategy == "interpolate" and sort == "number" and sheet.table != "events":
+    if own == "interpolate" and sort == "number" and sheet.table != "events":
         raise ConfigError(
             f"{name}: missing: interpolate needs a timeline, and {sheet.table} have none. "
             f"Write  {{column: {feature.column.column}, missing: median}}  "

@@ -14,6 +14,7 @@ from torch import Tensor
 from motet.evaluation.baselines import Trial, best_of, closed, counts_of_items
 from motet.features.baskets import Baskets
 from motet.metrics.arrays import Array, Floats
+from motet.system.log import progress
 
 MOST_ITEMS = 20_000
 """Largest catalogue: three float32 matrices of items times items are 5 GB, a solution takes two minutes."""
@@ -132,9 +133,11 @@ def fit_best(
     gram_II, count_I = gram(user_N, item_N, num_items), counts_of_items(item_N, num_items)
 
     def candidates() -> Iterator[tuple[dict[str, float], Ease]]:
-        for l2 in grid:
-            ease = Ease(l2=l2)
-            ease.solve(gram_II, count_I)
-            yield {"l2": l2}, ease
+        with progress(len(grid), "penalties of EASE") as bar:
+            for l2 in grid:
+                ease = Ease(l2=l2)
+                ease.solve(gram_II, count_I)
+                yield {"l2": l2}, ease
+                bar.advance()
 
     return best_of(candidates(), validate)

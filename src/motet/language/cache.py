@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from motet.errors import ConfigError
 from motet.language.backbone import Precision
 from motet.system.files import read_json, write_json
+from motet.system.home import home
 from motet.system.log import Bar, progress
 
 _DIGEST = 32
@@ -43,11 +44,8 @@ class Encoder(Protocol):
 
 
 def default_folder() -> Path:
-    """Where vectors lie: in ``$MOTET_HOME``, or in ``motet`` of the user's cache."""
-    if home := os.environ.get("MOTET_HOME"):
-        return Path(home).expanduser() / "texts"
-    cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(cache).expanduser() / "motet" / "texts"
+    """Where vectors lie: in ``texts`` of `motet.system.home`."""
+    return home() / "texts"
 
 
 class TextVectors:

@@ -16,6 +16,20 @@ _MAIN: dict[TaskKind, str] = {
 _LOWER_IS_BETTER = frozenset({"log_loss", "ece", "rmse", "mae", "loss"})
 
 
+def headlines(metrics: Metrics) -> list[tuple[str, str, float]]:
+    """Task, metric and value: of each task the one that says most.
+
+    >>> headlines({"next": {"mrr": 0.1, "ndcg@10": 0.2}, "rating": {"mae": 0.7}})
+    [('next', 'ndcg@10', 0.2), ('rating', 'mae', 0.7)]
+    """
+    found = []
+    for task, values in metrics.items():
+        name = next((each for each in _MAIN.values() if each in values), next(iter(values), None))
+        if name is not None:
+            found.append((task, name, values[name]))
+    return found
+
+
 def main_metric(kind: TaskKind) -> str:
     """The metric on which a task of this kind is compared.
 

@@ -17,9 +17,9 @@ from motet.batch import Batch
 from motet.config.training import TrainingConfig
 from motet.data.loader import Feed
 from motet.errors import DataError
-from motet.metrics.names import Metrics
+from motet.metrics.names import Metrics, headlines
 from motet.system.devices import give_back_memory
-from motet.system.log import progress, warn
+from motet.system.log import duration, progress, say, warn
 from motet.system.randomness import derived_seed
 from motet.training.checkpoint import load_checkpoint, save_checkpoint
 from motet.training.descent import Descent
@@ -184,6 +184,7 @@ class Loop:
         if better:
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
         self.average.swap(self.model)
+        say(self._validated(epoch, metrics, better))
         record = {
             "event": "valid",
             "epoch": epoch + 1,
@@ -194,6 +195,14 @@ class Loop:
         self.history.append(record)
         self.calls.log(record)
         give_back_memory()
+
+    def _validated(self, epoch: int, metrics: Metrics, better: bool) -> str:
+        """A line for the person who waits: what the tasks reached, and how long it may still take."""
+        shown = ", ".join(f"{task} {name} {value:.4f}" for task, name, value in headlines(metrics))
+        left = (self.settings.epochs - epoch - 1) * self.seconds / max(epoch + 1, 1)
+        kept = "the best so far" if better else f"epoch {self.monitor.best_epoch + 1} stays the best"
+        until = f"; at most {duration(left)} more" if epoch + 1 < self.settings.epochs else ""
+        return f"{self.calls.name} epoch {epoch + 1}/{self.settings.epochs}: {shown} ({kept}{until})"
 
     def _save_is_due(self) -> bool:
         return time.monotonic() - self.saved_at >= 60 * self.settings.checkpoint_minutes

@@ -58,7 +58,8 @@ def quality(task: dict[str, Any], scores: dict[str, Score]) -> str:
             return _pairs(scores.get("auc", Score()))
         case "regression":
             size, mean = scores.get("rmse", Score()).value, scores.get("mae", Score()).value
-            chosen = (size, "RMSE") if size is not None else (mean, "MAE")
+            scale = " of log1p" if task.get("transform") == "log1p" else ""
+            chosen = (size, f"RMSE{scale}") if size is not None else (mean, f"MAE{scale}")
             return f"it is typically off by {brief(chosen[0])} ({chosen[1]})" if chosen[0] is not None else ""
         case "multiclass":
             share = scores.get("accuracy", Score()).value
