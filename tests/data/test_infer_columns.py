@@ -111,6 +111,12 @@ def test_a_function_of_a_key_agrees_beyond_chance_and_a_rare_flag_does_not():
     assert agreement(frame.head(0), ["i"], "rare").pairs == 0
 
 
+@pytest.mark.parametrize("rows", [49, 800, 3989])
+def test_rows_that_are_all_alike_say_nothing_of_a_key(rows):
+    frame = pl.DataFrame({"i": [0] * rows, "same": ["1"] * rows})
+    assert agreement(frame, ["i"], "same").kappa == 0
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [

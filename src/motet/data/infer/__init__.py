@@ -68,6 +68,13 @@ def _statements(found: Findings, plan: Plan) -> list[str]:
             f"{roles.log.table.name}: a log of {roles.log.events:,} events; {roles.user} is the user"
             f" ({roles.reason})"
         )
+        look = roles.log.table.look
+        if look.parts_of_split and not roles.of("split"):
+            files = ", ".join(path.name for path in look.paths)
+            said.append(
+                f"{files}: laid end to end; a split that their names speak of is lost: to keep it, give the"
+                " rows a column that says so"
+            )
     said += [f"{each.table.name}: items, by {each.key}" for each in found.items]
     said += [f"{each.table.name}: users, by {each.key}" for each in found.users]
     said += [f"{name}: not used ({reason})" for name, reason in found.unused.items()]

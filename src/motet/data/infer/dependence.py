@@ -29,10 +29,10 @@ def agreement(frame: pl.DataFrame, keys: list[str], column: str) -> Agreement:
     pairs = int(found["pairs"][0])
     if not pairs:
         return Agreement(0, 0.0)
-    share = rows[column].value_counts()["count"] / rows.height
-    chance = float((share**2).sum())
-    if chance >= 1:
+    counts = rows[column].value_counts()["count"].cast(pl.Float64)
+    if len(counts) == 1:
         return Agreement(pairs, 0.0)
+    chance = float((counts**2).sum()) / rows.height**2
     return Agreement(pairs, (float(found["same"][0]) - chance) / (1 - chance))
 
 

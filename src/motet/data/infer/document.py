@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-from motet.data.infer import words
 from motet.data.infer.events import Column, LogRoles
 from motet.data.infer.features import Choice, Described
 from motet.data.infer.gather import Findings, kind_of
@@ -132,10 +131,7 @@ def _write_log(page: Page, roles: LogRoles, type_name: str, folder: Path) -> Non
     log = roles.log
     if len(log.table.look.paths) > 1:
         page.comment(f"{len(log.table.look.paths)} files with the same columns, laid end to end", 2)
-        if any(
-            words.pieces(path.name) and set(words.pieces(path.name)) & words.PARTS - {"part"}
-            for path in log.table.look.paths
-        ):
+        if log.table.look.parts_of_split and not roles.of("split"):
             page.comment(
                 "their names may speak of a split; to keep it, give the rows a column that says so", 2
             )

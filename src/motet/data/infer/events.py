@@ -85,7 +85,8 @@ class LogReader:
         self.frame = head.unique(maintain_order=True)
         if time is not None:
             moment = time_in_ms(time, self.frame[time], "auto", log.table.name)
-            self.frame = self.frame.with_columns(moment.alias("@t")).sort("@t", maintain_order=True)
+            self.frame = self.frame.with_columns(moment.alias("@t"), _lot(self.frame)).sort("@t", "@lot")
+            self.strangers = self._strangers()
         self.by_user = self.frame.sort(user, maintain_order=True)
         self.by_item = self.frame.sort(item, maintain_order=True)
 
@@ -207,14 +208,26 @@ class LogReader:
 
     def _follows_time(self, name: str) -> bool:
         """Rows of different users, near in time or at one hour of the week, nearly always agree."""
-        rows = self.frame.with_columns(pl.lit(0).alias("@all"), (pl.col("@t") // _HOUR % 168).alias("@hour"))
-        for key in ("@all", "@hour"):
-            rows = rows.sort(key, maintain_order=True)
-            others = rows.filter((pl.col(self.user) != pl.col(self.user).shift()).fill_null(True))
-            found = agreement(others, [key], name)
+        for key, rows in self.strangers.items():
+            found = agreement(rows, [key], name)
             if found.pairs >= 100 and found.kappa >= 0.85:
                 return True
         return False
+
+    def _strangers(self) -> dict[str, pl.DataFrame]:
+        """Rows whose neighbours, near in time or at one hour of the week, are of other users.
+
+        Of the rows of a user that follow each other one is drawn by lot: the first ones would all stand at
+        the top of a list, and agree on that alone.
+        """
+        user = pl.col(self.user)
+        rows = self.frame.with_columns(pl.lit(0).alias("@all"), (pl.col("@t") // _HOUR % 168).alias("@hour"))
+        found = {}
+        for key in ("@all", "@hour"):
+            ordered = rows.sort(key, "@t", self.user, "@lot")
+            ordered = ordered.with_columns((user != user.shift()).fill_null(True).cum_sum().alias("@block"))
+            found[key] = ordered.sort("@block", "@lot").unique("@block", keep="first", maintain_order=True)
+        return found
 
     def _request(self, name: str, profile: Profile) -> Column | None:
         """Ids of requests (all rows at one moment) and of sittings (some rows of one user)."""
@@ -242,6 +255,9 @@ class LogReader:
         if self.time is None:
             reason = "its name speaks of where the question was asked"
             return Column(name, "context", reason, "category") if named and profile.kind == "word" else None
+        if profile.kind == "integer" and self._numbers_the_shown(name):
+            reason = "it numbers the rows of one user and one moment: the place of each in what was shown"
+            return Column(name, "context", reason, "category")
         rows = self.by_user
         moment = agreement(rows, [self.user, "@t"], name)
         if (
@@ -260,6 +276,15 @@ class LogReader:
             reason = "its name speaks of where the question was asked, and it is steady in a sitting"
             return Column(name, "context", reason, "category")
         return None
+
+    def _numbers_the_shown(self, name: str) -> bool:
+        """Whether the rows of one user and one moment, where they are three or more, are numbered 1, 2, 3."""
+        value = pl.col(name).cast(pl.Float64, strict=False)
+        moments = self.frame.select(self.user, "@t", value).drop_nulls().group_by(self.user, "@t")
+        ends = moments.agg(n=pl.len(), different=pl.col(name).n_unique(), low=value.min(), high=value.max())
+        ends = ends.filter(pl.col("n") >= 3)
+        gapless = (ends["different"] == ends["n"]) & (ends["high"] - ends["low"] + 1 == ends["n"])
+        return ends.height >= 50 and mean(gapless & ends["low"].is_between(0, 1)) >= 0.95
 
     def _steadiness(self, rows: pl.DataFrame, name: str) -> float:
         rows = rows.sort(self.user, "@t").with_columns(
@@ -297,6 +322,12 @@ def _joined(frame: pl.DataFrame) -> list[pl.Expr]:
     return [pl.col(name).cast(pl.List(pl.String)).list.join("|") for name in names]
 
 
+def _lot(frame: pl.DataFrame) -> pl.Expr:
+    """A number for each row that depends on its cells alone, not on its place in the file."""
+    flat = [name for name, dtype in frame.schema.items() if not dtype.is_nested()]
+    return pl.struct(flat).hash(seed=0).alias("@lot")
+
+
 def _is_nested(dtype: pl.List) -> bool:
     return isinstance(dtype.inner, pl.List | pl.Struct | pl.Array)
 
@@ -313,10 +344,18 @@ def _varies(values: pl.Series) -> bool:
 
 
 def _share_of_ones(values: pl.Series) -> float:
-    known = values.drop_nulls()
-    if known.dtype == pl.String:
-        known = known.str.strip_chars().str.to_lowercase().replace({"true": "1", "false": "0"})
-    return mean(known.cast(pl.Float64, strict=False))
+    return mean(as_numbers(values.drop_nulls()))
+
+
+def as_numbers(values: pl.Series) -> pl.Series:
+    """Cells as numbers, `true` and `false` as 1 and 0; null where they are none.
+
+    >>> as_numbers(pl.Series(["True", "0", "", None])).to_list()
+    [1.0, 0.0, None, None]
+    """
+    if values.dtype == pl.String:
+        values = values.str.strip_chars().str.to_lowercase().replace({"true": "1", "false": "0"})
+    return values.cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def split_values(column: pl.Series) -> dict[str, str]:

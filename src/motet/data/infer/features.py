@@ -12,6 +12,7 @@ from motet.data.infer.profile import Profile
 
 FeatureRole = Literal["text", "categorical", "numeric", "vectors"]
 
+_COMMAS, _MOSTLY = r"^[1-9]\d{0,2}(,\d{3})+$|^\d{1,3}$", 0.9
 _MANY_CODES = 20
 _FEW_NUMBERS = 50
 _FOLLOWS_EVENTS = 0.4
@@ -112,10 +113,12 @@ def _choose(found: Described, name: str, profile: Profile, has_text: bool) -> No
         case "time":
             _choose_time(found, name, profile)
         case _:
-            found.left_out[name] = _why_not(profile)
+            found.left_out[name] = _why_not(profile, found.table)
 
 
-def _why_not(profile: Profile) -> str:
+def _why_not(profile: Profile, table: Table) -> str:
+    if profile.kind == "code" and mean(table.values(profile.name).str.contains(_COMMAS)) > _MOSTLY:
+        return "numbers with commas between their thousands are not read as numbers: write 1234, not 1,234"
     return {
         "empty": "it is the same everywhere",
         "code": "codes that hardly repeat: another numbering",

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from motet.config.data import EventsSource, Source
+from motet.data.infer import words
 from motet.data.infer.decimals import Commas, find_commas
 from motet.data.readers_files import find_format, head_text
 from motet.data.readers_numbers import plain
@@ -45,6 +46,11 @@ class Look:
         """The file's name, for messages."""
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
         return self.paths[0].name + more
+
+    @property
+    def parts_of_split(self) -> bool:
+        """Whether it lies in several files whose names speak of training, validation or test."""
+        return len(self.paths) > 1 and any(words.SPLITS & {*words.pieces(path.name)} for path in self.paths)
 
 
 @dataclass(frozen=True)

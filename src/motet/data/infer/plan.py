@@ -13,6 +13,7 @@ from motet.config.tasks import Window
 from motet.data.infer import words
 from motet.data.infer.events import Column, LogRoles
 from motet.data.infer.steps import step_settings
+from motet.data.infer.where import Where, where_it_varies
 from motet.data.readers_times import time_in_ms
 from motet.data.windows import window_label
 
@@ -173,14 +174,20 @@ def _flag_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
     tasks = []
     for place, column in enumerate(_flags(roles)):
         label = f"{quoted(column.name)} == 1"
-        settings = {"name": task_name(column.name, names, "flag"), "kind": "binary", "label": label}
-        ones = f"about {column.positives:,} ones ({column.share:.2%})"
+        settings: dict[str, Any] = {
+            "name": task_name(column.name, names, "flag"),
+            "kind": "binary",
+            "label": label,
+        }
+        where = where_it_varies(roles, column.name)
+        positives, share = (column.positives, column.share) if where is None else (where.ones, where.share)
+        ones = f"about {positives:,} ones ({share:.2%})"
         off = ""
-        if column.positives < LEAST_POSITIVES:
+        if positives < LEAST_POSITIVES:
             off = f"{ones}: fewer than {LEAST_POSITIVES} are too few to learn from and to measure"
         elif place >= _MOST_FLAGS:
             off = f"{ones}: {_MOST_FLAGS} more frequent ones are tasks already"
-        tasks.append(Planned(settings, ones, off))
+        tasks.append(_on_types(Planned(settings, ones, off), where))
     return tasks
 
 
@@ -208,7 +215,7 @@ def _number_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
     others = [column for column in roles.of("outcome") if column.shape == "number"]
     tasks = []
     for place, column in enumerate(spent + others):
-        settings = {
+        settings: dict[str, Any] = {
             "name": task_name(column.name, names, "number"),
             "kind": "regression",
             "label": quoted(column.name),
@@ -222,8 +229,16 @@ def _number_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
         )
         if column.shape == "spent" and place >= _MOST_NUMBERS:
             off = f"{_MOST_NUMBERS} numbers are tasks already"
-        tasks.append(Planned(settings, column.reason, off))
+        tasks.append(_on_types(Planned(settings, column.reason, off), where_it_varies(roles, column.name)))
     return tasks
+
+
+def _on_types(task: Planned, where: Where | None) -> Planned:
+    """The task, learning only from the types of event where its label varies."""
+    if where is not None:
+        task.settings["types"] = where.types[0] if len(where.types) == 1 else list(where.types)
+        task.reason += f"; {where.reason}"
+    return task
 
 
 def _window_tasks(roles: LogRoles, types: dict[str, int], names: set[str]) -> list[Planned]:

@@ -50,7 +50,8 @@ AFTERWARDS = [
 ]
 
 
-PARTS = {"part", "train", "training", "valid", "validation", "val", "dev", "test", "chunk", "shard", "split"}
+SPLITS = {"train", "training", "valid", "validation", "val", "dev", "test", "split"}
+PARTS = SPLITS | {"part", "chunk", "shard"}
 KINDS = {
     "item", "product", "movie", "film", "video", "song", "track", "artist", "album", "article", "news",
     "story", "book", "game", "app", "business", "venue", "course", "lesson", "ad", "post", "question",
