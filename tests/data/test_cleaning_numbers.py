@@ -237,3 +237,10 @@ def test_dropped_outliers_and_missing_rows_add_up_with_all_the_others():
     assert the_events(tables).height == 66
     assert sum(f.dropped for f in account.findings) == 4
     assert account.rows_in == {"events": 70}
+
+
+def test_a_general_strategy_that_a_column_cannot_follow_leaves_it_to_the_learned_vector():
+    items = pl.DataFrame({"@item": [1, 2], "x": [1.0, None]})
+    _, account = cleaned(data=config(missing="interpolate"), items=items, roles=Roles(item=(feature("x"),)))
+    (finding,) = (each for each in account.findings if each.column == "x")
+    assert finding.action == "left to the learned vector"
