@@ -9,7 +9,7 @@ from motet.data.division import clean_again, clean_divided, divide, needed_colum
 from motet.data.order import materialise_order
 from motet.data.splits import split_rows
 from motet.data.table import Tables
-from motet.data.timelines import TRAIN
+from motet.data.timelines import TEST, TRAIN, VALID
 from motet.errors import DataError
 from tests.worlds import BEGIN, DAY, World, iso_day, tiny_config, tiny_tables, tiny_world
 
@@ -78,6 +78,56 @@ def test_each_split_has_its_column_and_a_row_trains_that_trains_every_task():
     events, train = divide(tiny_tables(world(), settings).events, settings)
     rows = events.with_columns(train.alias("trains")).collect()
     assert rows["trains"].equals((rows["@part:0"] == 0) & (rows["@part:1"] == 0), check_names=False)
+
+
+def with_own_leave_one_out(split: str, *names: str, **changes):
+    tasks = [dict(task.model_dump()) for task in config(split).tasks]
+    for task in tasks:
+        task["split"] = SPLITS["leave_one_out"] if task["name"] in names else None
+    return config(split, tasks=tasks, **changes)
+
+
+@pytest.mark.parametrize("split", ["time", "random", "leave_one_out"])
+def test_a_row_task_of_its_own_leave_one_out_holds_out_its_own_last_two_rows_of_each_user(split):
+    names = ("click", "stars")
+    settings = with_own_leave_one_out(split, *names)
+    tables = tiny_tables(world(), settings)
+    log = prepare(clean_divided(tables, settings)[0], settings).log
+    assert len({column for column, _ in part_columns(settings).values()}) == 3
+    held = {name: 0 for name in names}
+    for name in names:
+        known_N, part_N = ~np.isnan(log.label[name]), log.part[name]
+        for first, last in zip(log.offset_U[:-1], log.offset_U[1:], strict=True):
+            parts, known = part_N[first:last], known_N[first:last]
+            own = parts[known].tolist()
+            wanted = [VALID, TEST] if len(own) >= 3 else []
+            assert own == [TRAIN] * (len(own) - len(wanted)) + wanted
+            if wanted:
+                after = np.flatnonzero(parts == VALID)[0]
+                assert (parts[after:] != TRAIN).all()  # nothing later trains, whatever it is
+                assert not log.train_N[first:last][after:].any()
+                held[name] += 1
+            else:
+                assert (parts == TRAIN).all()
+    assert min(held.values()) > 0
+
+
+def test_the_split_of_the_others_is_what_it_was_without_a_task_of_its_own_leave_one_out():
+    own, plain = with_own_leave_one_out("leave_one_out", "click", "stars"), config("leave_one_out")
+    logs = []
+    for settings in (own, plain):
+        events = divide(tiny_tables(world(), settings).events, settings)[0].collect()
+        logs.append(events[part_columns(settings)["next"][0]])
+    assert logs[0].equals(logs[1])
+
+
+def test_a_leave_one_out_of_its_own_without_enough_rows_is_named_by_its_task():
+    settings = with_own_leave_one_out("time", "stars")
+    few = world().events.with_columns(pl.when(pl.col("did") != "rate").then("stars").alias("stars"))
+    seen = world().events.filter(did="rate").unique("who", keep="first")
+    few = pl.concat([few.filter(did="impression"), few.filter(did="click"), seen])
+    with pytest.raises(DataError, match=r"tasks\.stars\.split: of \d rows none is left for valid"):
+        clean_divided(tiny_tables(World(world().items, world().users, few), settings), settings)
 
 
 def test_parts_find_their_rows_in_whatever_order_and_from_two_sources():

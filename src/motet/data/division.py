@@ -14,7 +14,7 @@ import polars as pl
 from motet.config import Config
 from motet.config.data import Split
 from motet.config.expression import columns
-from motet.config.tasks import NextItem, Task
+from motet.config.tasks import NextItem, Task, is_row_task
 from motet.data.account import Account
 from motet.data.cleaning import clean
 from motet.data.label_expressions import column_of
@@ -84,10 +84,22 @@ def _refuse_unknown_kinds(tables: Tables, tasks: Sequence[Task]) -> None:
 
 
 def part_columns(config: Config) -> dict[str, tuple[str, Split]]:
-    """Task -> the column that holds its parts, and its split; tasks of one split share a column."""
+    """Task -> the column that holds its parts, and its split; tasks of one split share a column.
+
+    A task that holds out its own rows (`holds_out_its_own`) shares its column with no other.
+    """
     splits = {task.name: task.split or config.data.split for task in config.tasks}
-    keys = list(dict.fromkeys(split.model_dump_json() for split in splits.values()))
-    return {name: (f"{PART}{keys.index(split.model_dump_json())}", split) for name, split in splits.items()}
+    key_of = {
+        task.name: (splits[task.name].model_dump_json(), task.name if holds_out_its_own(task) else None)
+        for task in config.tasks
+    }
+    keys = list(dict.fromkeys(key_of.values()))
+    return {name: (f"{PART}{keys.index(key_of[name])}", split) for name, split in splits.items()}
+
+
+def holds_out_its_own(task: Task) -> bool:
+    """Whether a task holds out each user's last rows with a label of its own, whatever others ask about."""
+    return is_row_task(task) and task.split is not None and task.split.kind == "leave_one_out"
 
 
 def make_parts(events: pl.DataFrame, config: Config) -> dict[str, np.ndarray]:
@@ -106,13 +118,20 @@ def make_parts(events: pl.DataFrame, config: Config) -> dict[str, np.ndarray]:
 
 def _by_column(events: pl.DataFrame, config: Config) -> dict[str, np.ndarray]:
     """The same by the column that holds it."""
-    eligible = eligible_rows(events, config.tasks)
-    return {
-        column: (
-            events[column] if column in events.columns else split_rows(events, split, eligible)
-        ).to_numpy()
-        for column, split in part_columns(config).values()
-    }
+    columns_of, eligible = part_columns(config), eligible_rows(events, config.tasks)
+    made: dict[str, np.ndarray] = {}
+    for task in config.tasks:
+        column, split = columns_of[task.name]
+        if column in made:
+            continue
+        if column in events.columns:
+            made[column] = events[column].to_numpy()
+        elif holds_out_its_own(task):
+            own = eligible_rows(events, [task])
+            made[column] = split_rows(events, split, own, f"tasks.{task.name}.split").to_numpy()
+        else:
+            made[column] = split_rows(events, split, eligible).to_numpy()
+    return made
 
 
 def divide(events: pl.LazyFrame, config: Config) -> tuple[pl.LazyFrame, pl.Expr]:

@@ -27,7 +27,9 @@ _USUAL_VALUES = {
 }  # fmt: skip
 
 
-def split_rows(events: pl.DataFrame, split: Split, eligible: pl.Series | None = None) -> pl.Series:
+def split_rows(
+    events: pl.DataFrame, split: Split, eligible: pl.Series | None = None, where: str = "data.split"
+) -> pl.Series:
     """Give every row its part.
 
     Args:
@@ -35,6 +37,7 @@ def split_rows(events: pl.DataFrame, split: Split, eligible: pl.Series | None = 
         split: How to split.
         eligible: Boolean ``(N,)``: rows that a task can be asked about; null: all. Leave-one-out and the
             shares of a split by time count these rows alone; the other rows follow them.
+        where: Where the split is written, for the message about an empty part.
 
     Returns:
         Int8 series ``@part``, ``(N,)``: 0 train, 1 valid, 2 test, -1 not used.
@@ -49,7 +52,7 @@ def split_rows(events: pl.DataFrame, split: Split, eligible: pl.Series | None = 
     for column, share in (("@item", split.cold_items), ("@user", split.cold_users)):
         if share:
             part_N[(part_N == TRAIN) & chosen_cold(events[column], share, split.seed)] = UNUSED
-    _refuse_empty(part_N[eligible_N], split)
+    _refuse_empty(part_N[eligible_N], split, where)
     return pl.Series("@part", part_N, dtype=pl.Int8)
 
 
@@ -58,7 +61,7 @@ def eligible_rows(events: pl.DataFrame, tasks: Sequence[Task]) -> pl.Series:
 
     Args:
         events: With the columns of `label_columns`.
-        tasks: All tasks.
+        tasks: All tasks, or the one that holds out its own rows.
     """
     positives = [events[f"positive:{task.name}"] for task in tasks if isinstance(task, NextItem)]
     labels = [events[f"label:{task.name}"].is_not_null() for task in tasks if is_row_task(task)]
@@ -190,11 +193,11 @@ def chosen_cold(column: pl.Series, share: float, seed: int) -> np.ndarray:
     return column.is_in(chosen.implode()).fill_null(False).to_numpy()
 
 
-def _refuse_empty(part_N: np.ndarray, split: Split) -> None:
+def _refuse_empty(part_N: np.ndarray, split: Split, where: str) -> None:
     for name, part in PARTS.items():
         if not (part_N == part).any():
             raise DataError(
-                f"data.split: of {len(part_N):,} rows none is left for {name} (kind {split.kind}). "
+                f"{where}: of {len(part_N):,} rows none is left for {name} (kind {split.kind}). "
                 + _advice(name, split)
             )
 
