@@ -11,17 +11,19 @@ import polars as pl
 
 from motet.config import Config
 from motet.config.data import Split
-from motet.config.tasks import Task, is_row_task
+from motet.config.tasks import NextItem, Task, Window, is_row_task
 from motet.data.cuts import iso
-from motet.data.division import clean_divided, make_parts, needed_columns, part_columns
+from motet.data.division import clean_divided, holds_out_its_own, make_parts, needed_columns, part_columns
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.readers import read_tables
 from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
 from motet.data.timelines import PARTS, TRAIN, UNUSED, advice_for_empty, refuse_empty_task
+from motet.data.windows import cut_times
 from motet.system.log import stage
 
+_FAR = int(np.iinfo(np.int64).max)
 MOST_LOOKED_AT = 1_000_000  # events; suspects of a longer log are looked for when it is trained on
 
 
@@ -35,7 +37,8 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     Returns:
         JSON-able: ``name``, ``cleaning`` (the account), ``columns`` (role -> features), ``log`` (users,
         items, events, types, kinds, first and last time), ``tasks`` (for each its split and the rows of every
-        part) and ``suspects`` (from `motet.data.suspects`; None for a log that is too long to look).
+        part as training has them, see `_rows_of`) and ``suspects`` (from `motet.data.suspects`; None for a
+        log that is too long to look).
 
     Raises:
         MotetError: What training would refuse, in the same words.
@@ -47,12 +50,18 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     looked = account.rows_out["events"] <= MOST_LOOKED_AT
     names = needed_columns(tables.events.collect_schema(), config) + (_own_columns(tables) if looked else [])
     events = tables.events.select(list(dict.fromkeys(names))).collect(engine="streaming")
-    if not all(column in events.columns for column, _ in part_columns(config).values()):
+    windowed = [task for task in config.tasks if _window(task) is not None]
+    if windowed or not all(column in events.columns for column, _ in part_columns(config).values()):
         events = materialise_order(events, config.training.seed)
     events = label_columns(events, config.tasks)
     splits_of, parts_of = part_columns(config), make_parts(events, config)
     parts = [(task, splits_of[task.name][1], parts_of[task.name]) for task in config.tasks]
+    open_of: dict[str, int] = {}
+    if windowed:  # as in training: no label looks into a later part
+        events = label_columns(events, config.tasks, cut_times(events, parts_of.values()))
+        open_of = _open(events, windowed)
     _refuse_empty(parts, events)
+    train_N = _train(parts)
     return {
         "name": config.name,
         "cleaning": account.to_json(ids=True),
@@ -60,10 +69,16 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
         "columns": _roles(tables),
         "log": _log(events, tables),
         "tasks": {
-            task.name: {"kind": task.kind, "split": split.kind, **_rows_of(task, events, part_N)}
+            task.name: {
+                "kind": task.kind,
+                "split": split.kind,
+                **_rows_of(task, events, part_N, train_N),
+                "window": _window(task),
+                "open": open_of.get(task.name, 0),
+            }
             for task, split, part_N in parts
         },
-        "suspects": suspects(events, tables, _train(parts)) if looked else None,
+        "suspects": suspects(events, tables, train_N) if looked else None,
     }
 
 
@@ -107,6 +122,22 @@ def _counted(frame: pl.DataFrame | None, column: str) -> dict[str, int]:
     return dict(counts.iter_rows())
 
 
+def _window(task: Task) -> str | None:
+    """How long a task waits for the later event that its label tells of; None for other labels."""
+    if isinstance(task, NextItem) or not isinstance(task.label, Window):
+        return None
+    return task.label.within
+
+
+def _open(events: pl.DataFrame, windowed: list[Task]) -> dict[str, int]:
+    """Rows that would have a label if their window had been over at their cut, by task."""
+    waited = label_columns(events, windowed, _FAR)
+    return {
+        task.name: int((waited[name].is_not_null() & events[name].is_null()).sum())
+        for task, name in ((task, f"label:{task.name}") for task in windowed)
+    }
+
+
 def _train(parts: list[tuple[Task, Split, np.ndarray]]) -> np.ndarray:
     """Rows that train every task, boolean."""
     train_N: np.ndarray = np.logical_and.reduce([part_N == TRAIN for _, _, part_N in parts])
@@ -118,6 +149,7 @@ def _refuse_empty(parts: list[tuple[Task, Split, np.ndarray]], events: pl.DataFr
     timed = events["@time"].null_count() < events.height
     for task, split, part_N in parts:
         others = split.kind == "leave_one_out" and is_row_task(task) and ranks
+        others = others and not holds_out_its_own(task)
         what = "row with a label" if is_row_task(task) else "positive event"
         advice = advice_for_empty(others=others, timed=timed)
         said = f"tasks.{task.name}: there is no {what}"
@@ -131,13 +163,19 @@ def _asked(task: Task, events: pl.DataFrame) -> np.ndarray:
     return events[f"positive:{task.name}"].fill_null(False).to_numpy()
 
 
-def _rows_of(task: Task, events: pl.DataFrame, part_N: np.ndarray) -> dict[str, Any]:
-    """Rows of every part, and those of them that the task asks about."""
+def _rows_of(task: Task, events: pl.DataFrame, part_N: np.ndarray, train_N: np.ndarray) -> dict[str, Any]:
+    """Rows of every part, and those of them that the task asks about; its mean label.
+
+    A row trains that trains every task; ``elsewhere`` counts those asked about that only this one would.
+    """
     asked_N, mean = _asked(task, events), None
     if is_row_task(task) and events[f"label:{task.name}"].dtype.is_numeric():
         mean = events[f"label:{task.name}"].mean()
+    rows = {name: part_N == number for name, number in {**PARTS, "unused": UNUSED}.items()}
+    elsewhere = int((rows["train"] & ~train_N & asked_N).sum())
+    rows["train"] = train_N
     parts = {
-        name: {"rows": int((part_N == number).sum()), "asked": int(((part_N == number) & asked_N).sum())}
-        for name, number in {**PARTS, "unused": UNUSED}.items()
+        name: {"rows": int(rows_N.sum()), "asked": int((rows_N & asked_N).sum())}
+        for name, rows_N in rows.items()
     }
-    return {"parts": parts, "mean": mean}
+    return {"parts": parts, "mean": mean, "elsewhere": elsewhere}
