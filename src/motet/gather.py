@@ -63,12 +63,29 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     for doubt in dataset.statements:
         if doubt.startswith(SUSPICIOUS):
             warn(doubt)
+    settled = _labels_that_never_vary(config, dataset)
+    for doubt in settled:
+        warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
     beside = items_beside(dataset.log, len(dataset.catalogue) - 1, config.model.item.neighbours)
     content = build_content(dataset.catalogue, _encoder(config), beside)
-    statements = [*dataset.statements, _text_statement(config, content.text_IT is not None)]
+    statements = [*dataset.statements, *settled, _text_statement(config, content.text_IT is not None)]
     prepared = Prepared(dataset, content, counter_NC, scaler, names)
     return Material(config, prepared, asked, account.to_json(), dataset.behaviour, statements)
+
+
+def _labels_that_never_vary(config: Config, dataset: Dataset) -> list[str]:
+    """Row tasks of whose training rows all have one label: a sentence each."""
+    said = []
+    for name in (task.name for task in config.tasks if is_row_task(task)):
+        label_N = dataset.log.label[name][dataset.log.train_N]
+        known = label_N[~np.isnan(label_N)]
+        if len(known) and (known == known[0]).all():
+            said.append(
+                f"Every training row of {name} has the label {known[0]:g}: there is nothing to learn. "
+                "Look at its label and its types."
+            )
+    return said
 
 
 def _encoder(config: Config) -> Encode | None:

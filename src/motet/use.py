@@ -23,6 +23,7 @@ from motet.data.counting import CountedRows, count_asked
 from motet.data.dataset import Dataset, reopen
 from motet.data.division import clean_again
 from motet.data.loader import sorted_windows
+from motet.data.provenance import were_tables
 from motet.data.questions import read_questions
 from motet.data.readers import read_tables, tables_from_frames
 from motet.data.readers_raw import from_object
@@ -35,6 +36,7 @@ from motet.evaluation.evaluate import Examiner, measured
 from motet.gather import count, counter_source, split_columns, user_numbers
 from motet.language.backbone import load_language
 from motet.model import Motet
+from motet.system.files import read_json
 from motet.system.log import progress
 
 BLOCK = 1024  # users ranked at a time
@@ -51,6 +53,13 @@ class TrainedModel:
     def tables(self) -> Tables:
         """The cleaned tables that the questions are about."""
         config = self.bundle.config
+        if self.given is None and were_tables(
+            read_json(self.bundle.folder / "manifest.json").get("data", {})
+        ):
+            raise DataError(
+                f"{self.bundle.folder} was trained from tables in Python, not from files. Give them again: "
+                "motet.open(RUN, events=..., items=...)."
+            )
         tables = self.given or read_tables(config.data, self.bundle.folder, extra=split_columns(config))
         return clean_again(tables, config)
 

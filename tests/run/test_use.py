@@ -14,7 +14,7 @@ from motet.errors import ConfigError, DataError
 from motet.evaluation.scoring import Scorer, questions
 from motet.gather import count
 from motet.use import TrainedModel
-from tests.trained import NAME, USERS, trained_run, world_folder
+from tests.trained import NAME, USERS, run_settings, trained_run, world_folder
 
 LENGTH = 8
 
@@ -264,3 +264,19 @@ def test_rows_may_be_a_table_of_any_library(given):
         assert (
             opened().predict(given(table), "click")["prediction"].to_list() == wanted["prediction"].to_list()
         )
+
+
+def test_a_run_of_tables_asks_for_them_again(tmp_path):
+    frames = {name: pl.read_csv(world_folder() / f"{name}.csv") for name in ("items", "users", "events")}
+    changes = {
+        "training__epochs": 1,
+        "report__twins": "none",
+        "report__ablations": [],
+        "report__baselines": [],
+    }
+    motet.train(run_settings(**changes), tmp_path / "run", **frames)
+    with pytest.raises(
+        DataError, match=r"was trained from tables in Python.*motet.open\(RUN, events=..., items=...\)"
+    ):
+        motet.open(tmp_path / "run").recommend(k=1)
+    assert len(motet.open(tmp_path / "run", **frames).recommend(k=1)) > 0

@@ -1,13 +1,16 @@
 """The models of a run: each differs from the joint one in one thing."""
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import torch
 
+from motet.config.read import config_from_dict
 from motet.config.write import write_config
-from motet.gather import Material
+from motet.gather import Material, gather
 from motet.run import variants
 from tests.model.world import changed, material
+from tests.worlds import tiny_settings, tiny_tables, tiny_world
 
 REPORT = {"twins": "all", "ablations": ["text", "id", "counters"]}
 
@@ -90,3 +93,13 @@ def test_a_task_that_is_only_measured_has_no_twin():
     tasks[1]["weight"] = 0.0
     found = variants(material_with(tasks=tasks, report={"twins": "all", "ablations": []}))
     assert list(found) == ["joint", "twin of next", "twin of stars"]
+
+
+def test_labels_that_never_vary_are_said(capsys):
+    tasks = [dict(task) for task in tiny_settings()["tasks"]]
+    tasks[1]["label"] = "clicked >= 0"
+    config = config_from_dict(tiny_settings(tasks=tasks))
+    found = gather(config, Path(), tiny_tables(tiny_world(), config))
+    said = "Every training row of click has the label 1: there is nothing to learn."
+    assert any(line.startswith(said) for line in found.statements)
+    assert said in capsys.readouterr().err

@@ -14,6 +14,7 @@ from motet.data.table import Tables
 from motet.system.files import sha256_file
 from motet.system.log import stage
 
+_TABLE = "the table of "
 Read = dict[str, dict[str, Any]]  # name of what was read -> its sha256 and its size
 
 
@@ -36,7 +37,12 @@ def files_read(data: DataConfig, folder: Path) -> Read:
 def tables_read(tables: Tables) -> Read:
     """Tables that were given in Python: their name -> ``sha256`` of columns and cells, and ``rows``."""
     frames = {"items": tables.items, "users": tables.users, "events": tables.events}
-    return {f"the table of {name}": _of_frame(frame) for name, frame in frames.items() if frame is not None}
+    return {f"{_TABLE}{name}": _of_frame(frame) for name, frame in frames.items() if frame is not None}
+
+
+def were_tables(read: Mapping[str, Any]) -> bool:
+    """Whether what was read were tables given in Python."""
+    return any(name.startswith(_TABLE) for name in read)
 
 
 def _of_frame(frame: pl.DataFrame | pl.LazyFrame) -> dict[str, Any]:
