@@ -51,7 +51,7 @@ def test_check_says_what_it_found_and_what_each_task_gets(shop, capsys):
         "events: exact duplicates, 1 row: dropped but for the first  [data.cleaning.duplicates: drop]",
         "for example row 32, user 'a', item 100",
         "next (next_item, split leave_one_out): train 8, valid 4, test 4",
-        "dear (binary, split leave_one_out): train 8, valid 4, test 4; mean label 0.75",
+        "dear (binary, split leave_one_out): train 8, valid 4, test 4; mean label 0.5",
         "no column seems to know too much",
     ):
         assert line in page

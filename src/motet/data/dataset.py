@@ -15,7 +15,7 @@ from motet.config.data import Column
 from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Task, is_row_task
 from motet.data.behaviour import REPEATS_FROM, behaviour, repeat_share
 from motet.data.catalogue import Catalogue, build_catalogue
-from motet.data.division import make_parts, part_columns
+from motet.data.division import holds_out_its_own, make_parts, part_columns
 from motet.data.labels import label_columns, signal_values
 from motet.data.order import materialise_order
 from motet.data.suspects import statements, suspects
@@ -83,7 +83,9 @@ def prepare(tables: Tables, config: Config) -> Dataset:
         seen_once=once,
     )
     log = _timelines(tables, events, config, parts, catalogue, encodings)
-    refuse_empty_tasks(log, {name: split.kind for name, (_, split) in part_columns(config).items()})
+    own = {task.name for task in config.tasks if holds_out_its_own(task)}
+    kinds = {name: split.kind for name, (_, split) in part_columns(config).items() if name not in own}
+    refuse_empty_tasks(log, kinds)
     labels = [f"label:{name}" for name in log.label if name not in encodings.classes]
     part = pl.Series("@part", next(iter(parts.values())))
     page = behaviour(events, tables.items, part=part, labels=labels, seed=config.training.seed)

@@ -164,13 +164,13 @@ def _asked(task: Task, events: pl.DataFrame) -> np.ndarray:
 
 
 def _rows_of(task: Task, events: pl.DataFrame, part_N: np.ndarray, train_N: np.ndarray) -> dict[str, Any]:
-    """Rows of every part, and those of them that the task asks about; its mean label.
+    """Rows of every part, and those of them that the task asks about; the mean label of those that train.
 
     A row trains that trains every task; ``elsewhere`` counts those asked about that only this one would.
     """
     asked_N, mean = _asked(task, events), None
     if is_row_task(task) and events[f"label:{task.name}"].dtype.is_numeric():
-        mean = events[f"label:{task.name}"].mean()
+        mean = events[f"label:{task.name}"].filter(pl.Series(train_N)).mean()
     rows = {name: part_N == number for name, number in {**PARTS, "unused": UNUSED}.items()}
     elsewhere = int((rows["train"] & ~train_N & asked_N).sum())
     rows["train"] = train_N
