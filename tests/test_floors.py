@@ -17,7 +17,7 @@ FLOORS = (  # from the ground up
     ("bundle", "training", "evaluation", "explain"),
     ("gather",),
     ("judge",),
-    ("guard",),
+    ("guard", "search"),
     ("run", "use", "serving", "derive", "privacy"),
     ("recipes", "distributed", "affinity"),
     ("cli",),

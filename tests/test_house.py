@@ -15,6 +15,7 @@ MOST_LINES = 400
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "manager", "base", "common", "misc"}
 # Optional library -> the most files that may import it
 OPTIONAL = {
+    "optuna": 1,
     "mlflow": 1,
     "wandb": 1,
     "tensorboard": 1,

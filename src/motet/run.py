@@ -6,7 +6,7 @@ that was killed goes on from the working folder when the same command is given a
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from motet import search
 from motet.bundle import save_bundle
 from motet.config import Config
 from motet.config.read import config_folder, config_from_dict, read_config
@@ -24,6 +25,7 @@ from motet.evaluation.report import write_report
 from motet.gather import Material, gather, with_absolute_paths
 from motet.guard import guard, refuse_without_twins
 from motet.judge import examiner_of, judge, variants
+from motet.metrics.names import Metrics
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
 from motet.system.home import kept
@@ -31,7 +33,7 @@ from motet.system.interrupt import first_asks
 from motet.system.log import JsonLines, say
 from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
-from motet.training.fit import Hooks, Prepared, Start, Trained, fit
+from motet.training.fit import Hooks, Prepared, Start, Trained, fit, learn_facts
 from motet.training.loggers import refuse_missing, trackers
 from motet.training.unfinished import begin, begun, go_on, working_folder
 
@@ -74,6 +76,7 @@ def train(
     """
     _refuse_taken(target)
     refuse_missing(config.training.loggers)
+    search.refuse_missing(config)
     if guarded:
         refuse_without_twins(config)
     with working_folder(target) as work:
@@ -151,6 +154,8 @@ def fit_all(
                 say(line)
             return found
 
+        if material.config.training.balance.kind == "search":
+            material = _search(material, work, fit_one)
         for name, (config, prepared) in variants(material).items():
             found = fit_one(name, config, prepared)
             if found.stopped and not (name == "joint" and found.history):
@@ -167,6 +172,22 @@ def fit_all(
             material = replace(material, config=done.config, statements=[*material.statements, *done.story])
             models["joint"] = done.joint
     return material, models
+
+
+def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> Material:
+    """The material with the weights that a search found."""
+    prepared = material.prepared
+
+    def train_one(name: str, config: Config) -> Metrics:
+        found = fit_one(name, config, prepared)
+        if found.stopped:
+            raise KeyboardInterrupt  # no model is trained yet; the trials that ended are kept
+        best: Metrics = next(record["metrics"] for record in reversed(found.history) if record["best"])
+        return best
+
+    facts = learn_facts(material.config, prepared.dataset)
+    config, said = search.search(material.config, facts, train_one, work / "search.json")
+    return replace(material, config=config, statements=[*material.statements, *said])
 
 
 def _refuse_taken(target: Path) -> None:

@@ -11,6 +11,7 @@ GradientKind = Literal[
     "pcgrad", "cagrad", "mgda", "imtl_g", "aligned_mtl", "nash_mtl", "upgrad", "graddrop", "gradnorm",
     "priorities",
 ]  # fmt: skip
+SearchKind = Literal["search"]
 _READ_BY = {
     "temperature": ["dwa"],
     "radius": ["cagrad"],
@@ -18,6 +19,10 @@ _READ_BY = {
     "rate": ["gradnorm"],
     "order": ["priorities"],
     "tolerance": ["priorities"],
+    "trials": ["search"],
+    "sampler": ["search"],
+    "span": ["search"],
+    "trial_epochs": ["search"],
     "at": list(get_args(GradientKind)),
 }
 
@@ -25,10 +30,10 @@ _READ_BY = {
 class Balance(Record):
     """How the losses of several tasks become one step. In YAML the name of a method or a mapping."""
 
-    kind: Literal[LossKind, GradientKind] = Field(
+    kind: Literal[LossKind, GradientKind, SearchKind] = Field(
         "fixed",
-        description="Weights of the losses: fixed (those of the tasks), uncertainty, dwa, random, geometric. "
-        "The others make one gradient of several.",
+        description="Weights of the losses: fixed (those of the tasks), uncertainty, dwa, random, geometric; "
+        "search: found by short trainings. The others make one gradient of several.",
     )
     at: Literal["representation", "parameters"] = Field(
         "representation",
@@ -44,6 +49,13 @@ class Balance(Record):
     tolerance: float = Field(
         0.0, ge=0, description="priorities: share of a higher task's gain that a lower one may cost it."
     )
+
+    trials: int = Field(8, ge=1, description="search: how many short trainings, beside one as it is.")
+    sampler: Literal["random", "grid", "bayesian"] = Field(
+        "random", description="search: what is tried next; bayesian needs Optuna."
+    )
+    span: float = Field(10.0, gt=1, description="search: weights lie between a part and this many times.")
+    trial_epochs: int = Field(3, ge=1, description="search: epochs of a short training.")
 
     @model_validator(mode="before")
     @classmethod
