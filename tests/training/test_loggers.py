@@ -109,6 +109,18 @@ def test_a_tracker_that_is_not_there_closes_those_that_are(tmp_path: Path, monke
     assert wandb.calls[-1] == ("finish", 1)
 
 
+def test_a_tracker_that_cannot_begin_says_why(tmp_path: Path, monkeypatch, fake):
+    def refuse(**named: Any) -> None:
+        raise RuntimeError("no server at this address\nwith many lines more")
+
+    monkeypatch.setitem(sys.modules, "mlflow", SimpleNamespace(start_run=refuse))
+    wandb = fake("wandb")
+    said = r"mlflow cannot begin \(no server at this address\)\. Set it up, or take it out\."
+    with pytest.raises(ConfigError, match=said), trackers(["wandb", "mlflow"], "shop", tmp_path):
+        pass
+    assert wandb.calls[-1] == ("finish", 1)
+
+
 def test_tensorboard_gets_one_folder_a_model(tmp_path: Path):
     pytest.importorskip("tensorboard")
     with trackers(["tensorboard"], "shop", tmp_path) as log:

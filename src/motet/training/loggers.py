@@ -53,13 +53,13 @@ def trackers(names: Sequence[Name], run: str, folder: Path) -> Iterator[Callable
             resumed goes on in the same run of a tracker.
 
     Raises:
-        ConfigError: A tracker is not installed; the message names the extra.
+        ConfigError: A tracker is not installed (the message names the extra) or cannot begin.
     """
     opened: list[tuple[Sink, Close]] = []
     well = False
     try:
         for name in names:
-            opened += [_open(name, run, folder)]  # one by one: those before a missing one are closed
+            opened += [_opened(name, run, folder)]  # one by one: those before a missing one are closed
 
         def log(record: dict[str, Any]) -> None:
             figures = flat(record)
@@ -72,6 +72,19 @@ def trackers(names: Sequence[Name], run: str, folder: Path) -> Iterator[Callable
         with ExitStack() as stack:  # every one is closed, even if another cannot be
             for _, close in opened:
                 stack.callback(close, well)
+
+
+def _opened(name: Name, run: str, folder: Path) -> tuple[Sink, Close]:
+    """A tracker; what keeps one from beginning is for its owner to mend."""
+    try:
+        return _open(name, run, folder)
+    except ConfigError:
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ConfigError(
+            f"training.loggers: {name} cannot begin ({reason}). Set it up, or take it out."
+        ) from error
 
 
 def _open(name: Name, run: str, folder: Path) -> tuple[Sink, Close]:
