@@ -164,7 +164,11 @@ class BayesianSampler(Sampler):
         self.study.tell(self.trial, gain)
 
 
-_SAMPLERS: dict[str, Callable[[Sequence[str], float, int], Sampler]] = {"random": RandomSampler, "grid": GridSampler, "bayesian": BayesianSampler}
+_SAMPLERS: dict[str, Callable[[Sequence[str], float, int], Sampler]] = {
+    "random": RandomSampler,
+    "grid": GridSampler,
+    "bayesian": BayesianSampler,
+}
 
 
 def _optuna() -> Any:
