@@ -162,13 +162,15 @@ def test_a_model_is_fitted_where_newcomers_are_enough(monkeypatch):
     assert not np.array_equal(before.rank_T, after.rank_T)
 
 
-def test_a_run_fits_when_it_is_asked_to_and_says_what_it_did(monkeypatch):
+def test_a_run_fits_where_it_can_unless_it_is_told_not_to_and_says_what_it_did(monkeypatch):
     of = with_texts()
     made = model(of=of)
-    assert Examiner(of.config, of.prepared.dataset, of.views).fit_newcomers(made) == []
-    asking = Examiner(changed(model__scoring={"fit_unmet": True}), of.prepared.dataset, of.views)
-    assert ["fewer than 100" in line for line in asking.fit_newcomers(made)] == [True]
+    asking = Examiner(of.config, of.prepared.dataset, of.views)
+    assert asking.fit_newcomers(made) == []  # fewer than enough
     monkeypatch.setattr(scoring, "ENOUGH", 1)
     monkeypatch.setattr(newcomers, "ENOUGH", 1)
+    silent = Examiner(changed(model__scoring={"fit_unmet": False}), of.prepared.dataset, of.views)
+    assert silent.fit_newcomers(made) == []
+    assert made.next_heads["next"].newcomers.plain
     (said,) = asking.fit_newcomers(made)
     assert said.startswith("next: items that training never met score ")

@@ -77,9 +77,9 @@ class Scoring(Record):
     )
     unmet: float = Field(0.0, description="Added to the score of an item that training never met (log odds).")
     fit_unmet: bool = Field(
-        False,
+        True,
         description="Fit on the validation rows what items score that training never met: how steeply, and "
-        "by the likeness of their texts to the user's last items.",
+        "by the likeness of their texts to the user's last items; where 100 rows ask for such.",
     )
     mask_seen: bool = Field(
         True,

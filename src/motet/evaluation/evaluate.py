@@ -86,15 +86,15 @@ class Examiner:
         }
 
     def fit_newcomers(self, model: Motet) -> list[str]:
-        """Fit on the validation rows what items score that training never met; a line a task."""
+        """Fit on validation rows what items score that training never met; a line for each task fitted."""
         if not self.config.model.scoring.fit_unmet:
             return []
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
         said = []
         for view in self.views:
             for task in (each for each in view.tasks if model.ranks(each)):
-                done = scorer.fit_newcomers(view, task, VALID)
-                said.append(f"{task}: {model.part(task).next_heads[task].newcomers.said(done)}")
+                if scorer.fit_newcomers(view, task, VALID):
+                    said.append(f"{task}: {model.part(task).next_heads[task].newcomers.said()}")
         return said
 
     def gates(self, model: Motet, part: int) -> dict[str, Any]:

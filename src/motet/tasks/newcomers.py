@@ -58,13 +58,8 @@ class Newcomers(nn.Module):
         """Whether nothing was fitted, so that no likeness need be known."""
         return tuple(self.fitted_3.tolist()) == _PLAIN
 
-    def said(self, fitted: bool) -> str:
+    def said(self) -> str:
         """What was fitted, in words."""
-        if not fitted:
-            return (
-                f"fewer than {ENOUGH} validation rows ask for items that training never met; their scores "
-                "stay as they are"
-            )
         slope, weight, level = self.fitted_3.tolist()
         return (
             f"items that training never met score {slope:.2f} times their log odds, {weight:+.2f} times the "
