@@ -3,6 +3,7 @@
 Shapes: the legend of `motet.batch`.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -107,6 +108,26 @@ class Motet(nn.Module):
     def backbone_parameters(self) -> list[nn.Parameter]:
         """What stands before the representation that all tasks share."""
         return [p for part in (self.items, self.events, self.users, self.timeline) for p in part.parameters()]
+
+    def behind(self, tasks: Sequence[str]) -> dict[str, list[nn.Parameter]]:
+        """Tasks that score rows -> the parameters behind the backbone, which they share; or none of two."""
+        rows = [name for name in tasks if name in self.row_heads]
+        if len(rows) < 2:
+            return {}
+        shared = (
+            self.requests,
+            self.experts,
+            self.target,
+            self.counters,
+            self.chains,
+            self.branches,
+            self.folds,
+        )
+        heads = [self.heads[f"of_{name}"] for name in self.row_heads]
+        found = [
+            p for part in (*shared, *heads) if part is not None for p in part.parameters() if p.requires_grad
+        ]
+        return dict.fromkeys(rows, found)
 
     def encode(self, batch: Batch, item_ID: Tensor | None = None) -> Encoded:
         """The backbone: items, events and users to states; state 0 has seen the user alone."""

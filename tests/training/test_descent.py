@@ -69,6 +69,9 @@ class Linear(nn.Module):
     def backbone_parameters(self) -> list[nn.Parameter]:
         return list(self.trunk.parameters())
 
+    def behind(self, tasks: list[str]) -> dict[str, list[nn.Parameter]]:
+        return {}
+
     def encode(self, x_BE: Tensor) -> State:
         return State(self.trunk(x_BE))
 

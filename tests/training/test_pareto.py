@@ -29,6 +29,10 @@ class Point(nn.Module, ABC):
     def task_losses(self, theta: Tensor) -> dict[str, Tensor]:
         """Both losses at a point."""
 
+    def behind(self, tasks: list[str]) -> dict[str, list[nn.Parameter]]:
+        del tasks
+        return {}
+
     def encode(self, batch: object) -> State:
         del batch
         return State(self.theta * 1.0)

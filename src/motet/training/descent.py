@@ -62,6 +62,8 @@ class RepresentationDescent(Descent):
     Args:
         model: With ``encode(batch)``, which gives what its tasks share, and ``losses(batch, encoded)``; the
             first's result has ``cut()``: itself with tensors that begin anew, and ``tensors()``: all of them.
+            And ``behind(tasks)``: parameters behind the cut that several of these tasks share, with all that
+            those tasks alone have; none where each goes a way of its own.
         method: Gradients to one.
         weights: Task name -> factor of its gradient.
     """
@@ -83,9 +85,35 @@ class RepresentationDescent(Descent):
         pairs = zip(self.encoded.tensors(), self.cut.tensors(), strict=True)
         shared = [(whole, leaf) for whole, leaf in pairs if leaf.requires_grad]
         leaves = [leaf for _, leaf in shared]
-        combined_N = self.method(_rows(losses, self.weights, leaves), _values(losses))
+        row_KN = self._rows(losses, leaves)
+        combined_N = self.method(row_KN, _values(losses))
         torch.autograd.backward([whole for whole, _ in shared], _apart(combined_N, leaves))
         self.encoded = self.cut = None
+
+    def _rows(self, losses: dict[str, Tensor], leaves: Sequence[Tensor]) -> Tensor:
+        """Every task's gradient at the cut; what lies behind it gets the sum.
+
+        Tasks that share parameters there go back to the cut without them, and once together for them.
+        """
+        weighted = {name: self.weights[name] * loss for name, loss in losses.items()}
+        together: dict[str, list[nn.Parameter]] = self.model.behind(list(losses))
+        if not together:
+            return _rows(losses, self.weights, leaves)
+        row_KN = torch.zeros(len(losses), sum(leaf.numel() for leaf in leaves))
+        for place, (name, loss) in enumerate(weighted.items()):
+            if name in together:
+                found: list[Tensor | None] = list(
+                    torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
+                )
+            else:
+                torch.autograd.backward(loss, retain_graph=True)
+                found = [leaf.grad for leaf in leaves]
+            _put(row_KN[place], found, leaves)
+            for leaf in leaves:
+                leaf.grad = None
+        parameters = list({id(p): p for several in together.values() for p in several}.values())
+        torch.autograd.backward(torch.stack([weighted[name] for name in together]).sum(), inputs=parameters)
+        return row_KN
 
 
 class ParameterDescent(Descent):
@@ -127,14 +155,21 @@ def _rows(losses: dict[str, Tensor], weights: dict[str, float], leaves: Sequence
 
     At all other leaves the tasks' gradients add up.
     """
-    rows = []
+    row_KN = torch.zeros(len(losses), sum(leaf.numel() for leaf in leaves))
     for place, (name, loss) in enumerate(losses.items()):
         torch.autograd.backward(weights[name] * loss, retain_graph=place + 1 < len(losses))
-        found = [torch.zeros_like(leaf) if leaf.grad is None else leaf.grad for leaf in leaves]
-        rows.append(torch.cat([grad.float().reshape(-1) for grad in found]))
+        _put(row_KN[place], [leaf.grad for leaf in leaves], leaves)
         for leaf in leaves:
             leaf.grad = None
-    return torch.stack(rows)
+    return row_KN
+
+
+def _put(row_N: Tensor, found: Sequence[Tensor | None], leaves: Sequence[Tensor]) -> None:
+    """Write gradients at some leaves side by side; zeros stay where there is none."""
+    parts = torch.split(row_N, [leaf.numel() for leaf in leaves])
+    for part_N, grad in zip(parts, found, strict=True):
+        if grad is not None:
+            part_N.copy_(grad.reshape(-1))
 
 
 def _apart(row_N: Tensor, like: Sequence[Tensor]) -> list[Tensor]:

@@ -107,11 +107,8 @@ class GradDrop(Surgery):
 
     def forward(self, gradient_KN: Tensor, losses: dict[str, float]) -> Tensor:
         """The gradient to descend, ``(N,)``; where no task pulls, nothing."""
-        combined_N = gradient_KN.sum(0)
-        several_M = torch.nonzero((gradient_KN != 0).sum(0) > 1).squeeze(-1)  # elsewhere nothing conflicts
-        if len(several_M):
-            combined_N[several_M] = self.method(gradient_KN[:, several_M]).nan_to_num(0.0)
-        return combined_N
+        combined_N: Tensor = self.method(gradient_KN)
+        return combined_N.nan_to_num(0.0)  # 0 / 0 where all gradients are 0
 
 
 class GradNorm(Weighing):
