@@ -37,6 +37,8 @@ def affinity(config: Config, folder: Path, out: Path) -> dict[str, Any]:
     tasks = [task.name for task in config.tasks if task.weight > 0]
     if len(tasks) < 2:
         raise ConfigError("affinity is between tasks: declare two or more with a weight above 0.")
+    if config.model.groups:
+        raise ConfigError("tasks of different groups share nothing: take  model.groups  out.")
     config = settle(config, folder)
     material = gather(config, folder)
     own, prepared = variants(material)["joint"]

@@ -41,12 +41,12 @@ def build_model(
         content: What is known of the items.
         counters: How many point-in-time counters a row has.
     """
-    apart = [task for group in config.model.groups for task in group]
+    groups = [[task.name for task in config.tasks], *config.model.groups]
     model, *others = (
-        _build_part(_only(config, tasks), dataset, facts, content, counters)
-        for tasks in ([task.name for task in config.tasks if task.name not in apart], *config.model.groups)
+        _build_part(_only(config, tasks), dataset, facts, content, counters) for tasks in groups
     )
     model.apart.extend(others)
+    model.own -= {task for group in config.model.groups for task in group}
     return model
 
 

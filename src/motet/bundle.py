@@ -28,7 +28,7 @@ from motet.system.files import read_json, write_json
 from motet.system.manifest import verify_manifest
 from motet.tasks.build import TaskFacts
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,11 @@ def refuse_without_twins(config: Config) -> None:
         )
     if config.model.groups:
         raise ConfigError("the guard finds groups by itself: take  model.groups  out of the configuration.")
+    if config.training.balance.of_gradients:
+        raise ConfigError(
+            f"the guard sets tasks apart; balance {config.training.balance.kind} is for those that share: "
+            "write  training: {balance: fixed} , or train without --guard."
+        )
 
 
 def guard(material: Material, models: Mapping[str, Trained], fit_one: FitOne) -> Guarded:
@@ -77,6 +82,7 @@ def guard(material: Material, models: Mapping[str, Trained], fit_one: FitOne) ->
         return Guarded(config, joint, [f"The guard: {said}; nothing was set apart."])
     story: list[str] = []
     apart: dict[tuple[str, ...], Trained] = {}
+    spent: dict[str, float] = {}  # on what was not put in
     for group in _groups(config, hurt):
         names = ", ".join(group)
         found = fit_one(f"guard of {names}", _alone(config, group), Start(joint.model.state_dict()))
@@ -86,16 +92,19 @@ def guard(material: Material, models: Mapping[str, Trained], fit_one: FitOne) ->
         own = {name: twin_records[name] for name in group if name in twin_records}
         after = compare(config, _records(material, found, group), own)
         story += [_told(name, before[name], after.get(name)) for name in group if name in hurt]
-        still = [name for name, gain in after.items() if _below(gain)]
-        if still and len(group) == 1:
-            story.append(f"The guard: {names} still lay below its twin; the twin itself was put in.")
+        worse = [name for name, gain in after.items() if _below(gain) or _lost(before[name], gain)]
+        if worse and len(group) == 1:
+            story.append(f"The guard: that was not enough for {names}; its twin itself was put in.")
             found = replace(twins[names], cost=_sum(found.cost, twins[names].cost))
-        elif still:
+        elif worse:
             story.append(
-                f"The guard gave up on {' and '.join(still)}: tasks that follow one another stay together, "
-                "and on their own they are no better."
+                f"The guard gave up on {names}: tasks that follow one another stay together, and alone "
+                f"{' and '.join(worse)} did no better."
             )
+            spent = _sum(spent, found.cost)
+            continue
         apart[tuple(group)] = found
+    joint = replace(joint, cost=_sum(joint.cost, spent))
     if not apart:
         return Guarded(config, joint, story)
     return Guarded(*_together(material, joint, apart), story)
@@ -130,6 +139,12 @@ def _below(found: Transfer) -> bool:
     return high is not None and high < 0
 
 
+def _lost(before: Transfer, after: Transfer) -> bool:
+    """Whether a task trained on alone is further below its twin than it was in the joint model."""
+    one, other = before["difference"], after["difference"]
+    return one is not None and other is not None and other < one
+
+
 def _groups(config: Config, hurt: Sequence[str]) -> list[list[str]]:
     """A group for each task that is hurt; tasks that follow one another go together."""
     after = {task.name: task.after for task in config.tasks if isinstance(task, Binary) and task.after}
@@ -157,14 +172,9 @@ def _together(
     material: Material, joint: Trained, apart: Mapping[tuple[str, ...], Trained]
 ) -> tuple[Config, Trained]:
     """One model of the joint one, without the tasks that are set apart, and those."""
-    config, groups = material.config, [list(group) for group in apart]
-    rest = [name for name in _tasks(config) if not any(name in group for group in groups)]
-    if rest:
-        sources = [joint, *apart.values()]
-    else:  # everything is apart: the first group takes the place of the joint model
-        groups, sources = groups[1:], list(apart.values())
-    settings = config.model.model_copy(update={"groups": groups})
-    config = config.model_copy(update={"model": settings})
+    settings = material.config.model.model_copy(update={"groups": [list(group) for group in apart]})
+    config = material.config.model_copy(update={"model": settings})
+    sources = [joint, *apart.values()]
     prepared = material.prepared
     model = build_model(config, prepared.dataset, joint.facts, prepared.content, len(prepared.counter_names))
     for part, source in zip(model.parts, sources, strict=True):
@@ -176,10 +186,9 @@ def _together(
 
 
 def _take_over(part: Motet, source: Motet) -> None:
-    """Give a part the weights of a model that has all that it has."""
+    """Give a part the weights of a model of the same tasks."""
     held = source.state_dict()
-    own = {name: held[name] for name in part.state_dict() if not name.startswith("apart.")}
-    part.load_state_dict(own, strict=False)
+    part.load_state_dict({name: held.get(name, value) for name, value in part.state_dict().items()})
 
 
 def _sum(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

@@ -78,6 +78,7 @@ class Motet(nn.Module):
         self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
         self.leave_seen_out = False
         self.apart = nn.ModuleList()  # whole models for groups of tasks that share nothing with these
+        self.own = set(heads)  # tasks that this one answers; it may have heads of tasks that are apart
 
     @property
     def parts(self) -> list["Motet"]:
@@ -86,7 +87,7 @@ class Motet(nn.Module):
 
     def part(self, task: str) -> "Motet":
         """The model that has a task's head: this one, or one apart."""
-        return next(each for each in self.parts if f"of_{task}" in each.heads)
+        return next(each for each in self.parts if task in each.own)
 
     def ranks(self, task: str) -> bool:
         """Whether this model or one apart has a head of that name that ranks a catalogue."""
@@ -103,7 +104,8 @@ class Motet(nn.Module):
         return {name: head for name, head in self._named_heads() if not isinstance(head, NextItemHead)}
 
     def _named_heads(self) -> list[tuple[str, AnyRowHead | NextItemHead]]:
-        return [(key.removeprefix("of_"), head) for key, head in self.heads.items()]  # type: ignore[misc]
+        named = [(key.removeprefix("of_"), head) for key, head in self.heads.items()]
+        return [(name, head) for name, head in named if name in self.own]  # type: ignore[misc]
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """What stands before the representation that all tasks share."""

@@ -39,7 +39,14 @@ from motet.training.unfinished import begin, begun, go_on, working_folder
 
 ASKED = (
     "Stopping soon: the best so far of the joint model is kept, and the run is measured and written without "
-    "what is not trained yet. Ctrl-C again stops at once."
+    "what is not trained yet (during a search of weights the trials that ended are kept, and the same "
+    "command goes on). Ctrl-C again stops at once."
+)
+
+
+AFTERWARDS = (
+    "Models that lack a part (text, ids, counters) were trained before the guard set tasks apart: for those "
+    "tasks they differ from the joint model in this too."
 )
 
 
@@ -165,13 +172,24 @@ def fit_all(
                 break
         if not models:
             raise KeyboardInterrupt  # before the first validation: there is no best so far
-        if guarded and not stop():
-            done = guard(
-                material, models, lambda name, own, start: fit_one(name, own, material.prepared, start)
-            )
-            material = replace(material, config=done.config, statements=[*material.statements, *done.story])
-            models["joint"] = done.joint
+        if guarded:
+            material = _guard(material, models, fit_one, stopped=stop())
     return material, models
+
+
+def _guard(
+    material: Material, models: dict[str, Trained], fit_one: Callable[..., Trained], *, stopped: bool
+) -> Material:
+    """Let the guard look, and put what it made in the place of the joint model."""
+    if stopped:
+        said = ["The guard did not look at the tasks, as training was stopped by hand."]
+        return replace(material, statements=[*material.statements, *said])
+    done = guard(material, models, lambda name, own, start: fit_one(name, own, material.prepared, start))
+    said = [*done.story]
+    if done.config.model.groups and any(name.startswith("without ") for name in models):
+        said.append(AFTERWARDS)
+    models["joint"] = done.joint
+    return replace(material, config=done.config, statements=[*material.statements, *said])
 
 
 def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> Material:

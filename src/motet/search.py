@@ -53,6 +53,8 @@ def search(
     settings = config.training.balance
     given = {task.name: task.weight for task in config.tasks}
     free = [name for name, weight in given.items() if weight > 0]
+    if len(free) < 2:
+        raise ConfigError("training.balance: search weighs tasks against one another; declare two or more.")
     done: list[dict[str, Any]] = read_json(place) if place.exists() else []
     sampler = _SAMPLERS[settings.sampler](free, settings.span, config.training.seed)
     monitor: Monitor | None = None
@@ -63,7 +65,7 @@ def search(
             break  # the grid has no more
         weights = given | {name: given[name] * factors[name] for name in free}
         if number < len(done):
-            metrics = done[number]["metrics"]
+            metrics = _numbers(done[number]["metrics"])
         else:
             metrics = train_one(f"trial {number}", _with(config, weights, settings.trial_epochs))
             done.append({"weights": weights, "metrics": metrics})
@@ -82,6 +84,14 @@ def search(
         f"({settings.sampler}): {_shown(best)}; mean gain over those of the configuration {gain:+.2%}."
     )
     return _with(config, best, None), [said]
+
+
+def _numbers(kept: dict[str, dict[str, float | None]]) -> Metrics:
+    """Metrics as they were: JSON has null for what is no number."""
+    return {
+        task: {name: math.nan if value is None else value for name, value in found.items()}
+        for task, found in kept.items()
+    }
 
 
 def _with(config: Config, weights: Weights, epochs: int | None) -> Config:

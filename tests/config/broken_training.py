@@ -65,10 +65,6 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         after("model: {groups: [[like], [stars, like]]}\n"),
         ["model.groups: 'like' stands there twice"],
     ),
-    "everything apart": (
-        after("model: {groups: [[like, stars], [next]]}\n"),
-        ["model.groups: every task is apart"],
-    ),
     "a chain in two groups": (
         with_task("{name: buy, kind: binary, label: stars >= 5, after: like}\nmodel: {groups: [[buy]]}"),
         ["model.groups: 'buy' follows 'like'; put both into one group"],

@@ -10,7 +10,7 @@ import torch
 from motet.data.requests import histories, plan_ends
 from motet.data.timelines import VALID
 from motet.evaluation import scoring
-from motet.evaluation.catalogue_scores import CatalogueScores
+from motet.evaluation.catalogue_scores import CatalogueScores, thinned
 from motet.evaluation.evaluate import Examiner
 from motet.evaluation.scoring import Scorer, questions
 from motet.features.nearest import directions
@@ -142,10 +142,13 @@ def test_evidence_in_blocks_is_the_same(monkeypatch):
     whole = scores.evidence(*given)
     monkeypatch.setattr("motet.evaluation.catalogue_scores.BLOCK", 3)
     blocks = scores.evidence(*given)
-    for name in ("past_R", "score_RC", "likeness_RC", "row_T", "target_T", "column_T"):
+    for name in ("past_R", "score_RC", "likeness_RC", "row_T", "target_T", "column_T", "weight_T"):
         torch.testing.assert_close(getattr(whole, name), getattr(blocks, name))
     monkeypatch.setattr("motet.evaluation.catalogue_scores.PAIRS", 2 * len(scores.new_C))
-    assert len(scores.evidence(*given).past_R) == 2
+    few = scores.evidence(*given)
+    assert len(few.past_R) == 2
+    assert (few.column_T >= 0).sum() >= 1  # a query that asks for a newcomer is among them
+    assert few.weight_T.sum().item() == pytest.approx(len(whole.past_R))
 
 
 def test_a_model_is_fitted_where_newcomers_are_enough(monkeypatch):
@@ -174,3 +177,26 @@ def test_a_run_fits_where_it_can_unless_it_is_told_not_to_and_says_what_it_did(m
     assert made.next_heads["next"].newcomers.plain
     (said,) = asking.fit_newcomers(made)
     assert said.startswith("next: items that training never met score ")
+
+
+def test_where_nothing_is_known_of_newcomers_nothing_is_fitted(monkeypatch):
+    """Ids alone: an item that training never met has no vector at all."""
+    of = with_texts()
+    monkeypatch.setattr(scoring, "ENOUGH", 1)
+    made = model(of=of)
+    with torch.no_grad():
+        item_ID = made.items()
+    item_ID[~of_trained(made)] = 0.0
+    monkeypatch.setattr(type(made.items), "forward", lambda *_: item_ID)
+    scorer = Scorer(made, of.prepared.dataset, LENGTH)
+    assert not scorer.fit_newcomers(of.views[0], "next", VALID)
+
+
+def test_thinning_keeps_those_that_ask_for_newcomers():
+    new_Q = np.arange(1000) % 50 == 0
+    place, weight = thinned(new_Q, 100)
+    assert new_Q[place].sum() == 20
+    assert len(place) == 100
+    assert weight.sum() == pytest.approx(1000)
+    assert (weight[new_Q[place]] == 1).all()
+    assert thinned(new_Q, 1000)[1].tolist() == [1.0] * 1000

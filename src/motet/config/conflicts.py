@@ -147,7 +147,7 @@ def _idle(parts: Parts) -> Found:
 
 
 def _groups(parts: Parts) -> Found:
-    """Groups hold tasks, each once; one task at least is in none; a chain lies in one group."""
+    """Groups hold tasks, each once; a chain lies in one group."""
     if parts.model is None or not parts.model.groups or None in parts.tasks:
         return
     path, said = ("model", "groups"), "model.groups: "
@@ -161,8 +161,6 @@ def _groups(parts: Parts) -> Found:
             elif name in place:
                 yield path, f"{said}{name!r} stands there twice; take it out of one"
             place[name] = number
-    if all(name in place for name in names):
-        yield path, f"{said}every task is apart; leave out the group that the others are apart from"
     for task in parts.tasks:
         earlier = getattr(task, "after", None)
         if earlier is not None and earlier in names and place.get(task.name) != place.get(earlier):

@@ -5,7 +5,7 @@ All mistakes come in one ConfigError, each on a line of its own with file and li
 
 import difflib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +52,15 @@ def located(path: Path | str, overrides: Sequence[str] = ()) -> Iterator[None]:
         path: The file that was read.
         overrides: The options that were applied.
     """
+    document = None
+    with suppress(ConfigError):  # whatever is wrong there, reading it says
+        document = _document(Path(path), overrides)
     try:
         yield
     except (ConfigError, DataError) as error:
         text = str(error)
-        if text.startswith((f"{path}:", "--set ")):
-            raise
-        place = place_of(_document(Path(path), overrides), text)
-        if place is None:
+        place = place_of(document, text) if document is not None else None
+        if place is None or text.startswith((f"{path}:", "--set ")):
             raise
         raise type(error)(f"{place.text}: {text}") from error
 

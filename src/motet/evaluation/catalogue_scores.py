@@ -72,7 +72,7 @@ class CatalogueScores:
     def evidence(
         self, state_QD: Tensor, plan: Plan, query_Q: np.ndarray, target_T: np.ndarray, query_T: np.ndarray
     ) -> Evidence:
-        """What newcomers' scores are fitted on; of very many queries every so many.
+        """What newcomers' scores are fitted on; of very many queries a part.
 
         Args:
             state_QD: State of each query.
@@ -81,7 +81,9 @@ class CatalogueScores:
             target_T: Right items.
             query_T: Which query (0 to Q - 1) each is right for.
         """
-        kept = np.unique(np.linspace(0, len(query_Q) - 1, self._most(len(query_Q))).astype(np.int64))
+        new_Q = np.zeros(len(query_Q), bool)
+        new_Q[query_T[np.isin(target_T, self.new_C.numpy())]] = True
+        kept, weight_K = thinned(new_Q, PAIRS // max(len(self.new_C), 1))
         place_Q = np.full(len(query_Q), -1)
         place_Q[kept] = np.arange(len(kept))
         mine_T = place_Q[query_T] >= 0
@@ -108,6 +110,7 @@ class CatalogueScores:
         return Evidence(
             past_R.nan_to_num(neginf=0.0), score_RC, likeness_RC,
             row_T[asked_T], found_T[asked_T], column_T[asked_T],
+            torch.from_numpy(weight_K).float()[row_T[asked_T]],
         )  # fmt: skip
 
     def _beside(
@@ -144,8 +147,24 @@ class CatalogueScores:
         positive_N: np.ndarray = self.log.positive[self.task]
         return positive_N
 
-    def _most(self, queries: int) -> int:
-        return min(queries, max(PAIRS // max(len(self.new_C), 1), 1))
+
+def thinned(new_Q: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
+    """Places of at most so many queries, and how many each stands for; up to half ask for a newcomer."""
+    if len(new_Q) <= most:
+        return np.arange(len(new_Q)), np.ones(len(new_Q))
+    asking, others = np.flatnonzero(new_Q), np.flatnonzero(~new_Q)
+    first = min(len(asking), max(most // 2, 1))
+    parts = [_evenly(asking, first), _evenly(others, min(len(others), max(most - first, 1)))]
+    weights = [
+        np.full(len(part), len(whole) / max(len(part), 1))
+        for part, whole in zip(parts, (asking, others), strict=True)
+    ]
+    order = np.argsort(np.concatenate(parts))
+    return np.concatenate(parts)[order], np.concatenate(weights)[order]
+
+
+def _evenly(whole: np.ndarray, count: int) -> np.ndarray:
+    return whole[np.linspace(0, len(whole) - 1, count).astype(np.int64)] if len(whole) else whole
 
 
 def _texts(text_IT: Tensor, trained_I: Tensor) -> Tensor:

@@ -144,7 +144,7 @@ class Scorer:
 
     def of(self, task: str) -> "Scorer":
         """The one whose model has a task's head."""
-        return next(each for each in (self, *self.apart) if f"of_{task}" in each.model.heads)
+        return next(each for each in (self, *self.apart) if task in each.model.own)
 
     def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
         """Ranks for a `next_item` task."""
@@ -166,9 +166,9 @@ class Scorer:
             return self.of(task).fit_newcomers(view, task, part)
         head = self.model.next_heads[task]
         asked = questions(self.dataset, view, task, part, self.length, allowed_items(head))
-        if (~self.dataset.catalogue.trained_I[asked.target_T]).sum() < ENOUGH:
-            return False
         scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
+        if np.isin(asked.target_T, scores.new_C.numpy()).sum() < ENOUGH:
+            return False
         state_QD = self._states(asked, view, task)
         return head.newcomers.fit(
             scores.evidence(state_QD, asked.plan, asked.query_Q, asked.target_T, asked.query_T)

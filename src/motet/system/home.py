@@ -35,7 +35,8 @@ def kept(name: str, choose: Callable[[], Choice]) -> Choice:
     path = home() / "choices.json"
     known: dict[str, Choice] = {}
     with suppress(OSError, ArtifactError):
-        known = read_json(path) if path.exists() else {}
+        read = read_json(path) if path.exists() else {}
+        known = read if isinstance(read, dict) else {}
     if key in known:
         return known[key]
     found = choose()

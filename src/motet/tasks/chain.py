@@ -78,7 +78,7 @@ class Chains(nn.Module):
 
     def conditional(self, given: Mapping[str, Tensor]) -> dict[tuple[str, str], Tensor]:
         """Later and earlier task -> probability of the later one where the earlier one has happened."""
-        return {pair: torch.sigmoid(given[pair[0]]) for pair in self.pairs}
+        return {pair: torch.sigmoid(given[pair[0]]) for pair in self.pairs if pair[0] in given}
 
     def states(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Task name -> what its head reads, with what is passed on."""
@@ -91,6 +91,6 @@ class Chains(nn.Module):
     def raw(self, given: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Logits of tasks over all rows, from those that are given what they follow."""
         found = dict(given)
-        for later, earlier in self.pairs:
+        for later, earlier in (pair for pair in self.pairs if pair[0] in given):
             found[later] = both(found[earlier], found[later])
         return found

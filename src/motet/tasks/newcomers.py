@@ -29,6 +29,7 @@ class Evidence:
         row_T: Query of each right item.
         target_T: Score of each right item with a past; not a number where it is a newcomer.
         column_T: Which newcomer the right item is, -1 for an item with a past.
+        weight_T: How many right items each stands for, where not all were looked at.
     """
 
     past_R: Tensor
@@ -37,6 +38,7 @@ class Evidence:
     row_T: Tensor
     target_T: Tensor
     column_T: Tensor
+    weight_T: Tensor
 
 
 class Newcomers(nn.Module):
@@ -87,7 +89,7 @@ class Newcomers(nn.Module):
         open_RC = evidence.score_RC.isfinite()
         odds_RC = (evidence.score_RC - past_R1).masked_fill(~open_RC, 0.0)
         known_T = (evidence.target_T - evidence.past_R[row_T])[~new_T]
-        count = len(known_T) + int(new_T.sum())
+        weight_T = evidence.weight_T / evidence.weight_T.sum()
 
         def surprise() -> float:
             search.zero_grad()
@@ -95,8 +97,10 @@ class Newcomers(nn.Module):
             moved_RC = slope * odds_RC + weight * evidence.likeness_RC + level
             total_R = torch.logsumexp(moved_RC.masked_fill(~open_RC, -torch.inf), 1)
             all_R = torch.logaddexp(total_R, torch.zeros_like(total_R))
-            right = moved_RC[row_T[new_T], evidence.column_T[new_T]].sum() + known_T.sum()
-            loss: Tensor = (all_R[row_T].sum() - right) / count
+            right_T = torch.zeros_like(weight_T)
+            right_T = right_T.index_put((new_T,), moved_RC[row_T[new_T], evidence.column_T[new_T]])
+            right_T = right_T.index_put((~new_T,), known_T)
+            loss: Tensor = (weight_T * (all_R[row_T] - right_T)).sum()
             loss.backward()  # type: ignore[no-untyped-call]
             return float(loss.detach())
 

@@ -72,7 +72,7 @@ class Lookahead:
         torch.manual_seed(seed)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.precision == "bf16"):
             found: dict[str, Tensor] = model(batch)
-        return found
+        return {name: loss for name, loss in found.items() if name in self.tasks}
 
     def _move(
         self, loss: Tensor, shared: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer

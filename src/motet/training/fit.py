@@ -58,7 +58,11 @@ class Start:
     def put_into(self, model: Motet) -> None:
         """Set those of a model's weights that bear the same name and shape."""
         own = model.state_dict()
-        fitting = {n: v for n, v in self.state.items() if n in own and own[n].shape == v.shape}
+        fitting = {
+            name: value
+            for name, value in self.state.items()
+            if name in own and own[name].shape == value.shape and not name.endswith("newcomers.fitted_3")
+        }
         model.load_state_dict(fitting, strict=False)
 
 
@@ -100,7 +104,8 @@ def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -
     torch.manual_seed(derived_seed(config.training.seed, "weights"))
     model = build_model(config, prepared.dataset, facts, prepared.content, len(prepared.counter_names))
     if prepared.counter_NC is not None:
-        model.counters.fit(prepared.counter_NC.value_RC)
+        for part in model.parts:
+            part.counters.fit(prepared.counter_NC.value_RC)
     return model
 
 

@@ -79,7 +79,8 @@ class Loop:
         self.seconds = 0.0
         self.cpu_seconds = -time.process_time()  # of this try and of those that were killed, once it ends
         self.examples = 0
-        self.saved_at = time.monotonic()
+        self.saved_at = self.began = time.monotonic()
+        self.told = 0  # epochs of this try, to say how long the others may take
         self.stopped = False
 
     def run(self) -> None:
@@ -199,7 +200,8 @@ class Loop:
     def _validated(self, epoch: int, metrics: Metrics, better: bool) -> str:
         """A line for the person who waits: what the tasks reached, and how long it may still take."""
         shown = ", ".join(f"{task} {name} {value:.4f}" for task, name, value in headlines(metrics))
-        left = (self.settings.epochs - epoch - 1) * self.seconds / max(epoch + 1, 1)
+        self.told += 1
+        left = (self.settings.epochs - epoch - 1) * (time.monotonic() - self.began) / self.told
         kept = "the best so far" if better else f"epoch {self.monitor.best_epoch + 1} stays the best"
         until = f"; at most {duration(left)} more" if epoch + 1 < self.settings.epochs else ""
         return f"{self.calls.name} epoch {epoch + 1}/{self.settings.epochs}: {shown} ({kept}{until})"
