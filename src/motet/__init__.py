@@ -26,6 +26,7 @@ def train(
     events: Any = None,
     items: Any = None,
     users: Any = None,
+    guard: bool = False,
 ) -> "Run":
     """Train one model for every task, and write a run folder.
 
@@ -37,6 +38,7 @@ def train(
             source).
         items: Likewise for ``data.items``.
         users: Likewise for ``data.users``.
+        guard: Set tasks apart that sharing hurts, judged on validation rows.
 
     Raises:
         motet.errors.MotetError: Something that a person can mend.
@@ -48,7 +50,7 @@ def train(
     tables = (
         None if events is None else tables_from_frames(found.data, items=items, users=users, events=events)
     )
-    return train(found, folder, Path(run or Path("runs") / found.name), tables)
+    return train(found, folder, Path(run or Path("runs") / found.name), tables, guarded=guard)
 
 
 def open(folder: str | Path, *, events: Any = None, items: Any = None, users: Any = None) -> "TrainedModel":

@@ -7,6 +7,7 @@ import altair as alt
 import vl_convert
 
 from motet.config import Config
+from motet.config.tasks import Binary
 from motet.errors import ConfigError
 from motet.gather import gather
 from motet.judge import examiner_of, variants
@@ -47,9 +48,10 @@ def affinity(config: Config, folder: Path, out: Path) -> dict[str, Any]:
     say(f"training {', '.join(tasks)} together, looking ahead every {LOOKS} steps")
     validate = examiner_of(material, own, prepared).validate
     done = fit(own, prepared, validate, lambda record: None, "affinity", hooks=Hooks(look=look))
+    after = {task.name: task.after for task in config.tasks if isinstance(task, Binary) and task.after}
     found = {
         "matrix": look.matrix,
-        "groups": best_groups(look.matrix, 2) if len(tasks) <= MOST_TASKS else None,
+        "groups": best_groups(look.matrix, 2, after) if len(tasks) <= MOST_TASKS else None,
         "looks": int(look.count_TT.max()),
         "every": LOOKS,
         "seed": settings.seed,

@@ -10,7 +10,7 @@ import polars as pl
 
 from motet.config import Config
 from motet.config.data import DataConfig
-from motet.config.tasks import is_row_task
+from motet.config.tasks import Binary, is_row_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import (
     CountedRows,
@@ -63,7 +63,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     for doubt in dataset.statements:
         if doubt.startswith(SUSPICIOUS):
             warn(doubt)
-    settled = _labels_that_never_vary(config, dataset)
+    settled = [*_labels_that_never_vary(config, dataset), *_chains_that_break(config, dataset)]
     for doubt in settled:
         warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
@@ -84,6 +84,21 @@ def _labels_that_never_vary(config: Config, dataset: Dataset) -> list[str]:
             said.append(
                 f"Every training row of {name} has the label {known[0]:g}: there is nothing to learn. "
                 "Look at its label and its types."
+            )
+    return said
+
+
+def _chains_that_break(config: Config, dataset: Dataset) -> list[str]:
+    """Tasks that are said to follow others, where training rows say otherwise: a sentence each."""
+    said = []
+    after = [(task.name, task.after) for task in config.tasks if isinstance(task, Binary) and task.after]
+    for later, earlier in after:
+        later_N, earlier_N = (dataset.log.label[name][dataset.log.train_N] for name in (later, earlier))
+        alone = int(((later_N == 1) & (earlier_N == 0)).sum())
+        if alone:
+            said.append(
+                f"{later} is declared to come after {earlier}, but {alone:,} training rows have it without "
+                f"{earlier}: the chain cannot learn those. Look at both labels."
             )
     return said
 

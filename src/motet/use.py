@@ -121,9 +121,11 @@ class TrainedModel:
         """
         language, text_IT = self.bundle.config.model.language, self.bundle.content.text_IT
         if language is None or text_IT is None:
+            lacks, do = ("item texts", "Declare  text:  columns under data.items and train again.")
+            if language is None:
+                lacks, do = ("a language model", "Train with  model.language , for example all-MiniLM-L6-v2.")
             raise ConfigError(
-                f"{self.bundle.folder} was trained without item texts, so it cannot read a sentence. "
-                "Declare  text:  columns under data.items and train with  model.language."
+                f"{self.bundle.folder} was trained without {lacks}, so it cannot read a sentence. {do}"
             )
         if not text.strip():
             raise ConfigError("The text is empty. Write a sentence such as  --text 'I just bought a phone'.")
@@ -237,6 +239,7 @@ class TrainedModel:
     def _user_numbers(self, users: Sequence[Any] | None) -> np.ndarray:
         if users is None:
             return np.arange(len(self.dataset.log.user_ids))
+        users = [users] if isinstance(users, str) else users  # a sequence too, of letters
         number = user_numbers(self.dataset, users)
         if (number < 0).any():
             unknown = users[int(np.flatnonzero(number < 0)[0])]

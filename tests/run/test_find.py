@@ -21,7 +21,7 @@ def model() -> TrainedModel:
 
 
 def test_a_run_without_texts_says_why_it_cannot_read_a_sentence(model: TrainedModel):
-    with pytest.raises(ConfigError, match="trained without item texts"):
+    with pytest.raises(ConfigError, match="trained without a language model"):
         model.find("I just bought a phone")
 
 

@@ -280,3 +280,8 @@ def test_a_run_of_tables_asks_for_them_again(tmp_path):
     ):
         motet.open(tmp_path / "run").recommend(k=1)
     assert len(motet.open(tmp_path / "run", **frames).recommend(k=1)) > 0
+
+
+def test_one_user_may_be_named_without_a_list():
+    user = NAME.format(3)
+    assert opened().recommend(users=user, k=2).equals(opened().recommend(users=[user], k=2))

@@ -103,3 +103,18 @@ def test_labels_that_never_vary_are_said(capsys):
     said = "Every training row of click has the label 1: there is nothing to learn."
     assert any(line.startswith(said) for line in found.statements)
     assert said in capsys.readouterr().err
+
+
+def test_a_chain_that_rows_break_is_said(capsys):
+    tasks = [dict(task) for task in tiny_settings()["tasks"]]
+    tasks[1]["label"] = "clicked == 0"
+    tasks.append(
+        {"name": "stay", "kind": "binary", "label": "clicked == 1", "types": ["impression"], "after": "click"}
+    )
+    config = config_from_dict(tiny_settings(tasks=tasks))
+    gather(config, Path(), tiny_tables(tiny_world(), config))
+    said = capsys.readouterr().err
+    assert "stay is declared to come after click, but " in said
+    tasks[1]["label"] = "clicked == 1"
+    gather(config_from_dict(tiny_settings(tasks=tasks)), Path(), tiny_tables(tiny_world(), config))
+    assert "declared to come after" not in capsys.readouterr().err

@@ -119,3 +119,9 @@ def test_groups_are_those_that_help_most():
 
 def test_seeds_of_looks_are_those_of_no_step():
     assert derived_seed(0, "look 3") != derived_seed(0, "step 3")
+
+
+def test_tasks_that_follow_one_another_stay_in_one_group():
+    apart = {name: {other: -1.0 * (name != other) for other in "abc"} for name in "abc"}
+    assert best_groups(apart, 3) == [["a"], ["b"], ["c"]]
+    assert best_groups(apart, 3, {"c": "a"}) == [["a", "c"], ["b"]]

@@ -31,6 +31,7 @@ def affinity(
     with located(config, set_ or ()):
         measured = measure(found, folder, target)
     print(matrix(measured["matrix"]))
+    say(f"Means of {measured['looks']} looks at most; few looks say little: raise  training.epochs.")
     if measured["groups"] is not None:
         groups = " and ".join("(" + ", ".join(group) + ")" for group in measured["groups"])
         say(f"Help each other most: {groups}.")

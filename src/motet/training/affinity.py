@@ -88,10 +88,13 @@ class Lookahead:
         return moves
 
 
-def best_groups(matrix: Mapping[str, Mapping[str, float | None]], most: int) -> list[list[str]]:
+def best_groups(
+    matrix: Mapping[str, Mapping[str, float | None]], most: int, after: Mapping[str, str] | None = None
+) -> list[list[str]]:
     """The tasks in at most so many groups, so that tasks are helped most by those of their group.
 
-    A task's help is the mean affinity of the others of its group to it; alone it has none.
+    A task's help is the mean affinity of the others of its group to it; alone it has none. Tasks that follow
+    one another (later -> earlier) stay together.
 
     Raises:
         ValueError: There are more than `MOST_TASKS` tasks.
@@ -112,7 +115,11 @@ def best_groups(matrix: Mapping[str, Mapping[str, float | None]], most: int) -> 
                 total += sum(found) / len(found) if found else 0.0
         return total
 
-    return max((each for each in _partitions(tasks) if len(each) <= most), key=help_of)
+    def fits(groups: list[list[str]]) -> bool:
+        pairs = (after or {}).items()
+        return len(groups) <= most and all((a in group) == (b in group) for group in groups for a, b in pairs)
+
+    return max((each for each in _partitions(tasks) if fits(each)), key=help_of)
 
 
 def _partitions(tasks: Sequence[str]) -> Iterator[list[list[str]]]:
