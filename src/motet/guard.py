@@ -87,7 +87,11 @@ def guard(material: Material, models: Mapping[str, Trained], fit_one: FitOne) ->
         names = ", ".join(group)
         found = fit_one(f"guard of {names}", _alone(config, group), Start(joint.model.state_dict()))
         if found.stopped:
-            story.append(f"The guard was stopped by hand while it trained {names}.")
+            left = [name for name in hurt if not any(name in done for done in apart)]
+            story.append(
+                f"The guard was stopped by hand while it trained {names}: below their twins on validation "
+                f"rows stay {', '.join(left)}."
+            )
             break
         own = {name: twin_records[name] for name in group if name in twin_records}
         after = compare(config, _records(material, found, group), own)

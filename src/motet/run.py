@@ -90,7 +90,7 @@ def train(
         _refuse_taken(target)  # another process may have finished it before this one had the folder
         began = time.monotonic()
         read = _read(config, folder, tables)
-        config = _begin_or_go_on(config, work, folder, read)
+        config = _begin_or_go_on(config, work, folder, read, guarded=guarded)
         with JsonLines(work / "log.jsonl") as log:
             material = gather(config, folder, tables)
             material, models = fit_all(material, work, log, guarded=guarded)
@@ -219,13 +219,13 @@ def _read(config: Config, folder: Path, tables: Tables | None) -> Read:
     return files_read(config.data, folder)
 
 
-def _begin_or_go_on(config: Config, work: Path, folder: Path, read: Read) -> Config:
+def _begin_or_go_on(config: Config, work: Path, folder: Path, read: Read, *, guarded: bool) -> Config:
     """Settle the configuration, or find it settled by an earlier try that came as far as a checkpoint."""
     if not begun(work):
         settled = settle(config, folder)
-        begin(work, config, settled, read)
+        begin(work, config, settled, read, guarded=guarded)
         return settled
-    settled = go_on(work, config, read)
+    settled = go_on(work, config, read, guarded=guarded)
     say(f"going on with the unfinished training in {work}")
     torch.set_num_threads(int(settled.training.threads))
     tune_memory()

@@ -63,3 +63,12 @@ def test_the_report_draws_them():
         ["", "", "100.0%"],
     ]
     assert figure.table.rows[0].cells[0].small == "± 10.0%"
+
+
+def test_experts_of_a_group_bear_its_number():
+    made = model(
+        changed(model__sharing={"kind": "mmoe", "layers": [16], "experts": 2}, model__groups=[["click"]])
+    )
+    found = gates(made)
+    assert list(found["click"]) == ["expert 1 (group 1)", "expert 2 (group 1)"]
+    assert list(found["stars"]) == ["expert 1", "expert 2"]

@@ -234,3 +234,18 @@ def test_gradient_methods_are_refused_before_anything_is_trained():
     config = config_from_dict(tiny_settings(report__twins="all", training__balance="mgda"))
     with pytest.raises(ConfigError, match="balance mgda is for those that share"):
         refuse_without_twins(config)
+
+
+def test_a_guarded_training_goes_on_guarded_alone(monkeypatch, tmp_path):
+    config = run_config(training__epochs=1, report__ablations=[], report__baselines=[])
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("motet.run.judge", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, world_folder(), tmp_path / "run", guarded=True)
+    with pytest.raises(ConfigError, match=r"was begun with --guard\. Give the same command"):
+        train(config, world_folder(), tmp_path / "run")
+    assert train(config, world_folder(), tmp_path / "run", guarded=True).folder.exists()

@@ -211,7 +211,11 @@ class Scorer:
     def gates(self, view: View, part: int) -> dict[str, dict[str, tuple[float, float]]]:
         """Task -> expert -> its mean share of the task's state over the rows, and the spread (deviation)."""
         names = [name for name in view.tasks if name in self.model.row_heads]
-        apart = {task: shares for each in self.apart for task, shares in each.gates(view, part).items()}
+        apart = {
+            task: {f"{expert} (group {number})": share for expert, share in shares.items()}
+            for number, each in enumerate(self.apart, 1)
+            for task, shares in each.gates(view, part).items()
+        }
         log, experts = self.dataset.log, self.model.experts
         if not names or experts is None or not experts.names(names[0]):
             return apart

@@ -17,6 +17,7 @@ from motet.system.files import read_json, write_json
 from motet.system.lock import only_one
 
 LOCK, ASKED, SETTLED, DATA, CHECKPOINTS = "lock", "asked.yaml", "motet.yaml", "data.json", "checkpoints"
+GUARD = "guard"  # a file that is there when the training was begun with it
 
 
 @contextmanager
@@ -56,26 +57,29 @@ def begun(work: Path) -> bool:
     return (work / ASKED).exists() and any((work / CHECKPOINTS).glob("*.safetensors"))
 
 
-def begin(work: Path, asked: Config, settled: Config, data: Read) -> None:
+def begin(work: Path, asked: Config, settled: Config, data: Read, *, guarded: bool = False) -> None:
     """Empty the folder and write down what a training begins with."""
     for path in work.iterdir():
         if path.name != LOCK:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
+    if guarded:
+        (work / GUARD).touch()
     write_config(settled, work / SETTLED)
     write_json(work / DATA, data)
     write_config(asked, work / ASKED)
 
 
-def go_on(work: Path, asked: Config, data: Read) -> Config:
+def go_on(work: Path, asked: Config, data: Read, *, guarded: bool = False) -> Config:
     """The settled configuration of a training that was begun with this configuration and these data.
 
     Args:
         work: The working folder.
         asked: The configuration as it was given now.
         data: What is read now, from `motet.data.provenance`.
+        guarded: Whether the guard is asked for now.
 
     Raises:
-        ConfigError: The training was begun with another configuration.
+        ConfigError: The training was begun with another configuration, or the guard with or without.
         DataError: It was begun with other data.
     """
     settings = _changed_settings(work / ASKED, asked)
@@ -83,6 +87,12 @@ def go_on(work: Path, asked: Config, data: Read) -> Config:
         raise ConfigError(
             f"{work} holds an unfinished training with another configuration: {_listed(settings)}. "
             "Restore that one to go on, or remove the folder to begin anew."
+        )
+    if (work / GUARD).exists() != guarded:
+        was = "without --guard" if guarded else "with --guard"
+        raise ConfigError(
+            f"{work} holds an unfinished training that was begun {was}. Give the same command to go on, or "
+            "remove the folder to begin anew."
         )
     files = changes(read_json(work / DATA), data)
     if files:
