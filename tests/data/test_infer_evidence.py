@@ -87,7 +87,7 @@ def test_a_flag_is_learned_from_the_types_of_event_where_it_varies(tmp_path, wro
 def test_a_time_spent_is_not_learned_from_rows_that_repeat_it(tmp_path):
     found, text = tasks(acts(), tmp_path)
     assert found["spent"].types == ["impression"]
-    assert "it repeats the row before on those of click and it is missing on those of purchase" in text
+    assert "it repeats an earlier row on those of click and it is missing on those of purchase" in text
 
 
 def test_a_time_spent_is_learned_from_all_types_that_have_a_time_of_their_own(tmp_path):

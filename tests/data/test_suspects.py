@@ -254,3 +254,32 @@ def test_an_outcome_of_real_data_declared_as_context_is_found(data_folder):
     tables, _ = clean_divided(read_tables(config.data, data_folder("kuairand-pure-2w")), config)
     doubts = [text for text in prepare(tables, config).statements if text.startswith(SUSPICIOUS)]
     assert any("'play_time_ms' alone predicts" in text for text in doubts)
+
+
+def bought_after(told: float) -> pl.DataFrame:
+    """Every row is followed, a minute later, by a row of another type; a share of these repeats its label."""
+    random = np.random.default_rng(1)
+    shown = world()[0].drop("label:topic").with_columns(pl.lit("show").alias("@type"))
+    shown = shown.with_columns(pl.Series("@time", np.arange(shown.height) * 100_000))
+    again = random.random(shown.height) < told
+    other = pl.Series("label:liked", (random.random(shown.height) < 0.5).astype(float))
+    bought = shown.with_columns(
+        pl.lit("buy").alias("@type"),
+        pl.col("@time") + 60_000,
+        pl.when(pl.Series(again)).then("label:liked").otherwise(other).alias("label:liked"),
+    ).with_columns(pl.Series("label:stars", random.integers(1, 6, shown.height).astype(float)))
+    return pl.concat([shown, bought]).sort("@time")
+
+
+def labels_suspected(events: pl.DataFrame) -> list[tuple[str, str]]:
+    found = suspects(events, world()[1], np.ones(events.height, bool))
+    return [(each["column"], each["knows"]) for each in found if each["role"] == "label"]
+
+
+def test_a_label_that_an_earlier_row_has_told_is_suspicious():
+    assert labels_suspected(bought_after(1.0)) == [("liked", "buy")]
+
+
+@pytest.mark.parametrize("told", [0.0, 0.6])
+def test_a_label_that_is_said_anew_is_not(told):
+    assert labels_suspected(bought_after(told)) == []

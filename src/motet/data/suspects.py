@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from motet.data.column_power import FEWEST_ROWS, agreement, codes_of, power, rank_correlation
+from motet.data.retold import retold
 from motet.data.table import Feature, Tables
 from motet.system.log import stage
 from motet.system.randomness import generator
@@ -27,9 +28,11 @@ TOO_LIKE_COUNTS = 0.98  # rank correlation with counts of the whole log
 BY_CHANCE = 5  # how many times what chance names is too often
 
 SAMPLE_ROWS = 50_000
+MOST_ROWS = 500_000  # in which retold labels are looked for; of more rows those of a part of the users
+TOLD_OFTEN = 0.5  # share of a type's rows
 FEWEST_HITS = 5
 
-Role = Literal["context", "item", "user"]
+Role = Literal["context", "item", "user", "label"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,7 @@ def suspects(events: pl.DataFrame, tables: Tables, train_N: np.ndarray) -> list[
         *_counts("item", tables.items, tables.roles.item, events, train_N),
         *_counts("user", tables.users, tables.roles.user, events, train_N),
         *_namers(events, tables, train_N),
+        *_retold(events, train_N),
     ]
     return [asdict(each) for each in found]
 
@@ -210,6 +214,31 @@ def _namers(events: pl.DataFrame, tables: Tables, train_N: np.ndarray) -> Iterat
                 f"rows, or take it out of {_PLACES['user']}."
             )
             yield Suspect("user", name, "items to come", float(hits), text)
+
+
+def _retold(events: pl.DataFrame, train_N: np.ndarray) -> Iterator[Suspect]:
+    """Labels of rows of one type that an earlier row of the same user and item has told already."""
+    if not {"@type", "@time"} <= set(events.columns) or events["@type"].n_unique() < 2:
+        return
+    rows = events.filter(pl.Series(train_N))
+    if rows.height > MOST_ROWS:
+        rows = rows.filter(pl.col("@user").hash(seed=0) % -(-rows.height // MOST_ROWS) == 0)
+    who = {"user": "@user", "item": "@item", "time": "@time", "type": "@type"}
+    for label in (name for name in events.columns if name.startswith("label:")):
+        found = retold(rows.select(**{name: pl.col(column) for name, column in who.items()}, x=pl.col(label)))
+        for (kind,), mine in found.group_by("type", maintain_order=True):
+            again = mine.drop_nulls()
+            if again.height < max(FEWEST_ROWS, TOLD_OFTEN * mine.height):
+                continue
+            figure = _equality(again.select(one="x", two="before"))
+            if figure >= TOO_EQUAL:
+                task = label.removeprefix("label:")
+                text = (
+                    f"the label of {task!r} on rows of type {kind!r} is what an earlier row of the same user "
+                    f"and item said ({again.height:,} of {mine.height:,} rows, agreement {figure:.3f}): "
+                    f"history tells the answer. Leave {kind!r} out of the task's  types: ."
+                )
+                yield Suspect("label", task, str(kind), figure, text)
 
 
 def _named(users: pl.DataFrame, feature: Feature) -> pl.DataFrame:

@@ -200,13 +200,14 @@ def _star_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
         steps = f"{scale.low:g} to {scale.high:g}"
         label = f"{quoted(column.name)} >= {scale.threshold:g}"
         like = {"name": task_name("like", names), "kind": "binary", "label": label}
-        tasks.append(Planned(like, f"the upper {scale.share:.0%} of a scale from {steps}"))
+        where = where_it_varies(roles, column.name)
+        tasks.append(_on_types(Planned(like, f"the upper {scale.share:.0%} of a scale from {steps}"), where))
         number = {
             "name": task_name(column.name, names, "rating"),
             "kind": "regression",
             "label": quoted(column.name),
         }
-        tasks.append(Planned(number, f"{column.name} is a scale from {steps}"))
+        tasks.append(_on_types(Planned(number, f"{column.name} is a scale from {steps}"), where))
     return tasks
 
 

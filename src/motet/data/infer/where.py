@@ -8,6 +8,7 @@ from motet.data.infer.dependence import agreement
 from motet.data.infer.events import LogRoles, as_numbers
 from motet.data.infer.figures import number
 from motet.data.readers_times import time_in_ms
+from motet.data.retold import retold
 
 _NEARLY = 0.01
 _FEWEST_PAIRS = 30
@@ -32,7 +33,7 @@ def where_it_varies(roles: LogRoles, name: str) -> Where | None:
 
     On the rows of a type it counts as constant when fewer than 1% of them differ from the most frequent
     value, and these are fewer than 1% of all such rows: some clicks may be noted wrongly. It says nothing new
-    where it repeats what the same user's row before it, on the same item, had already.
+    where it repeats what an earlier row of the same user and item, of another type, had already.
 
     Args:
         roles: A log; only one that has a column of types has several.
@@ -81,21 +82,18 @@ def _types(roles: LogRoles, name: str) -> pl.DataFrame | None:
 
 
 def _repeats(roles: LogRoles, name: str, types: pl.DataFrame) -> list[str]:
-    """Types whose rows nearly all repeat the value of the row before, of another type, on the same item."""
+    """Types whose rows nearly all repeat what an earlier row of another type said of the same item."""
     time, column, look = roles.one("time"), roles.one("type"), roles.log.table.look
     if time is None or column is None or types.height < 2:
         return []
     moment = time_in_ms(time.name, look.head[time.name], "auto", look.name)
-    who = [pl.col(roles.user).alias("@user"), pl.col(roles.item).alias("@item"), moment.alias("@time")]
+    who = [pl.col(roles.user).alias("user"), pl.col(roles.item).alias("item"), moment.alias("time")]
     kind, value = pl.col(column.name).cast(pl.String).alias("type"), as_numbers(look.head[name]).alias("x")
-    rows = look.head.select(*who, kind, value).sort("@user", "@item", "@time", maintain_order=True)
-    same = [pl.col(each) == pl.col(each).shift() for each in ("@user", "@item")]
-    follows = pl.all_horizontal(*same, pl.col("type") != pl.col("type").shift())
-    pairs = rows.with_columns(before=pl.col("x").shift(), follows=follows).drop_nulls("x")
+    pairs = retold(look.head.select(*who, kind, value))
     found = []
     for each in types["type"].to_list():
         mine = pairs.filter(pl.col("type") == each)
-        after = mine.filter(pl.col("follows") & pl.col("before").is_not_null()).with_row_index("pair")
+        after = mine.drop_nulls("before").with_row_index("pair")
         both = pl.concat([after.select("pair", "x"), after.select("pair", x="before")]).sort("pair")
         again = agreement(both, ["pair"], "x")
         if again.pairs >= max(_FEWEST_PAIRS, 0.95 * mine.height) and again.kappa >= 0.95:
@@ -108,7 +106,7 @@ def _why_not(types: pl.DataFrame, repeats: list[str]) -> str:
     said: dict[str, list[str]] = {}
     for name, usual, other in types.select("type", "usual", "other").iter_rows():
         if name in repeats:
-            reason = "repeats the row before"
+            reason = "repeats an earlier row"
         elif usual is None:
             reason = "is missing"
         else:
