@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from motet.config import Config
-from motet.config.model import ModelConfig, Sharing, Timeline
+from motet.config.model import Group, ModelConfig, Sharing, Timeline
 from motet.config.tasks import Binary, Task, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
@@ -41,17 +41,24 @@ def build_model(
         content: What is known of the items.
         counters: How many point-in-time counters a row has.
     """
-    groups = [[task.name for task in config.tasks], *config.model.groups]
-    model, *others = (
-        _build_part(_only(config, tasks), dataset, facts, content, counters) for tasks in groups
-    )
-    model.apart.extend(others)
-    model.own -= {task for group in config.model.groups for task in group}
+    model = _build_part(config, dataset, facts, content, counters)
+    for group in config.model.groups:
+        part = _build_part(settings_of(config, group), dataset, facts, content, counters)
+        if group.backbone == "shared":
+            part.lean_on(model)
+        model.apart.append(part)
+        model.own -= set(group.tasks)
     return model
 
 
-def _only(config: Config, tasks: list[str]) -> Config:
-    return config.model_copy(update={"tasks": [task for task in config.tasks if task.name in tasks]})
+def settings_of(config: Config, group: Group) -> Config:
+    """The configuration of the part of a model that a group has to itself."""
+    sharing = config.model.sharing
+    if group.adapter:
+        sharing = sharing.model_copy(update={"adapter": group.adapter})
+    model = config.model.model_copy(update={"groups": [], "sharing": sharing})
+    tasks = [task for task in config.tasks if task.name in group.tasks]
+    return config.model_copy(update={"tasks": tasks, "model": model})
 
 
 def _build_part(

@@ -1,7 +1,7 @@
 """Gather: from files to everything that the models of a run share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ from motet.training.fit import Prepared
 
 @dataclass(frozen=True)
 class Material:
-    """Everything that the models of a run share."""
+    """Everything that the models of a run share, and what is to be told of it."""
 
     config: Config
     prepared: Prepared
@@ -44,6 +44,7 @@ class Material:
     account: dict[str, Any]
     behaviour: dict[str, Any]
     statements: list[str]
+    guard: dict[str, Any] = field(default_factory=dict)  # tasks that sharing hurt, see `motet.guard`
 
 
 def gather(config: Config, folder: Path, tables: Tables | None = None) -> Material:

@@ -14,8 +14,11 @@ from motet.evaluation.plots import plots
 from motet.evaluation.records import Predictions
 from motet.gather import Material
 from motet.system.log import say
+from motet.system.machine import cpu_seconds
 from motet.system.randomness import generator
 from motet.training.fit import Prepared, Trained
+
+UNGUARDED = "joint before the guard"
 
 
 def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
@@ -65,8 +68,11 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     config = material.config
     records: dict[str, dict[str, Predictions]] = {}
     wanted = variants(material)
-    for name, (own, prepared) in ((name, wanted[name]) for name in models):
+    seconds: dict[str, float] = {}
+    for name, (own, prepared) in ((name, wanted.get(name, wanted["joint"])) for name in models):
+        began = cpu_seconds()
         records[name] = examiner_of(material, own, prepared).examine(models[name].model, TEST)
+        seconds[name] = cpu_seconds() - began
     examiner = Examiner(config, material.prepared.dataset, material.views)
     rivals, left_out = opponents(examiner, list(config.report.baselines), TEST, say)
     twins = {
@@ -86,7 +92,8 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "ablations": {name: measured(found, config, "test") for name, found in others.items()},
         "transfer": _transfer(config, joint, twins),
         "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
-        "cost": _cost(models),
+        "guard": _guard(material, config, records),
+        "cost": _cost(models, seconds),
         "plots": plots(joint, {name: model.history for name, model in models.items()}) | {"gates": gates},
         "behaviour": material.behaviour,
         "statements": [*_stopped(models, list(wanted), config), *material.statements, *left_out],
@@ -134,11 +141,30 @@ def _slice_settings(config: Config) -> tuple[list[int], int, float, Any]:
     )
 
 
-def _cost(models: Mapping[str, Trained]) -> dict[str, Any]:
-    joint = models["joint"].cost
-    twins = sum(model.cost["cpu_seconds"] for name, model in models.items() if name.startswith("twin of "))
+def _guard(
+    material: Material, config: Config, records: Mapping[str, dict[str, Predictions]]
+) -> dict[str, Any]:
+    """What the guard found on validation rows, and the test figures of its tasks without it."""
+    before = measured(records[UNGUARDED], config, "test") if UNGUARDED in records else {}
     return {
-        **joint,
-        "twins_cpu_seconds": twins,
-        "models": {name: model.cost for name, model in models.items()},
+        task: case | {"unguarded": before[task]["test"] if task in before else None}
+        for task, case in material.guard.items()
     }
+
+
+def _cost(models: Mapping[str, Trained], seconds: Mapping[str, float]) -> dict[str, Any]:
+    """What each model took to train and to score the test rows, the joint one, and all twins together."""
+    each = {
+        name: {
+            **model.cost,
+            "parameters": sum(p.numel() for p in model.model.parameters()),
+            "scoring_cpu_seconds": seconds[name],
+        }
+        for name, model in models.items()
+    }
+    twins = [cost for name, cost in each.items() if name.startswith("twin of ")]
+    sums = {
+        f"twins_{key}": sum(cost[key] for cost in twins)
+        for key in ("cpu_seconds", "parameters", "scoring_cpu_seconds")
+    }
+    return {**each["joint"], **sums, "models": each}

@@ -22,6 +22,8 @@ from motet.tasks.build import AnyRowHead
 from motet.tasks.chain import Chains
 from motet.tasks.next_item import NextItemHead
 
+BACKBONE = ("items", "events", "users", "timeline")
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -77,8 +79,21 @@ class Motet(nn.Module):
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
         self.leave_seen_out = False
-        self.apart = nn.ModuleList()  # whole models for groups of tasks that share nothing with these
+        self.apart = nn.ModuleList()  # models of groups of tasks, whole or leaning on this one's backbone
+        self.leans = False
         self.own = set(heads)  # tasks that this one answers; it may have heads of tasks that are apart
+
+    def lean_on(self, other: "Motet") -> None:
+        """Read the backbone of another model, which trains it and keeps it, instead of one of its own."""
+        for name in BACKBONE:
+            del self._modules[name]
+            self.__dict__[name] = getattr(other, name)  # not a child: its weights are counted there alone
+        self.leans = True
+
+    @property
+    def leaning(self) -> list["Motet"]:
+        """Models apart that read the backbone of this one."""
+        return [part for part in self.parts if part.leans and part is not self]
 
     @property
     def parts(self) -> list["Motet"]:
@@ -103,13 +118,18 @@ class Motet(nn.Module):
         """Heads that score rows."""
         return {name: head for name, head in self._named_heads() if not isinstance(head, NextItemHead)}
 
+    @property
+    def row_tasks(self) -> list[str]:
+        """Tasks that score rows and are answered after one pass through this backbone."""
+        return [name for part in (self, *self.leaning) for name in part.row_heads]
+
     def _named_heads(self) -> list[tuple[str, AnyRowHead | NextItemHead]]:
         named = [(key.removeprefix("of_"), head) for key, head in self.heads.items()]
         return [(name, head) for name, head in named if name in self.own]  # type: ignore[misc]
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """What stands before the representation that all tasks share."""
-        return [p for part in (self.items, self.events, self.users, self.timeline) for p in part.parameters()]
+        return [p for name in BACKBONE for p in getattr(self, name).parameters()]
 
     def behind(self, tasks: Sequence[str]) -> dict[str, list[nn.Parameter]]:
         """Tasks that score rows -> the parameters behind the backbone, which they share; or none of two."""
@@ -139,7 +159,8 @@ class Motet(nn.Module):
         token_BSD = torch.cat([user_BD[:, None], event_BLD], 1)
         time_BS = torch.cat([batch.time_BL[:, :1], batch.time_BL], 1)
         layers = self.timeline.layers(token_BSD, time_BS)
-        kept = torch.stack(layers) if len(self.branches.paths) else None
+        wanted = any(len(each.branches.paths) for each in (self, *self.leaning))
+        kept = torch.stack(layers) if wanted else None
         return Encoded(item_ID, event_BLD, user_BD, self.timeline.last(layers), kept)
 
     def states(self, task: str, encoded: Encoded, timeline_R: Tensor, place_R: Tensor) -> Tensor:
@@ -240,8 +261,9 @@ class Motet(nn.Module):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """The loss of every task that has a row in the batch, each about 1 for a constant guess."""
         losses: dict[str, Tensor] = {}
+        encoded = self.encode(batch)
         for part in self.parts:
-            losses |= part.losses(batch, part.encode(batch))
+            losses |= part.losses(batch, encoded if part is self or part.leans else part.encode(batch))
         return losses
 
     def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
@@ -287,6 +309,14 @@ class Motet(nn.Module):
         A task that follows another has a second one under ``NAME given OTHER``: where that has happened.
         """
         encoded = self.encode(batch, item_ID)
+        said: dict[str, Tensor] = {}
+        for part in (self, *self.leaning):
+            said |= part._predicted(batch, encoded)
+        return said
+
+    def _predicted(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
+        if not self.row_heads:
+            return {}
         given = self.given(self.rows(batch, encoded, batch.row_BP >= 0))
         raw = self.chains.raw(given)
         conditional = self.chains.conditional(given)

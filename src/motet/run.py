@@ -24,7 +24,7 @@ from motet.errors import ConfigError
 from motet.evaluation.report import write_report
 from motet.gather import Material, gather, with_absolute_paths
 from motet.guard import guard, refuse_without_twins
-from motet.judge import examiner_of, judge, variants
+from motet.judge import UNGUARDED, examiner_of, judge, variants
 from motet.metrics.names import Metrics
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
@@ -35,6 +35,7 @@ from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
 from motet.training.fit import Hooks, Prepared, Start, Trained, fit, learn_facts
 from motet.training.loggers import refuse_missing, trackers
+from motet.training.loop import Look
 from motet.training.unfinished import begin, begun, go_on, working_folder
 
 ASKED = (
@@ -151,11 +152,17 @@ def fit_all(
             log.write(record)
             track(record)
 
-        def fit_one(name: str, config: Config, prepared: Prepared, start: Start | None = None) -> Trained:
+        def fit_one(
+            name: str,
+            config: Config,
+            prepared: Prepared,
+            start: Start | None = None,
+            look: Look | None = None,
+        ) -> Trained:
             examiner = examiner_of(material, config, prepared)
             say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
-            checkpoint = work / "checkpoints" / f"{name}.safetensors"
-            hooks = Hooks(stop, start=start)
+            checkpoint = work / "checkpoints" / f"{name}.safetensors" if look is None else None
+            hooks = Hooks(stop, look, start)
             found = fit(config, prepared, examiner.validate, write, name, checkpoint, hooks)
             for line in examiner.fit_newcomers(found.model) if found.history else []:
                 say(line)
@@ -184,12 +191,17 @@ def _guard(
     if stopped:
         said = ["The guard did not look at the tasks, as training was stopped by hand."]
         return replace(material, statements=[*material.statements, *said])
-    done = guard(material, models, lambda name, own, start: fit_one(name, own, material.prepared, start))
+    prepared = material.prepared
+    done = guard(
+        material, models, lambda name, own, start, look=None: fit_one(name, own, prepared, start, look)
+    )
     said = [*done.story]
-    if done.config.model.groups and any(name.startswith("without ") for name in models):
-        said.append(AFTERWARDS)
+    if done.config.model.groups:
+        models[UNGUARDED] = models["joint"]
+        said += [AFTERWARDS] if any(name.startswith("without ") for name in models) else []
     models["joint"] = done.joint
-    return replace(material, config=done.config, statements=[*material.statements, *said])
+    statements = [*material.statements, *said]
+    return replace(material, config=done.config, statements=statements, guard=done.cases)
 
 
 def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> Material:

@@ -72,7 +72,9 @@ class TrainedModel:
     def item_PID(self) -> dict[Motet, Tensor]:
         """Vectors of the whole catalogue, by the part of the model that made them."""
         with torch.no_grad():
-            return {part: part.items() for part in self.bundle.model.parts}
+            whole = self.bundle.model
+            found = {part: part.items() for part in whole.parts if not part.leans}
+            return found | dict.fromkeys(whole.leaning, found[whole])
 
     def recommend(
         self,

@@ -69,6 +69,10 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         with_task("{name: buy, kind: binary, label: stars >= 5, after: like}\nmodel: {groups: [[buy]]}"),
         ["model.groups: 'buy' follows 'like'; put both into one group"],
     ),
+    "a bottleneck beside a whole model": (
+        after("model: {groups: [{tasks: [like], adapter: 8}]}\n"),
+        ["a whole model needs no bottleneck; write  backbone: shared, or leave it out"],
+    ),
     "surgery over groups": (
         after("model: {groups: [[like]]}\ntraining: {balance: mgda}\n"),
         ["model.groups: balance mgda is for tasks that share"],

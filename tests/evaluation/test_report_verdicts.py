@@ -4,6 +4,7 @@ import pytest
 
 from motet.evaluation.report.evidence import Score, gather
 from motet.evaluation.report.facts import facts, statements
+from motet.evaluation.report.guarded import guarded
 from motet.evaluation.report.sentences import quality, question, sentence
 from motet.evaluation.report.verdicts import alarms, cards, summary, verdict
 from tests.evaluation.test_report_world import CONFIG, cleaning, manifest, metrics, score, transfer
@@ -172,3 +173,34 @@ def test_every_split_is_said_in_words(split, said):
 def test_what_a_run_left_out_is_said():
     assert statements(evidence())[0] == "Preset small: 20 epochs at most; twins were given the same."
     assert statements(evidence(statements=None)) == ()
+
+
+def case(cure: str | None) -> dict[str, object]:
+    found = {"metric": "auc", "joint": 0.77, "twin": 0.79, "difference": -0.02}
+    after = found | {"joint": 0.795, "difference": 0.005} if cure else None
+    return {"before": found, "after": after, "cure": cure, "unguarded": {"auc": score(0.771, 0.01)}}
+
+
+def test_a_card_says_what_the_guard_put_in_and_how_it_was_before():
+    said = card_of("like", guard={"like": case("experts")}).guard
+    assert said == (
+        "Set apart by the guard, with experts of its own on the shared timeline; with everything shared "
+        "it had AUC 0.7710."
+    )
+    assert card_of("next", guard={"like": case("experts")}).guard == ""
+
+
+def test_an_alarm_says_that_the_guard_gave_up():
+    hurt = next(card.task for card in cards(evidence()) if card.verdict.tone == "worse")
+    (_, text), *_ = alarms(cards(evidence(guard={hurt: case(None)})))
+    assert "The guard tried to set it apart and gave up" in text
+
+
+def test_the_guard_has_a_table_of_before_and_after():
+    assert guarded(evidence()) is None
+    section = guarded(evidence(guard={"like": case("twin"), "rating": case(None)}))
+    (table,) = section.blocks
+    texts = [[cell.text for cell in row.cells] for row in table.rows]
+    assert texts[0][:4] == ["Its twin", "−0.0200", "+0.0050", "0.7710"]
+    assert texts[1][0] == "Nothing: no cure helped"
+    assert table.rows[1].cells[0].tone == "worse"

@@ -76,3 +76,61 @@ def test_a_saved_model_keeps_its_groups(tmp_path: Path):
     one, other = examiner.examine(made, TEST), examiner.examine(again, TEST)
     np.testing.assert_array_equal(one["next"].rank_T, other["next"].rank_T)
     np.testing.assert_array_equal(one["stars"].prediction_N, other["stars"].prediction_N)
+
+
+LEANING = {"tasks": ["click"], "backbone": "shared", "adapter": 4}
+
+
+@functools.cache
+def leaning() -> tuple[Motet, Material]:
+    of = material()
+    of = replace(of, config=changed(model=MODEL | {"groups": [LEANING, ["stars"]]}))
+    return model(of.config, of), of
+
+
+def test_a_group_on_the_shared_backbone_has_no_weights_of_one():
+    made, _ = leaning()
+    part = made.part("click")
+    assert part.timeline is made.timeline
+    assert not any(
+        name.startswith(("items", "events", "users", "timeline")) for name, _ in part.named_parameters()
+    )
+    assert [each for each in made.parts if each.leans] == [part] == made.leaning
+    assert len(part.branches.paths) == 1
+    assert len(made.branches.paths) == 0
+
+
+def test_a_loss_of_a_leaning_group_moves_the_backbone_and_its_own_heads():
+    made, _ = leaning()
+    made.zero_grad(set_to_none=True)
+    made(training_batch())["click"].backward()
+    moved = {name.split(".")[0] for name, p in made.named_parameters() if p.grad is not None and p.grad.any()}
+    assert {"timeline", "items", "apart"} <= moved
+    assert "experts" not in moved
+    assert "heads" not in moved
+
+
+def test_a_leaning_group_answers_in_the_same_pass_and_as_it_does_alone():
+    made, of = leaning()
+    made.eval()
+    with torch.no_grad():
+        item_ID, batch = made.items(), training_batch()
+        together, alone = made.predict(batch, item_ID), made.part("click").predict(batch, item_ID)
+    assert set(together) == {"click"}  # next ranks, and stars has a model of its own
+    np.testing.assert_array_equal(together["click"], alone["click"])
+    found = Examiner(of.config, of.prepared.dataset, of.views).examine(made, TEST)
+    assert set(found) == {"next", "click", "stars"}
+
+
+def test_a_saved_model_keeps_what_leans_and_saves_the_backbone_once(tmp_path: Path):
+    made, of = leaning()
+    facts = learn_facts(of.config, of.prepared.dataset)
+    save_bundle(tmp_path, of.config, made, of.prepared.dataset, facts, of.prepared.scaler)
+    write_manifest(tmp_path, {})
+    assert not any(name.startswith("apart.0.timeline") for name in made.state_dict())
+    again = open_bundle(tmp_path)
+    assert [each.backbone for each in again.config.model.groups] == ["shared", "own"]
+    examiner = Examiner(of.config, of.prepared.dataset, of.views)
+    one, other = examiner.examine(made, TEST), examiner.examine(again.model, TEST)
+    for name in ("click", "stars"):
+        np.testing.assert_array_equal(one[name].prediction_N, other[name].prediction_N)

@@ -8,17 +8,18 @@ import numpy as np
 import pytest
 
 import motet
-from motet import guard as guarding
 from motet.config import Config
 from motet.config.read import config_from_dict
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.evaluate import Examiner
 from motet.gather import Material, gather
-from motet.guard import Guarded, guard, refuse_without_twins
+from motet.guard import Guarded, course, guard, refuse_without_twins
+from motet.guard import found as guarding
 from motet.judge import examiner_of, variants
 from motet.run import train
 from motet.training.fit import Hooks, Start, Trained, fit
+from motet.training.loop import Look
 from tests.trained import run_config, world_folder
 from tests.worlds import tiny_settings, tiny_tables, tiny_world
 
@@ -40,33 +41,41 @@ def _gathered(**changes: Any) -> Material:
     return gather(config, Path(), tiny_tables(tiny_world(), config))
 
 
-def fit_one(name: str, config: Config, start: Start | None, of: Material) -> Trained:
+def fit_one(
+    name: str, config: Config, start: Start | None, look: Look | None = None, of: Material | None = None
+) -> Trained:
+    of = of or gathered()
     examiner = examiner_of(of, config, of.prepared)
-    return fit(config, of.prepared, examiner.validate, lambda record: None, name, hooks=Hooks(start=start))
+    hooks = Hooks(start=start, look=look)
+    return fit(config, of.prepared, examiner.validate, lambda record: None, name, hooks=hooks)
 
 
 @functools.cache
 def models() -> dict[str, Trained]:
     of = gathered()
-    return {name: fit_one(name, config, None, of) for name, (config, _) in variants(of).items()}
+    return {name: fit_one(name, config, None) for name, (config, _) in variants(of).items()}
 
 
-def guarded(monkeypatch, *hurt: str, still: tuple[str, ...] = ()) -> Guarded:
-    """As if these tasks lay below their twins, and some of them did so still when they were trained on."""
-    calls = []
+def pretend(monkeypatch, *hurt: str, after: tuple[float, ...] = (0.1,)) -> None:
+    """As if these tasks lay .2 below their twins, and so much above them after each try; the others .05."""
+    tries: dict[str, int] = {}
 
     def compare(config, ours, twins):
-        below = still if calls else hurt
-        calls.append(list(twins))
         found = real(config, ours, twins)
-        far = -0.1 * len(calls)
-        told = {True: {"high": far, "difference": far}, False: {"high": 0.1, "difference": 0.0}}
-        return {name: {**one, **told[name in below]} for name, one in found.items()}
+        for name, one in found.items():
+            tried = tries.get(name, -1)
+            far = 0.05 if name not in hurt else -0.2 if tried < 0 else after[min(tried, len(after) - 1)]
+            one.update(difference=far, low=far - 0.01, high=far + 0.01)
+            tries[name] = tried + 1
+        return found
 
     real = guarding.compare
     monkeypatch.setattr(guarding, "compare", compare)
-    of = gathered()
-    return guard(of, models(), lambda name, config, start: fit_one(name, config, start, of))
+
+
+def guarded(monkeypatch, *hurt: str, after: tuple[float, ...] = (0.1,)) -> Guarded:
+    pretend(monkeypatch, *hurt, after=after)
+    return guard(gathered(), models(), fit_one)
 
 
 def records(trained: Trained, config: Config) -> dict[str, np.ndarray]:
@@ -84,9 +93,13 @@ def test_where_nothing_is_hurt_nothing_is_done(monkeypatch):
     ]
 
 
-def test_a_task_that_is_hurt_is_trained_on_alone_and_the_others_stay(monkeypatch):
+def groups(found: Guarded) -> list[tuple[list[str], str]]:
+    return [(each.tasks, each.backbone) for each in found.config.model.groups]
+
+
+def test_a_task_that_is_hurt_gets_experts_of_its_own_and_the_others_stay(monkeypatch):
     found = guarded(monkeypatch, "click")
-    assert found.config.model.groups == [["click"]]
+    assert groups(found) == [(["click"], "shared")]
     before, after = records(models()["joint"], gathered().config), records(found.joint, found.config)
     assert not np.array_equal(before["click"], after["click"])
     for name in ("next", "stars"):
@@ -94,48 +107,79 @@ def test_a_task_that_is_hurt_is_trained_on_alone_and_the_others_stay(monkeypatch
     assert found.joint.cost["cpu_seconds"] > models()["joint"].cost["cpu_seconds"]
     (said,) = found.story
     assert said.startswith("The guard: click lay below its twin on the validation rows (auc 0.")
+    assert "was given experts of its own on the shared timeline: 0." in said
+    assert found.cases["click"]["cure"] == "experts"
+    assert found.cases["click"]["before"]["difference"] == -0.2
+    assert found.cases["click"]["after"]["difference"] == 0.1
 
 
-def test_training_on_begins_at_the_joint_weights(monkeypatch):
-    started = []
+def test_own_experts_read_the_backbone_as_it_is(monkeypatch):
+    found = guarded(monkeypatch, "click", "next")
+    held, joint = found.joint.model.state_dict(), models()["joint"].model.state_dict()
+    assert not any(name.startswith(("apart.0.items", "apart.1.timeline")) for name in held)
+    for name, value in joint.items():
+        if name.split(".")[0] in ("items", "events", "users", "timeline"):
+            np.testing.assert_array_equal(held[name], value, err_msg=name)
 
-    def watched(name, config, start):
-        started.append((name, [task.name for task in config.tasks], start))
-        return fit_one(name, config, start, gathered())
 
+@pytest.mark.parametrize(("frozen", "moves"), [(True, False), (False, True)])
+def test_training_on_begins_at_the_joint_weights(frozen, moves):
     of = gathered()
-    real = guarding.compare
-    monkeypatch.setattr(
-        guarding,
-        "compare",
-        lambda *given: {n: {**o, "high": -1.0} for n, o in real(*given).items() if n == "stars"},
-    )
-    guard(of, models(), watched)
-    ((name, tasks, start),) = started
-    assert (name, tasks) == ("guard of stars", ["stars"])
-    fresh = fit_one(
-        "x",
-        variants(of)["twin of stars"][0].model_copy(
-            update={"training": of.config.training.model_copy(update={"learning_rate": 1e-9, "epochs": 1})}
-        ),
-        start,
-        of,
-    )
-    held = models()["joint"].model.state_dict()
-    for key, value in fresh.model.timeline.state_dict().items():
-        np.testing.assert_allclose(value, held[f"timeline.{key}"], atol=1e-5)
+    joint = models()["joint"].model.state_dict()
+    slow = of.config.training.model_copy(update={"learning_rate": 1e-6, "epochs": 1})
+    config = variants(of)["twin of stars"][0].model_copy(update={"training": slow})
+    found = fit_one("x", config, Start(joint, frozen=frozen)).model
+    moved = False
+    for key, value in found.timeline.state_dict().items():
+        np.testing.assert_allclose(value, joint[f"timeline.{key}"], atol=1e-4)
+        moved |= not np.array_equal(value, joint[f"timeline.{key}"])
+    assert moved is moves
+    heads = [name for name in found.state_dict() if name.startswith("heads.of_stars")]
+    assert any(not np.array_equal(found.state_dict()[name], joint[name]) for name in heads)
+
+
+def test_a_task_that_experts_do_not_help_gets_a_model_of_its_own(monkeypatch):
+    found = guarded(monkeypatch, "click", after=(-0.1, 0.1))
+    assert groups(found) == [(["click"], "own")]
+    assert found.cases["click"]["cure"] == "model"
+    said = [line.split(" and was given ")[1].split(" of its own")[0] for line in found.story]
+    assert said == ["experts", "a model"]
 
 
 def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
-    found = guarded(monkeypatch, "stars", still=("stars",))
+    found = guarded(monkeypatch, "stars", after=(-0.1,))
     twin = records(models()["twin of stars"], gathered().config)
     np.testing.assert_array_equal(records(found.joint, found.config)["stars"], twin["stars"])
     assert found.story[-1] == "The guard: that was not enough for stars; its twin itself was put in."
+    assert found.cases["stars"]["after"]["difference"] == 0
 
 
-def test_where_everything_is_hurt_each_task_has_a_model_of_its_own(monkeypatch):
-    found = guarded(monkeypatch, *TASKS, still=tuple(TASKS))
-    assert found.config.model.groups == [["next"], ["click"], ["stars"]]
+def test_hurt_tasks_that_help_each_other_get_a_model_together(monkeypatch):
+    monkeypatch.setattr(course, "best_groups", lambda matrix, most, after: [["next", "stars"], ["click"]])
+    found = guarded(monkeypatch, *TASKS, after=(-0.1, 0.1))
+    assert groups(found) == [(["next", "stars"], "own"), (["click"], "own")]
+    assert "was given a model of its own, with stars: " in found.story[3]
+
+
+def test_the_look_ahead_gives_every_pair_of_hurt_tasks_a_number(monkeypatch):
+    seen = []
+
+    def best(matrix, most, after):
+        seen.append(matrix)
+        return [[name] for name in matrix]
+
+    monkeypatch.setattr(course, "best_groups", best)
+    monkeypatch.setattr(course, "LOOKS", 1)
+    guarded(monkeypatch, "click", "stars", after=(-0.1, 0.1))
+    (matrix,) = seen
+    assert {(a, b) for a, row in matrix.items() for b, share in row.items() if share is not None} == {
+        (a, b) for a in ("click", "stars") for b in ("click", "stars")
+    }
+
+
+def test_where_nothing_helps_each_task_has_its_twin(monkeypatch):
+    found = guarded(monkeypatch, *TASKS, after=(-0.1,))
+    assert sorted(groups(found)) == sorted([([name], "own") for name in TASKS])
     after = records(found.joint, found.config)
     for name in TASKS:
         np.testing.assert_array_equal(
@@ -144,13 +188,29 @@ def test_where_everything_is_hurt_each_task_has_a_model_of_its_own(monkeypatch):
 
 
 def test_tasks_that_follow_one_another_go_together():
-    tasks = [dict(task) for task in tiny_settings()["tasks"]]
-    tasks.append(
-        {"name": "stay", "kind": "binary", "label": "dwell >= 20", "types": ["impression"], "after": "click"}
-    )
-    config = config_from_dict(tiny_settings(tasks=tasks))
-    assert guarding._groups(config, ["stay", "stars"]) == [["click", "stay"], ["stars"]]
-    assert guarding._groups(config, ["click"]) == [["click", "stay"]]
+    config = config_from_dict(tiny_settings(tasks=CHAIN))
+    assert course._groups(config, ["stay", "stars"]) == [["click", "stay"], ["stars"]]
+    assert course._groups(config, ["click"]) == [["click", "stay"]]
+
+
+CHAIN = [dict(task) for task in tiny_settings()["tasks"]] + [
+    {"name": "stay", "kind": "binary", "label": "dwell >= 20", "types": ["impression"], "after": "click"}
+]
+
+
+@pytest.mark.parametrize(
+    ("after", "cure", "said"),
+    [((-0.3,), None, "they did no better"), ((-0.1, -0.15), "experts", "they are better, yet below")],
+)
+def test_a_chain_keeps_what_helped_it_most_and_else_stays(monkeypatch, after, cure, said):
+    of = _gathered(tasks=CHAIN)
+    wanted = variants(of)
+    made = {name: fit_one(name, wanted[name][0], None, of=of) for name in ("joint", "twin of stay")}
+    pretend(monkeypatch, "stay", after=after)
+    found = guard(of, made, functools.partial(fit_one, of=of))
+    assert found.cases["stay"]["cure"] == cure
+    assert found.story[-1].startswith("The guard gave up on click, stay")
+    assert said in found.story[-1]
 
 
 ONE = [{"name": "next", "kind": "next_item"}]
@@ -166,18 +226,16 @@ def test_without_twins_there_is_no_guard(changes, said):
         refuse_without_twins(config_from_dict(tiny_settings(**({"report__twins": "all"} | changes))))
 
 
-def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path):
-    real = guarding.compare
-    monkeypatch.setattr(
-        guarding,
-        "compare",
-        lambda *given: {n: {**o, "high": -1.0 if n == "click" else 1.0} for n, o in real(*given).items()},
-    )
+@pytest.mark.parametrize(("after", "cure"), [((0.1,), "experts"), ((-0.1,), "twin")])
+def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, after, cure):
+    pretend(monkeypatch, "click", after=after)
     config = run_config(report__ablations=[], report__baselines=["popularity"])
     done = train(config, world_folder(), tmp_path / "run", guarded=True)
-    assert any("its twin itself was put in" in line for line in done.metrics["statements"])
+    case = done.metrics["guard"]["click"]
+    assert case["cure"] == cure
+    assert any("The guard: click" in line for line in done.metrics["statements"])
     opened = motet.open(done.folder)
-    assert opened.bundle.config.model.groups == [["click"]]
+    assert [each.tasks for each in opened.bundle.config.model.groups] == [["click"]]
     again = opened.evaluate("test")
     for task, parts in done.metrics["tasks"].items():
         for name, measure in parts["test"].items():
@@ -185,42 +243,27 @@ def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path):
                 task,
                 name,
             )
-    assert done.metrics["tasks"]["click"]["test"]["auc"] == done.metrics["twins"]["click"]["test"]["auc"]
+    test = done.metrics["tasks"]["click"]["test"]["auc"]
+    assert (test == done.metrics["twins"]["click"]["test"]["auc"]) is (cure == "twin")
+    assert case["unguarded"]["auc"] != test
     assert len(opened.recommend(k=3)) > 0
     assert opened.similar(opened.bundle.catalogue.ids[0], k=2).height == 2
-
-
-def test_training_on_alone_that_makes_it_worse_is_not_taken(monkeypatch):
-    """The interval is wide and reaches above zero, but the value fell."""
-    calls = []
-
-    def compare(config, ours, twins):
-        calls.append(twins)
-        told = {"high": -0.1, "difference": -0.2} if len(calls) == 1 else {"high": 0.3, "difference": -0.25}
-        return {name: {**one, **told} for name, one in real(config, ours, twins).items() if name == "click"}
-
-    real = guarding.compare
-    monkeypatch.setattr(guarding, "compare", compare)
-    found = guard(gathered(), models(), lambda name, config, start: fit_one(name, config, start, gathered()))
-    twin = records(models()["twin of click"], gathered().config)
-    np.testing.assert_array_equal(records(found.joint, found.config)["click"], twin["click"])
+    rows = opened.tables.events.select(user="@user", item="@item").head(3).collect()
+    assert opened.predict(rows, "click")["prediction"].is_between(0, 1).all()
 
 
 @pytest.mark.parametrize(
     "sharing",
     [{"kind": "cross_stitch"}, {"kind": "ple", "levels": 2, "experts": 2}, {"own_ids": True}, {"adapter": 4}],
 )
-def test_the_others_stay_whatever_is_shared(monkeypatch, sharing):
+@pytest.mark.parametrize("after", [(0.1,), (-0.1, 0.1)])
+def test_the_others_stay_whatever_is_shared(monkeypatch, sharing, after):
     of = gathered(model__sharing={"layers": [16]} | sharing, model__fold_in=2)
     wanted = variants(of)
-    made = {name: fit_one(name, wanted[name][0], None, of) for name in ("joint", "twin of click")}
-    real = guarding.compare
-    told = {"high": -0.1, "difference": -0.2}
-    monkeypatch.setattr(
-        guarding, "compare", lambda *given: {name: {**one, **told} for name, one in real(*given).items()}
-    )
-    found = guard(of, made, lambda name, config, start: fit_one(name, config, start, of))
-    assert found.config.model.groups == [["click"]]
+    made = {name: fit_one(name, wanted[name][0], None, of=of) for name in ("joint", "twin of click")}
+    pretend(monkeypatch, "click", after=after)
+    found = guard(of, made, functools.partial(fit_one, of=of))
+    assert groups(found) == [(["click"], "shared" if after[0] > 0 else "own")]
     before, after = (
         Examiner(config, of.prepared.dataset, of.views).examine(trained.model, TEST)
         for config, trained in ((of.config, made["joint"]), (found.config, found.joint))

@@ -153,7 +153,7 @@ def _groups(parts: Parts) -> Found:
     path, said = ("model", "groups"), "model.groups: "
     names, place = [task.name for task in parts.tasks], {}
     for number, group in enumerate(parts.model.groups):
-        for name in group:
+        for name in group.tasks:
             if name not in names:
                 close = nearest(name, names)
                 hint = f"did you mean {close!r}?" if close else f"there are {', '.join(names)}"

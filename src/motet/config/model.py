@@ -122,6 +122,32 @@ class Sharing(Record):
         return self
 
 
+class Group(Record):
+    """Tasks that have a part of the model to themselves. A bare list is its `tasks`, with a whole model."""
+
+    in_words = "a list of tasks, a mapping"
+    tasks: list[str] = Field(description="Their names.")
+    backbone: Literal["own", "shared"] = Field(
+        "own",
+        description="own: a whole model, they share nothing with the others; shared: what lies behind the "
+        "timeline (experts, towers, heads) is their own.",
+    )
+    adapter: int = Field(
+        0, ge=0, description="shared: width of a bottleneck beside every layer of the timeline; 0: none."
+    )
+
+    @model_validator(mode="after")
+    def _reads(self) -> "Group":
+        if self.adapter and self.backbone == "own":
+            text = "a whole model needs no bottleneck; write  backbone: shared, or leave it out"
+            raise misfits([(("adapter",), text)])
+        return self
+
+
+def _group(raw: Any) -> Any:
+    return {"tasks": raw} if isinstance(raw, list) else raw
+
+
 class ModelConfig(Record):
     """Backbone, experts, heads."""
 
@@ -145,7 +171,6 @@ class ModelConfig(Record):
         ge=0,
         description="Factors of a ridge regression on the user's earlier labels, for row tasks; 0: none.",
     )
-    groups: list[list[str]] = Field(
-        [],
-        description="Groups of tasks that share nothing with the others: each has a whole model of its own.",
+    groups: list[Annotated[Group, BeforeValidator(_group)]] = Field(
+        [], description="Groups of tasks that have a part of the model to themselves."
     )

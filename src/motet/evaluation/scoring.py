@@ -134,13 +134,18 @@ class Scorer:
         model: The model.
         dataset: What it reads.
         length: Most events in a window.
+        item_ID: Vectors of the catalogue where they are known already.
     """
 
-    def __init__(self, model: Motet, dataset: Dataset, length: int) -> None:
+    def __init__(self, model: Motet, dataset: Dataset, length: int, item_ID: Tensor | None = None) -> None:
         self.model, self.dataset, self.length = model.eval(), dataset, length
-        with torch.no_grad():
-            self.item_ID: Tensor = model.items()
-        self.apart = [Scorer(part, dataset, length) for part in model.parts[1:]]
+        if item_ID is None:
+            with torch.no_grad():
+                item_ID = model.items()
+        self.item_ID: Tensor = item_ID
+        self.apart = [
+            Scorer(part, dataset, length, item_ID if part.leans else None) for part in model.parts[1:]
+        ]
 
     def of(self, task: str) -> "Scorer":
         """The one whose model has a task's head."""
@@ -178,11 +183,11 @@ class Scorer:
         """Predictions of the view's row tasks."""
         found: dict[str, Scored] = {}
         for each in (self, *self.apart):
-            found |= each._own_rows(view, part)
+            found |= {} if each.model.leans else each._own_rows(view, part)
         return {name: found[name] for name in view.tasks if name in found}
 
     def _own_rows(self, view: View, part: int) -> dict[str, Scored]:
-        names = [name for name in view.tasks if name in self.model.row_heads]
+        names = [name for name in view.tasks if name in self.model.row_tasks]
         if not names:
             return {}
         log = self.dataset.log

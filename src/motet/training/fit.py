@@ -51,9 +51,15 @@ class Trained:
 
 @dataclass(frozen=True)
 class Start:
-    """Weights to start from, of a model that has all tasks of the new one, and perhaps more."""
+    """Weights to start from, of a model that has all tasks of the new one, and perhaps more.
+
+    Args:
+        state: Names and values.
+        frozen: The backbone stays as it is, and only what lies behind it is trained.
+    """
 
     state: Mapping[str, Tensor]
+    frozen: bool = False
 
     def put_into(self, model: Motet) -> None:
         """Set those of a model's weights that bear the same name and shape."""
@@ -64,6 +70,8 @@ class Start:
             if name in own and own[name].shape == value.shape and not name.endswith("newcomers.fitted_3")
         }
         model.load_state_dict(fitting, strict=False)
+        for p in model.backbone_parameters() if self.frozen else []:
+            p.requires_grad_(False)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import vl_convert
 
-from motet.evaluation.report import account, cost, origins, parts, plots, scores, sharing, verdicts
+from motet.evaluation.report import account, cost, guarded, origins, parts, plots, scores, sharing, verdicts
 from motet.evaluation.report.behaviour import behaviour
 from motet.evaluation.report.blocks import Section, figures_in
 from motet.evaluation.report.evidence import DATES, Evidence, mapping
@@ -19,6 +19,7 @@ from motet.evaluation.report.facts import facts, statements
 
 SECTIONS: tuple[Callable[[Evidence], Section | None], ...] = (
     sharing.sharing,
+    guarded.guarded,
     sharing.experts,
     scores.results,
     parts.slices,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from motet.evaluation.report.blocks import Tone
 from motet.evaluation.report.evidence import Contender, Evidence, Score, mapping
+from motet.evaluation.report.guarded import said_of
 from motet.evaluation.report.numbers import brief, number, percent, real
 from motet.evaluation.report.sentences import sentence
 from motet.evaluation.report.words import amount, better, capital, label, listed, plain
@@ -39,6 +40,7 @@ class Card:
     Attributes:
         sentence: What was predicted, how well, and the verdict against the twin.
         twin: The figures behind that verdict; empty without a twin.
+        guard: What the guard did about it; empty where nothing.
         rival: How it stands against the best baseline; empty without one.
         behind: True if the best baseline is clearly better.
     """
@@ -52,6 +54,7 @@ class Card:
     metric: str
     score: str
     interval: str
+    guard: str
     rival: str
     behind: bool
 
@@ -94,6 +97,7 @@ def _card(evidence: Evidence, task: str) -> Card:
         metric=label(found.metric),
         score=brief(score.value),
         interval=_ends(score),
+        guard=said_of(evidence, task),
         rival=capital(rival),
         behind=behind,
     )
@@ -175,7 +179,8 @@ def alarms(made: list[Card]) -> list[tuple[str, str]]:
     found = []
     for card in made:
         if card.verdict.tone == "worse":
-            found.append((f"Sharing hurts “{card.task}”", f"{card.twin} {ADVICE}".strip()))
+            text = " ".join(part for part in (card.twin, card.guard, ADVICE) if part)
+            found.append((f"Sharing hurts “{card.task}”", text))
         if card.behind:
             found.append((f"A simple baseline beats “{card.task}”", f"{card.rival}."))
     return found

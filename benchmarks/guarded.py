@@ -1,0 +1,91 @@
+"""One guarded training as a program: joint model, guard and twins of one seed, and what they say of the test.
+
+    python -m benchmarks.guarded CONFIG OUTPUT_FOLDER [a.b=c ...]
+
+Output: `MODEL.TASK.parquet` for the models `joint` (guarded), `unguarded` (where the guard set anything
+apart) and `twin`: `user`, `query`, `rank` in the whole catalogue for tasks that rank, `user`, `label`,
+`prediction` for tasks that score rows; the same rows in the same order for all models. `report.json`:
+validation metrics and curve, cost (CPU seconds of training, parameters, CPU seconds to score the test rows)
+of each model, what the guard found and did, settings. A killed training goes on from its checkpoints.
+"""
+
+import argparse
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from motet.config.read import config_folder, read_config
+from motet.data.timelines import TEST
+from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
+from motet.gather import Material, gather
+from motet.judge import UNGUARDED, examiner_of
+from motet.run import fit_all, settle
+from motet.system.files import write_json
+from motet.system.log import JsonLines
+from motet.system.machine import cpu_seconds, peak_rss_mb
+from motet.training.fit import Trained
+
+
+def table_of(record: Predictions) -> pl.DataFrame:
+    """A record as a table."""
+    match record:
+        case RankingPredictions():
+            user_T = record.users[record.query_T]
+            return pl.DataFrame({"user": user_T, "query": record.query_T, "rank": record.rank_T})
+        case RowPredictions():
+            columns = {"user": record.users, "label": record.label_N, "prediction": record.prediction_N}
+            return pl.DataFrame(columns)
+        case _:
+            raise TypeError(record)
+
+
+def write_answers(output: Path, material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
+    """What every model says about the test rows, into files; their costs."""
+    costs: dict[str, Any] = {}
+    for name, trained in models.items():
+        began = cpu_seconds()
+        config = material.config
+        found = examiner_of(material, config, material.prepared).examine(trained.model, TEST, lists=False)
+        seconds = cpu_seconds() - began
+        parameters = sum(p.numel() for p in trained.model.parameters())
+        costs[name] = {**trained.cost, "parameters": parameters, "scoring_cpu_seconds": seconds}
+        whose = "unguarded" if name == UNGUARDED else name.partition(" ")[0]
+        for task, record in found.items():
+            table_of(record).write_parquet(output / f"{whose}.{task}.parquet")
+    return costs
+
+
+def main() -> None:
+    """Read the arguments, train, write what came out."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("overrides", nargs="*")
+    given = parser.parse_args()
+    work = given.output / "unfinished"
+    work.mkdir(parents=True, exist_ok=True)
+    folder = config_folder(given.config)
+    config = settle(read_config(given.config, given.overrides), folder)
+    with JsonLines(given.output / "log.jsonl") as log:
+        material, models = fit_all(gather(config, folder), work, log, guarded=True)
+    costs = write_answers(given.output, material, models)
+    examiner = examiner_of(material, material.config, material.prepared)
+    report = {
+        "valid": {name: examiner.validate(trained.model) for name, trained in models.items()},
+        "curves": {name: trained.history for name, trained in models.items()},
+        "costs": costs,
+        "guard": material.guard,
+        "story": [line for line in material.statements if line.startswith("The guard")],
+        "cpu_seconds": cpu_seconds(),
+        "peak_rss_mb": peak_rss_mb(),
+        "settings": config.model_dump(mode="json"),
+    }
+    write_json(given.output / "report.json", report)
+    shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

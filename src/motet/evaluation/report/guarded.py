@@ -1,0 +1,76 @@
+"""What the guard found and did: tasks that sharing hurt, before and after, and what was put in."""
+
+from typing import Any
+
+from motet.evaluation.report.blocks import Cell, Row, Section, Table
+from motet.evaluation.report.evidence import Evidence, Score, mapping
+from motet.evaluation.report.numbers import number, signed
+from motet.evaluation.report.words import label, plain
+
+CURES = {
+    "experts": "Experts of its own on the shared timeline",
+    "model": "A model of its own",
+    "twin": "Its twin",
+}
+GAVE_UP = "Nothing: no cure helped"
+INTRO = (
+    "Tasks that were probably worse than their twins on the validation rows got a part of the model to "
+    "themselves, if that helped there. The test rows were looked at afterwards alone."
+)
+
+
+def guarded(evidence: Evidence) -> Section | None:
+    """The tasks that the guard looked after; None if it found none or was not asked."""
+    cases = mapping(evidence.metrics.get("guard"))
+    if not cases:
+        return None
+    columns = (
+        "Task",
+        "What was put in",
+        "Gain over the twin before",
+        "and after",
+        "Test before",
+        "and after",
+    )
+    rows = tuple(_row(evidence, task, mapping(case)) for task, case in cases.items())
+    table = Table(
+        "Tasks that the guard set apart; the first two figures are of validation rows", columns, rows
+    )
+    return Section("guard", "Guard", "What the guard did", INTRO, (table,))
+
+
+def said_of(evidence: Evidence, task: str) -> str:
+    """A line for a task's card; empty where the guard did nothing."""
+    case = mapping(mapping(evidence.metrics.get("guard")).get(task))
+    if not case:
+        return ""
+    cure = CURES.get(str(case.get("cure")))
+    if cure is None:
+        return "The guard tried to set it apart and gave up: nothing brought it up to its twin."
+    before = _test(evidence, task, case)[0].value
+    metric = label(evidence.main_metric(task))
+    was = "" if before is None else f"; with everything shared it had {metric} {number(before)}"
+    return f"Set apart by the guard, with {cure[0].lower()}{cure[1:]}{was}."
+
+
+def _row(evidence: Evidence, task: str, case: dict[str, Any]) -> Row:
+    before, after = mapping(case.get("before")), mapping(case.get("after"))
+    unshared, now = _test(evidence, task, case)
+    put_in = Cell(
+        CURES.get(str(case.get("cure")), GAVE_UP), tone="none" if case.get("cure") else "worse", number=False
+    )
+    cells = (
+        put_in,
+        Cell(signed(before.get("difference"))),
+        Cell(signed(after.get("difference"))),
+        Cell(number(unshared.value)),
+        Cell(number(now.value)),
+    )
+    return Row(plain(task), cells, label(evidence.main_metric(task)))
+
+
+def _test(evidence: Evidence, task: str, case: dict[str, Any]) -> tuple[Score, Score]:
+    """The main metric on the test rows without the guard and with it."""
+    metric = evidence.main_metric(task)
+    now = evidence.joint.scores(task, evidence.split(task)).get(metric, Score())
+    return Score.of(mapping(case.get("unguarded")).get(metric)), now

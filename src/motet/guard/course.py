@@ -1,0 +1,223 @@
+"""The course of the guard: who is hurt, which cure helps, one model of all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from motet.assemble import settings_of
+from motet.config import Config
+from motet.config.model import Group
+from motet.config.tasks import Binary
+from motet.data.timelines import VALID
+from motet.evaluation.compare import Transfer
+from motet.evaluation.records import Predictions
+from motet.gather import Material
+from motet.guard import found
+from motet.guard.found import Cure, CureKind, Guarded, below
+from motet.guard.join import joined, summed
+from motet.judge import examiner_of
+from motet.training.affinity import MOST_TASKS, Lookahead, best_groups
+from motet.training.fit import Start, Trained
+from motet.training.loop import Look
+
+LOOKS = 5  # steps from one look ahead to the next, in the one epoch in which hurt tasks are looked at
+NARROW = 4  # a bottleneck beside the timeline has this part of its width
+
+
+class FitOne(Protocol):
+    """Trains one model."""
+
+    def __call__(self, name: str, config: Config, start: Start, look: Look | None = None) -> Trained:
+        """Its name, its configuration, the weights that it starts from, and who looks on."""
+
+
+@dataclass
+class Ward:
+    """The tasks that are hurt, and what is tried on them."""
+
+    material: Material
+    joint: Trained
+    twins: Mapping[str, Trained]
+    fit_one: FitOne
+    twin_records: dict[str, Predictions] = field(default_factory=dict)
+    before: dict[str, Transfer] = field(default_factory=dict)
+    hurt: list[str] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+    tried: list[Cure] = field(default_factory=list)
+    stopped: bool = False
+
+    def look(self) -> None:
+        """Find out who is hurt."""
+        config = self.material.config
+        self.twin_records = {name: self.records(twin, [name])[name] for name, twin in self.twins.items()}
+        self.before = found.compare(config, self.records(self.joint, list(self.twins)), self.twin_records)
+        self.hurt = [name for name, each in self.before.items() if below(each)]
+
+    def records(self, trained: Trained, tasks: Sequence[str]) -> dict[str, Predictions]:
+        """What a model says about the validation rows."""
+        examiner = examiner_of(self.material, self.material.config, self.material.prepared)
+        said = examiner.examine(trained.model, VALID, lists=False)
+        return {name: record for name, record in said.items() if name in tasks}
+
+    def treat(self, kind: CureKind, tasks: Sequence[str]) -> Cure | None:
+        """Train a part of their own for some tasks; None when it was stopped by hand."""
+        config = self.material.config
+        shared = kind == "experts"
+        narrow = max(config.model.timeline.width // NARROW, 8) if shared else 0
+        group = Group(tasks=list(tasks), backbone="shared" if shared else "own", adapter=narrow)
+        names = ", ".join(tasks)
+        name = f"guard of {names}" if shared else f"guard of {names} alone"
+        start = Start(self.joint.model.state_dict(), frozen=shared)
+        trained = self.fit_one(name, settings_of(config, group), start)
+        if trained.stopped:
+            self.stopped = True
+            return None
+        own = {name: self.twin_records[name] for name in tasks if name in self.twin_records}
+        after = found.compare(config, self.records(trained, tasks), own)
+        cure = Cure(kind, group, trained, after)
+        self.tried.append(cure)
+        self.story += [self._told(cure, name) for name in tasks if name in self.hurt]
+        return cure
+
+    def twin(self, task: str) -> Cure:
+        """The twin itself, as a last resort."""
+        self.story.append(f"The guard: that was not enough for {task}; its twin itself was put in.")
+        cure = Cure("twin", Group(tasks=[task]), self.twins[task])
+        self.tried.append(cure)
+        return cure
+
+    def companies(self, groups: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Hurt tasks put together where they help each other, by one epoch in which each is looked at."""
+        tasks = [name for group in groups for name in group]
+        if len(groups) < 2 or len(tasks) > MOST_TASKS:
+            return [list(group) for group in groups]
+        config = settings_of(self.material.config, Group(tasks=tasks))
+        training = config.training.model_copy(update={"epochs": 1})
+        config = config.model_copy(update={"training": training})
+        look = Lookahead(tasks, LOOKS, training.precision, training.seed)
+        trained = self.fit_one("guard, looking ahead", config, Start(self.joint.model.state_dict()), look)
+        self.tried.append(Cure("model", Group(tasks=tasks), trained))
+        if trained.stopped:
+            self.stopped = True
+            return []
+        return best_groups(look.matrix, len(groups), _followers(config))
+
+    def _told(self, cure: Cure, name: str) -> str:
+        before, after = self.before[name], cure.after.get(name)
+        what = {
+            "experts": "was given experts of its own on the shared timeline",
+            "model": "was given a model of its own",
+            "twin": "",
+        }[cure.kind]
+        company = [other for other in cure.group.tasks if other != name]
+        what += f", with {', '.join(company)}" if company else ""
+        said = (
+            f"The guard: {name} lay below its twin on the validation rows ({before['metric']} "
+            f"{before['joint']:.4f} to {before['twin']:.4f}) and {what}"
+        )
+        return f"{said}." if after is None else f"{said}: {after['joint']:.4f}."
+
+
+def guard(material: Material, models: Mapping[str, Trained], fit_one: FitOne) -> Guarded:
+    """Give a part of their own to tasks that sharing hurts.
+
+    Args:
+        material: Data, configuration, views.
+        models: The joint model and the twins, by name.
+        fit_one: Trains one model.
+    """
+    config, joint = material.config, models["joint"]
+    twins = {
+        task.name: models[f"twin of {task.name}"] for task in config.tasks if f"twin of {task.name}" in models
+    }
+    ward = Ward(material, joint, twins, fit_one)
+    ward.look()
+    if not ward.hurt:
+        said = (
+            "no task lies below its twin on the validation rows"
+            if twins
+            else "there is no twin to compare with"
+        )
+        return Guarded(config, joint, [f"The guard: {said}; nothing was set apart."])
+    kept = _cures(ward)
+    if ward.stopped:
+        cured = [name for cure in kept for name in cure.group.tasks]
+        left = [name for name in ward.hurt if name not in cured]
+        ward.story.append(
+            f"The guard was stopped by hand: below their twins on validation rows stay {', '.join(left)}."
+        )
+    config, joint = joined(material, replace(joint, cost=_cost(ward)), kept)
+    return Guarded(config, joint, ward.story, _cases(ward, kept))
+
+
+def _cures(ward: Ward) -> list[Cure]:
+    """What is put in, for every group of hurt tasks that anything helped."""
+    kept: list[Cure] = []
+    waiting: list[list[str]] = []
+    for tasks in _groups(ward.material.config, ward.hurt):
+        cure = None if ward.stopped else ward.treat("experts", tasks)
+        if cure is not None and cure.helps(ward.before, ward.hurt):
+            kept.append(cure)
+        elif cure is not None:
+            waiting.append(tasks)
+    for tasks in [] if ward.stopped else ward.companies(waiting):
+        cure = None if ward.stopped else ward.treat("model", tasks)
+        if cure is not None and cure.helps(ward.before, ward.hurt):
+            kept.append(cure)
+        elif cure is not None:
+            kept += _last_resort(ward, tasks)
+    return kept
+
+
+def _last_resort(ward: Ward, tasks: Sequence[str]) -> list[Cure]:
+    """Twins for tasks that follow no other; for chains the best of what was tried, if it helped at all."""
+    found: list[Cure] = []
+    for group in _groups(ward.material.config, [name for name in tasks if name in ward.hurt]):
+        if len(group) == 1:
+            found.append(ward.twin(group[0]))
+            continue
+        tried = [cure for cure in ward.tried if cure.after and set(cure.group.tasks) == set(group)]
+        better = [cure for cure in tried if cure.gains(ward.before, ward.hurt)]
+        names = ", ".join(group)
+        reason = f"The guard gave up on {names}: tasks that follow one another stay together, and alone"
+        if better:
+            ward.story.append(f"{reason} they are better, yet below their twins.")
+            found.append(max(better, key=lambda cure: cure.gain(ward.before)))
+        else:
+            ward.story.append(f"{reason} they did no better.")
+    return found
+
+
+def _groups(config: Config, hurt: Sequence[str]) -> list[list[str]]:
+    """A group for each task that is hurt; tasks that follow one another go together."""
+    after = _followers(config)
+
+    def first(name: str) -> str:
+        return first(after[name]) if name in after else name
+
+    roots = list(dict.fromkeys(first(name) for name in hurt))
+    return [[task.name for task in config.tasks if first(task.name) == root] for root in roots]
+
+
+def _followers(config: Config) -> dict[str, str]:
+    return {task.name: task.after for task in config.tasks if isinstance(task, Binary) and task.after}
+
+
+def _cost(ward: Ward) -> dict[str, float]:
+    """Of the joint model and of all that was tried."""
+    cost = dict(ward.joint.cost)
+    for cure in ward.tried:
+        cost = summed(cost, cure.trained.cost)
+    return cost
+
+
+def _cases(ward: Ward, kept: Sequence[Cure]) -> dict[str, Any]:
+    """Task -> what metrics.json says of it."""
+    cases: dict[str, Any] = {}
+    for name in ward.hurt:
+        cure = next((each for each in kept if name in each.group.tasks), None)
+        after = None if cure is None else cure.after.get(name)
+        if cure is not None and cure.kind == "twin":
+            after = Transfer(**{**ward.before[name], "joint": ward.before[name]["twin"], "difference": 0.0})
+        cases[name] = {"before": ward.before[name], "after": after, "cure": cure.kind if cure else None}
+    return cases

@@ -1,0 +1,113 @@
+"""What the guard goes by: who is hurt, what a cure did, and what came of it all."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from motet.config import Config
+from motet.config.model import Group
+from motet.errors import ConfigError
+from motet.evaluation.compare import Transfer, transfer
+from motet.evaluation.records import Predictions
+from motet.system.randomness import generator
+from motet.training.fit import Trained
+
+SURE = 0.8  # how probably a task is worse before the guard acts; to act in vain costs time alone
+CureKind = Literal["experts", "model", "twin"]
+
+
+@dataclass(frozen=True)
+class Cure:
+    """What was tried on a group of tasks.
+
+    Args:
+        kind: experts (behind the shared backbone), model (a whole one), or twin.
+        group: How the configuration says it.
+        trained: The model of these tasks.
+        after: Task -> how it stands to its twin now, for tasks that have one.
+    """
+
+    kind: CureKind
+    group: Group
+    trained: Trained
+    after: Mapping[str, Transfer] = field(default_factory=dict)
+
+    def helps(self, before: Mapping[str, Transfer], hurt: Sequence[str]) -> bool:
+        """Whether no task of the group is worse than its twin, and each that was hurt is better now."""
+        return not any(below(each) for each in self.after.values()) and self.gains(before, hurt)
+
+    def gains(self, before: Mapping[str, Transfer], hurt: Sequence[str]) -> bool:
+        """Whether every task that was hurt is better than before, and no other lost."""
+        return all(
+            value(found) > value(before[name]) if name in hurt else not below(found)
+            for name, found in self.after.items()
+        )
+
+    def gain(self, before: Mapping[str, Transfer]) -> float:
+        """Sum of what the tasks gained in shares of their twins' values."""
+        found = [
+            (value(each) - value(before[name])) / abs(each["twin"] or 1.0)
+            for name, each in self.after.items()
+        ]
+        return sum(found)
+
+
+@dataclass(frozen=True)
+class Guarded:
+    """What came of it.
+
+    Args:
+        config: The configuration, with a group for every task that was set apart.
+        joint: The joint model with those apart, and all that both cost.
+        story: What was found and done, a sentence each.
+        cases: Task that was hurt -> its figures on validation rows before and after, and what was put in.
+    """
+
+    config: Config
+    joint: Trained
+    story: list[str]
+    cases: dict[str, Any] = field(default_factory=dict)
+
+
+def refuse_without_twins(config: Config) -> None:
+    """The guard compares with twins.
+
+    Raises:
+        ConfigError: None will be trained, or groups are set by hand.
+    """
+    if config.report.twins == "none" or sum(task.weight > 0 for task in config.tasks) < 2:
+        raise ConfigError(
+            "the guard compares tasks with their twins, and there are none: declare two or more tasks, and "
+            "write  report: {twins: all}"
+        )
+    if config.model.groups:
+        raise ConfigError("the guard finds groups by itself: take  model.groups  out of the configuration.")
+    if config.training.balance.of_gradients:
+        raise ConfigError(
+            f"the guard sets tasks apart; balance {config.training.balance.kind} is for those that share: "
+            "write  training: {balance: fixed} , or train without --guard."
+        )
+
+
+def compare(
+    config: Config, ours: Mapping[str, Predictions], twins: Mapping[str, Predictions]
+) -> dict[str, Transfer]:
+    """Each task against its twin; an interval that ends below zero says worse with probability `SURE`."""
+    return transfer(
+        {name: ours[name] for name in twins if name in ours},
+        twins,
+        bootstrap=config.evaluation.bootstrap,
+        confidence=2 * SURE - 1,
+        generator=generator(config.training.seed, "guard"),
+    )
+
+
+def below(found: Transfer) -> bool:
+    """Whether a task is probably worse than its twin."""
+    high = found["high"]
+    return high is not None and high < 0
+
+
+def value(found: Transfer) -> float:
+    """How far a task lies above its twin; 0 where it cannot be told."""
+    return found["difference"] or 0.0
