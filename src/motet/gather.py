@@ -45,6 +45,7 @@ class Material:
     behaviour: dict[str, Any]
     statements: list[str]
     guard: dict[str, Any] = field(default_factory=dict)  # tasks that sharing hurt, see `motet.guard`
+    search: dict[str, Any] = field(default_factory=dict)  # weights that were found, see `motet.search`
 
 
 def gather(config: Config, folder: Path, tables: Tables | None = None) -> Material:

@@ -25,7 +25,6 @@ from motet.evaluation.report import write_report
 from motet.gather import Material, gather, with_absolute_paths
 from motet.guard import guard, refuse_without_twins
 from motet.judge import UNGUARDED, examiner_of, judge, variants
-from motet.metrics.names import Metrics
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
 from motet.system.home import kept
@@ -208,16 +207,17 @@ def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> 
     """The material with the weights that a search found."""
     prepared = material.prepared
 
-    def train_one(name: str, config: Config) -> Metrics:
+    def train_one(name: str, config: Config) -> search.Trial:
         found = fit_one(name, config, prepared)
         if found.stopped:
             raise KeyboardInterrupt  # no model is trained yet; the trials that ended are kept
-        best: Metrics = next(record["metrics"] for record in reversed(found.history) if record["best"])
-        return best
+        best = next(record["metrics"] for record in reversed(found.history) if record["best"])
+        return search.Trial(best, found.cost["cpu_seconds"])
 
     facts = learn_facts(material.config, prepared.dataset)
-    config, said = search.search(material.config, facts, train_one, work / "search.json")
-    return replace(material, config=config, statements=[*material.statements, *said])
+    found = search.search(material.config, facts, train_one, work / "search.json")
+    statements = [*material.statements, found.said]
+    return replace(material, config=found.config, statements=statements, search=found.account)
 
 
 def _refuse_taken(target: Path) -> None:

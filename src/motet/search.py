@@ -9,8 +9,9 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,8 +27,32 @@ from motet.training.fit import build_monitor
 from motet.training.monitor import Monitor
 
 Weights = dict[str, float]
-TrainOne = Callable[[str, Config], Metrics]
-"""Trains one model: its name and configuration; gives the metrics of its best epoch."""
+
+
+class Trial(NamedTuple):
+    """A short training: the metrics of its best epoch, and what it took."""
+
+    metrics: Metrics
+    cpu_seconds: float
+
+
+TrainOne = Callable[[str, Config], Trial]
+"""Trains one model: its name and configuration."""
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found.
+
+    Args:
+        config: The configuration with the weights that were found, and plain sums of losses.
+        said: A statement.
+        account: The weights, their gain, the trials and what they took, for metrics.json.
+    """
+
+    config: Config
+    said: str
+    account: dict[str, Any]
 
 
 def refuse_missing(config: Config) -> None:
@@ -36,9 +61,7 @@ def refuse_missing(config: Config) -> None:
         _optuna()
 
 
-def search(
-    config: Config, facts: dict[str, TaskFacts], train_one: TrainOne, place: Path
-) -> tuple[Config, list[str]]:
+def search(config: Config, facts: dict[str, TaskFacts], train_one: TrainOne, place: Path) -> Searched:
     """Find weights, and say what was found.
 
     Args:
@@ -46,9 +69,6 @@ def search(
         facts: Task name -> what training rows say about it.
         train_one: Trains one model.
         place: Where the trials are kept as they end, so that a search that was stopped goes on.
-
-    Returns:
-        The configuration with the weights that were found and plain sums of losses, and a statement.
     """
     settings = config.training.balance
     given = {task.name: task.weight for task in config.tasks}
@@ -67,8 +87,8 @@ def search(
         if number < len(done):
             metrics = _numbers(done[number]["metrics"])
         else:
-            metrics = train_one(f"trial {number}", _with(config, weights, settings.trial_epochs))
-            done.append({"weights": weights, "metrics": metrics})
+            metrics, seconds = train_one(f"trial {number}", _with(config, weights, settings.trial_epochs))
+            done.append({"weights": weights, "metrics": metrics, "cpu_seconds": seconds})
             write_json(place, done)
         if monitor is None:
             monitor = build_monitor(_with(config, weights, None), facts)
@@ -83,7 +103,9 @@ def search(
         f"Weights of the tasks were searched in {len(trials)} short trainings on validation rows "
         f"({settings.sampler}): {_shown(best)}; mean gain over those of the configuration {gain:+.2%}."
     )
-    return _with(config, best, None), [said]
+    spent = sum(trial["cpu_seconds"] for trial in done)
+    account = {"weights": best, "gain": gain, "trials": len(trials), "cpu_seconds": spent}
+    return Searched(_with(config, best, None), said, account)
 
 
 def _numbers(kept: dict[str, dict[str, float | None]]) -> Metrics:

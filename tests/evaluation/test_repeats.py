@@ -44,6 +44,27 @@ def test_a_run_without_the_figure_does_not_count(tmp_path):
     assert found == {"mean": 0.1, "sd": None, "low": 0.1, "high": 0.1, "runs": 1}
 
 
+def test_what_the_guard_and_a_search_found_may_differ(tmp_path):
+    runs = [run(tmp_path / "a", 0.1), run(tmp_path / "b", 0.3, seed=2)]
+    found = yaml.safe_load((runs[1] / "motet.yaml").read_text())
+    found["tasks"][0]["weight"] = 3.0
+    found["model"] = {"groups": [["next"]]}
+    (runs[1] / "motet.yaml").write_text(yaml.safe_dump(found))
+    with pytest.raises(ConfigError, match=r"weight was 1\.0, now it is 3\.0"):
+        of_runs(runs)
+    metrics = json.loads((runs[1] / "metrics.json").read_text())
+    metrics |= {"search": {"weights": {"next": 3.0}}, "guard": {"next": {"cure": "model"}}}
+    (runs[1] / "metrics.json").write_text(json.dumps(metrics))
+    with pytest.raises(ConfigError, match=r"weight was"):
+        of_runs(runs)  # only one of the two was searched
+    (runs[0] / "metrics.json").write_text(
+        json.dumps(
+            json.loads((runs[0] / "metrics.json").read_text()) | {"search": {"weights": {"next": 1.0}}}
+        )
+    )
+    assert of_runs(runs)["next"]["test"]["hr@10"]["mean"] == pytest.approx(0.2)
+
+
 def test_missing_folds_are_named(tmp_path, capsys):
     of_runs([run(tmp_path / "a", 0.1, fold=0), run(tmp_path / "b", 0.2, fold=2)])
     assert "of 3 folds there is no run of fold 1" in capsys.readouterr().err

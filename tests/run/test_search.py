@@ -33,13 +33,13 @@ def measured(weights: dict[str, float]) -> Metrics:
     }
 
 
-def searched(place: Path, tried: list[dict[str, float]], **balance) -> tuple[Config, list[str]]:
-    def train_one(name: str, own: Config) -> Metrics:
+def searched(place: Path, tried: list[dict[str, float]], **balance) -> search.Searched:
+    def train_one(name: str, own: Config) -> search.Trial:
         weights = {task.name: task.weight for task in own.tasks}
         assert name == f"trial {len(tried)}"
         assert own.training.balance.kind == "fixed"
         tried.append(weights)
-        return measured(weights)
+        return search.Trial(measured(weights), 2.0)
 
     return search.search(config(**balance), FACTS, train_one, place)
 
@@ -54,8 +54,10 @@ def gain(weights: dict[str, float]) -> float:
 @pytest.mark.parametrize("sampler", ["random", "grid", "bayesian"])
 def test_the_best_trial_is_kept(tmp_path, sampler):
     tried: list[dict[str, float]] = []
-    found, (said,) = searched(tmp_path / "search.json", tried, sampler=sampler, trials=8)
+    done = searched(tmp_path / "search.json", tried, sampler=sampler, trials=8)
+    found, said = done.config, done.said
     assert len(tried) == 9
+    assert (done.account["trials"], done.account["cpu_seconds"]) == (9, 18.0)
     assert tried[0] == {"next": 1.0, "click": 1.0, "stars": 1.0}
     assert all(0.1 <= weight <= 10 for weights in tried for weight in weights.values())
     assert all(weights["next"] == 1.0 for weights in tried)
@@ -85,12 +87,12 @@ def test_a_search_that_was_stopped_goes_on(tmp_path, sampler):
     wanted = searched(tmp_path / "whole.json", whole, sampler=sampler, trials=6)
     tried: list[dict[str, float]] = []
 
-    def killed(name: str, own: Config) -> Metrics:
+    def killed(name: str, own: Config) -> search.Trial:
         if len(tried) == 4:
             raise KeyboardInterrupt
         weights = {task.name: task.weight for task in own.tasks}
         tried.append(weights)
-        return measured(weights)
+        return search.Trial(measured(weights), 2.0)
 
     place, own = tmp_path / "search.json", config(sampler=sampler, trials=6)
     with pytest.raises(KeyboardInterrupt):
@@ -106,9 +108,9 @@ def test_weights_of_the_configuration_are_where_a_search_begins(tmp_path):
     own = config_from_dict(tiny_settings(tasks=tasks, training__balance={"kind": "search", "trials": 3}))
     tried: list[dict[str, float]] = []
 
-    def train_one(name: str, made: Config) -> Metrics:
+    def train_one(name: str, made: Config) -> search.Trial:
         tried.append({task.name: task.weight for task in made.tasks})
-        return {"next": {"ndcg@10": 0.1}, "click": {"auc": 0.6}, "stars": {"rmse": 0.5}}
+        return search.Trial({"next": {"ndcg@10": 0.1}, "click": {"auc": 0.6}, "stars": {"rmse": 0.5}}, 1.0)
 
     search.search(own, FACTS, train_one, tmp_path / "search.json")
     assert tried[0] == {"next": 1.0, "click": 4.0, "stars": 0.0}
@@ -129,4 +131,6 @@ def test_a_run_searches_and_says_what_it_found(tmp_path):
     done = train(own, world_folder(), tmp_path / "run")
     said = "Weights of the tasks were searched in 3 short trainings"
     assert any(line.startswith(said) for line in done.metrics["statements"])
+    assert done.metrics["search"]["trials"] == 3
+    assert done.metrics["search"]["cpu_seconds"] > 0
     assert "kind: search" not in (done.folder / "motet.yaml").read_text()

@@ -1,7 +1,7 @@
 """Several runs of one configuration, by fold or by seed, as one table: mean and spread of every metric."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,8 @@ def of_runs(runs: Sequence[Path], part: str = "test") -> Repeats:
     Grandvalet, JMLR 2004).
 
     Args:
-        runs: Folders of runs that differ in `data.split.fold`, `training.seed` or both alone.
+        runs: Folders of runs that differ in `data.split.fold`, `training.seed` or both alone, and in what the
+            guard or a search of weights found.
         part: ``valid`` or ``test``.
 
     Raises:
@@ -34,9 +35,10 @@ def of_runs(runs: Sequence[Path], part: str = "test") -> Repeats:
         ConfigError: Two runs are the same, or differ in something else.
     """
     configs = [_config(run) for run in runs]
-    _refuse_others(runs, configs)
+    measured = [read_json(run / "metrics.json") for run in runs]
+    _refuse_others(runs, configs, [_alike(*pair) for pair in zip(configs, measured, strict=True)])
     _warn_of_missing_folds(configs)
-    found = [read_json(run / "metrics.json")["tasks"] for run in runs]
+    found = [each["tasks"] for each in measured]
     first = found[0]
     if any(part not in parts for parts in first.values()):
         raise ConfigError(f"there is no split {part!r} in {runs[0] / 'metrics.json'}. Write valid or test.")
@@ -69,8 +71,7 @@ def _config(run: Path) -> Config:
     return read_config(run / "motet.yaml")
 
 
-def _refuse_others(runs: Sequence[Path], configs: Sequence[Config]) -> None:
-    plain = [_alike(config) for config in configs]
+def _refuse_others(runs: Sequence[Path], configs: Sequence[Config], plain: Sequence[dict[str, Any]]) -> None:
     for run, other in zip(runs, plain, strict=True):
         for said in differing(plain[0], other):
             raise ConfigError(
@@ -83,10 +84,14 @@ def _refuse_others(runs: Sequence[Path], configs: Sequence[Config]) -> None:
         raise ConfigError(f"{' and '.join(same)} have the same fold and seed. Give each of them once.")
 
 
-def _alike(config: Config) -> dict[str, Any]:
-    """The settings that all runs must have in common."""
+def _alike(config: Config, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that all runs must have in common: not what the guard or a search found."""
     plain = config.model_dump(mode="json")
     del plain["data"]["split"]["fold"], plain["training"]["seed"]
+    if metrics.get("guard"):
+        plain["model"]["groups"] = []
+    for task in plain["tasks"] if metrics.get("search") else []:
+        task["weight"] = "searched"
     return plain
 
 

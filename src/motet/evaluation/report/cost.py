@@ -11,7 +11,7 @@ from motet.evaluation.report.words import amount, capital, plain
 def cost(evidence: Evidence) -> Section | None:
     """Seconds, memory and rate; where known, each model apart and the joint one against its twins."""
     raw = mapping(evidence.metrics.get("cost"))
-    tiles = _tiles(raw)
+    tiles = _tiles(raw, evidence.metrics.get("search"))
     parts = _parts(raw)
     if not tiles and not parts:
         return None
@@ -30,13 +30,14 @@ def cost(evidence: Evidence) -> Section | None:
     return Section("cost", "Cost", "Cost", _comparison(parts), tuple(blocks))
 
 
-def _tiles(raw: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+def _tiles(raw: dict[str, Any], search: Any) -> tuple[tuple[str, str, str], ...]:
     memory = real(raw.get("peak_rss_mb"))
     size = ABSENT if memory is None else f"{memory / 1024:.1f} GB" if memory >= 1024 else f"{memory:.0f} MB"
     everything = "wall_seconds" in raw
     found = (
         ("Time", _time(raw, "wall_seconds" if everything else "seconds"), "from start to end"),
         ("CPU time", _time(raw, "cpu_seconds_all" if everything else "cpu_seconds"), "over all cores"),
+        ("Search", duration(real(mapping(search).get("cpu_seconds"))), "CPU time to find the tasks' weights"),
         ("Memory", size, "at its peak"),
         ("Examples", count(real(raw.get("examples"))), "seen by the joint model"),
         ("Speed", _rate(raw), "examples a second"),
