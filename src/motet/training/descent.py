@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from motet.batch import Batch
 from motet.config.balance import Balance as Settings
 from motet.training.balance import Balance, build_balance
+from motet.training.stackelberg import StackelbergBalance, leaders_of
 from motet.training.surgery import Surgery, build_surgery
 
 
@@ -137,6 +138,8 @@ class ParameterDescent(Descent):
 
 def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float]) -> Descent:
     """The way that the configuration names."""
+    if settings.kind == "stackelberg":
+        return SumDescent(model, StackelbergBalance(weights, leaders_of(settings, weights)))
     if not settings.of_gradients:
         return SumDescent(model, build_balance(settings, weights))
     method = build_surgery(settings, list(weights))

@@ -5,7 +5,7 @@ It takes `validate`, `balance` and `log` as arguments and knows no task by name.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class Callbacks:
     log: Callable[[dict[str, Any]], None]
     name: str = "joint"
     stop: Callable[[], bool] = lambda: False  # whether somebody asked to stop; asked after every step
-    look: Look | None = None  # called before every step
+    looks: Sequence[Look] = ()  # called before every step
 
 
 class Loop:
@@ -140,12 +140,12 @@ class Loop:
         return True
 
     def _one_step(self, batch: Batch, total: int, where: str) -> dict[str, float]:
-        if self.calls.look is not None:
-            self.calls.look(self.model, batch, self.optimizer, self.step)
-        torch.manual_seed(derived_seed(self.settings.seed, f"step {self.step}"))
         factor = learning_rate_factor(self.step, self.settings.warmup, total, self.settings.decay)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * factor
+        for look in self.calls.looks:
+            look(self.model, batch, self.optimizer, self.step)
+        torch.manual_seed(derived_seed(self.settings.seed, f"step {self.step}"))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
             losses = self.descent.losses(batch)
             if not losses:  # no row of any task: there is nothing to learn
