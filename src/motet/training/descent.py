@@ -29,8 +29,14 @@ class Descent(ABC):
         """Loss of each task that has a row in the batch."""
 
     @abstractmethod
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Leave the gradients of these losses in the parameters."""
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Add the gradients of these losses to what the parameters have.
+
+        Args:
+            losses: Of a batch; none where it has no row.
+            share: Of the batch in its step.
+            last: Whether no other batch of the step comes after it.
+        """
 
     def epoch_over(self) -> None:  # noqa: B027 - surgery need not
         """Know that an epoch has ended."""
@@ -47,10 +53,12 @@ class SumDescent(Descent):
         found: dict[str, Tensor] = self.model(batch)
         return found
 
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Leave the gradient of the sum in the parameters."""
-        torch.autograd.backward(self.balance(losses))
-        self.balance.hear(_values(losses))
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Add the gradient of the sum to what the parameters have."""
+        del last
+        if losses:
+            torch.autograd.backward(share * self.balance(losses))
+            self.balance.hear(_values(losses))
 
     def epoch_over(self) -> None:
         """Tell the balance."""
@@ -81,13 +89,20 @@ class RepresentationDescent(Descent):
         found: dict[str, Tensor] = self.model.losses(batch, self.cut)
         return found
 
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Every task back to the cut, then one gradient on through the backbone."""
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Every task back to the cut, then one gradient on through the backbone.
+
+        Each batch of a step has a gradient of its own: what their tasks' gradients are at the cut, other
+        batches do not know.
+        """
+        del last
+        if not losses:
+            return
         pairs = zip(self.encoded.tensors(), self.cut.tensors(), strict=True)
         shared = [(whole, leaf) for whole, leaf in pairs if leaf.requires_grad]
         leaves = [leaf for _, leaf in shared]
-        row_KN = self._rows(losses, leaves)
-        combined_N = self.method(row_KN, _values(losses))
+        row_KN = self._rows({name: share * loss for name, loss in losses.items()}, leaves)
+        combined_N = share * self.method(row_KN / share, _values(losses))
         torch.autograd.backward([whole for whole, _ in shared], _apart(combined_N, leaves))
         self.encoded = self.cut = None
 
@@ -123,17 +138,31 @@ class ParameterDescent(Descent):
     def __init__(self, model: Any, method: Surgery, weights: dict[str, float]) -> None:
         self.model, self.method, self.weights = model, method, weights
         self.shared: list[nn.Parameter] = [p for p in model.backbone_parameters() if p.requires_grad]
+        self.kept: dict[str, Tensor] = {}  # task -> gradient of the step's batches so far, (N,)
+        self.told: dict[str, list[float]] = {}  # task -> its losses in them
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
         found: dict[str, Tensor] = self.model(batch)
         return found
 
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Every task through the whole model; the backbone's gradients become one, the others add up."""
-        combined_N = self.method(_rows(losses, self.weights, self.shared), _values(losses))
-        for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
-            p.grad = grad.contiguous()
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Every task through the whole model; the backbone's gradients become one, the others add up.
+
+        They become one when all batches of a step are there.
+        """
+        if losses:
+            row_KN = _rows({name: share * loss for name, loss in losses.items()}, self.weights, self.shared)
+            for (name, loss), row_N in zip(_values(losses).items(), row_KN, strict=True):
+                old = self.kept.get(name)
+                self.kept[name] = row_N if old is None else old + row_N
+                self.told.setdefault(name, []).append(loss)
+        if last and self.kept:
+            means = {name: sum(told) / len(told) for name, told in self.told.items()}
+            combined_N = self.method(torch.stack([self.kept[name] for name in means]), means)
+            for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
+                p.grad = grad.contiguous()
+            self.kept, self.told = {}, {}
 
 
 def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float]) -> Descent:
