@@ -34,6 +34,9 @@ class State:
     def tensors(self) -> list[Tensor]:
         return [self.state]
 
+    def whole(self) -> list[Tensor]:
+        return []
+
     def cut(self) -> "State":
         return State(self.state.detach().requires_grad_())
 

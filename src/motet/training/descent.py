@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from motet.batch import Batch
 from motet.config.balance import Balance as Settings
 from motet.training.balance import Balance, build_balance
+from motet.training.processes import count
 from motet.training.stackelberg import StackelbergBalance, leaders_of
 from motet.training.surgery import Surgery, build_surgery
 
@@ -70,7 +71,8 @@ class RepresentationDescent(Descent):
 
     Args:
         model: With ``encode(batch)``, which gives what its tasks share, and ``losses(batch, encoded)``; the
-            first's result has ``cut()``: itself with tensors that begin anew, and ``tensors()``: all of them.
+            first's result has ``cut()``: itself with tensors that begin anew, ``tensors()``: all of them, and
+            ``whole()``: the first of these, where they do not depend on the batch.
             And ``behind(tasks)``: parameters behind the cut that several of these tasks share, with all that
             those tasks alone have; none where each goes a way of its own.
         method: Gradients to one.
@@ -96,13 +98,15 @@ class RepresentationDescent(Descent):
         batches do not know.
         """
         del last
-        if not losses:
+        if not losses and count() == 1:
             return
         pairs = zip(self.encoded.tensors(), self.cut.tensors(), strict=True)
         shared = [(whole, leaf) for whole, leaf in pairs if leaf.requires_grad]
         leaves = [leaf for _, leaf in shared]
         row_KN = self._rows({name: share * loss for name, loss in losses.items()}, leaves)
-        combined_N = share * self.method(row_KN / share, _values(losses))
+        whole = {id(each) for each in self.encoded.whole()}
+        common = sum(each.numel() for each, _ in shared if id(each) in whole)
+        combined_N = share * self.method(row_KN / share, _values(losses), common)
         torch.autograd.backward([whole for whole, _ in shared], _apart(combined_N, leaves))
         self.encoded = self.cut = None
 
@@ -157,9 +161,11 @@ class ParameterDescent(Descent):
                 old = self.kept.get(name)
                 self.kept[name] = row_N if old is None else old + row_N
                 self.told.setdefault(name, []).append(loss)
-        if last and self.kept:
+        if last and (self.kept or count() > 1):
             means = {name: sum(told) / len(told) for name, told in self.told.items()}
-            combined_N = self.method(torch.stack([self.kept[name] for name in means]), means)
+            width = sum(p.numel() for p in self.shared)
+            row_KN = torch.cat([torch.zeros(0, width), *(self.kept[name][None] for name in means)])
+            combined_N = self.method(row_KN, means, width)
             for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
                 p.grad = grad.contiguous()
             self.kept, self.told = {}, {}

@@ -7,9 +7,12 @@ arXiv:1806.09055; for weights of tasks: Liu et al., Auto-lambda, TMLR 2022, arXi
 H^-1 g_i>`` with h at theta and H the Hessian of the weighted sum, its inverse by a Neumann series (implicit:
 Lorraine, Vicol, Duvenaud, AISTATS 2020, arXiv:1911.02590).
 
-Both hold P fixed. The gradients g_i are exact, one pass back a task, and kept side by side: as many copies of
-the weights as there are tasks. Products with H are differences of two gradients, in fp32: fused attention has
-no second derivative, and bf16 would round the difference away.
+Both hold P fixed, and it is what the next step makes of its own gradient, a tenth of a whole step: an
+unrolled step is Adam's, momentum included. A whole step along the gradient of one batch would leap over the
+valley and show what oscillates there instead of what helps, and the series would not converge. The gradients
+g_i are exact, one pass back a task, and kept side by side: as many copies of the weights as there are tasks.
+Products with H are differences of two gradients, in fp32: fused attention has no second derivative, and bf16
+would round the difference away.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +21,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from motet.training.processes import mean_gradients
 
 NEARBY = 0.01  # length of the move over which gradients are compared, as in DARTS
 
@@ -35,9 +40,10 @@ class Pair:
         lead: Of held-out rows; dropout is off.
         weights: Task name -> weight; of the leader those of the configuration alone.
         leaders: Tasks that lead.
-        sizes: Step size for each number of each trainable parameter, see `step_sizes`.
+        sizes: Step size for each number of each trainable parameter, see `next_step`.
         seed: Of dropout.
         precision: Of the arithmetic.
+        momentum: What the next step takes away besides, in shapes of the parameters; empty: nothing.
     """
 
     model: nn.Module
@@ -48,6 +54,7 @@ class Pair:
     sizes: Sequence[Tensor]
     seed: int = 0
     precision: str = "fp32"
+    momentum: Gradient = ()
 
     @property
     def parameters(self) -> list[nn.Parameter]:
@@ -62,12 +69,13 @@ class Pair:
         for place, (name, loss) in enumerate(losses.items()):
             kept = place + 1 < len(losses)
             rows[name] = _gradient(loss, self.parameters, retain_graph=kept)
-        return rows
+        return mean_gradients(rows, list(self.weights), self.parameters)
 
     def of_sum(self) -> Gradient:
         """Gradient of the weighted sum of the losses."""
         losses = self._losses(self.batch)
-        return _gradient(_sum(losses, self.weights), self.parameters)
+        rows = {"sum": _gradient(_sum(losses, self.weights), self.parameters)} if losses else {}
+        return mean_gradients(rows, ["sum"], self.parameters)["sum"]
 
     def of_leader(self) -> Gradient | None:
         """Gradient of the leader's loss on its own rows; None where the batch has none of them."""
@@ -75,7 +83,8 @@ class Pair:
         self.model.eval()
         losses = {name: loss for name, loss in self._losses(self.lead).items() if name in self.leaders}
         self.model.train(was)
-        return _gradient(_sum(losses, self.leaders), self.parameters) if losses else None
+        rows = {"lead": _gradient(_sum(losses, self.leaders), self.parameters)} if losses else {}
+        return mean_gradients(rows, ["lead"], self.parameters).get("lead")
 
     def moved(self, by: Gradient, ask: Callable[[], Any]) -> Any:
         """What is answered where each parameter is moved by so much; then all are put back."""
@@ -130,7 +139,9 @@ def unrolled(pair: Pair, clip: float = float("inf")) -> Slopes:
     total = _weighted(rows, pair.weights)
     shrunk = min(1.0, clip / max(_dot(total, total) ** 0.5, 1e-12))
     sizes = [shrunk * size for size in pair.sizes]
-    lead: Gradient | None = pair.moved(_times(total, sizes, -1.0), pair.of_leader)
+    step = _times(total, sizes, -1.0)
+    step = _less(step, pair.momentum) if pair.momentum else step
+    lead: Gradient | None = pair.moved(step, pair.of_leader)
     if lead is None:
         return Slopes({})
     return _slopes(rows, _times(lead, sizes), lead, sizes)

@@ -63,6 +63,26 @@ def step_sizes(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -
     return found
 
 
+def next_step(
+    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """What Adam's next step will be, as far as it is known: so much for a gradient of 1, and its momentum.
+
+    The step is about ``-(size * gradient + momentum)`` at each number, the second moments taken as they are.
+    """
+    group_of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    sizes, momenta = step_sizes(optimizer, parameters), []
+    for place, p in enumerate(parameters):
+        beta, state = group_of[id(p)]["betas"][0], optimizer.state.get(p)
+        if state:
+            sizes[place] = sizes[place] / (1 - beta ** (state["step"] + 1))
+            momenta.append(sizes[place] * beta * state["exp_avg"])
+            sizes[place] = sizes[place] * (1 - beta)
+        else:
+            momenta.append(torch.zeros_like(p))
+    return sizes, momenta
+
+
 class WeightAverage:
     """Exponential moving average of the weights (Polyak); what is validated and kept when it is on."""
 

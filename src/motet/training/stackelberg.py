@@ -18,7 +18,7 @@ from motet.config.training import TrainingConfig
 from motet.system.randomness import derived_seed
 from motet.training.balance import Balance
 from motet.training.hypergradient import Pair, implicit, unrolled
-from motet.training.optimizer import step_sizes
+from motet.training.optimizer import next_step
 
 WIDEST = 4.6  # of a logarithm: a weight stays between a hundredth and a hundred times the leader's
 
@@ -107,17 +107,18 @@ class Leadership:
     ) -> dict[str, float]:
         """Task name -> slope of the leader's loss along its share, over the scale of all."""
         given = self.balance.weights
+        ends = self.settings.gradient == "implicit"
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        sizes, momentum = next_step(optimizer, parameters)
         pair = Pair(
             model, batch, self.lead(step // self.settings.every), self.balance.current(),
             {name: given[name] for name in self.balance.leaders},
-            step_sizes(optimizer, [p for p in model.parameters() if p.requires_grad]),
+            sizes,
             derived_seed(self.training.seed, f"leader at step {step}"),
-            "fp32" if self.settings.gradient == "implicit" else str(self.training.precision),
+            "fp32" if ends else str(self.training.precision),
+            momentum,
         )  # fmt: skip
-        if self.settings.gradient == "implicit":
-            found = implicit(pair, self.settings.terms)
-        else:
-            found = unrolled(pair, self.training.clip)
+        found = implicit(pair, self.settings.terms) if ends else unrolled(pair, self.training.clip)
         return {name: given[name] * slope for name, slope in found.relative.items()}
 
 
