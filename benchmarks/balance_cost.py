@@ -6,9 +6,11 @@ A generated log (1,500 users, 3,000 items, 60 events a user), five tasks: next i
 numbers; the model's default settings without a language model. In every round each method makes four steps
 on the same four batches, in an order drawn anew; the ratio of its CPU seconds to those of `fixed` in the same
 round is taken, and the median over all rounds counts. Gradient methods work at the representation; what some
-of them cost at the parameters stands in the details.
+of them cost at the parameters stands in the details. A Stackelberg balance looks up once in `every` steps:
+steps that all do are timed, and the ratio of the mean step follows.
 
-Claims, for each the worst method's ratio: `balance.loss_methods_cost`, `balance.gradient_methods_cost`.
+Claims, for each the worst method's ratio: `balance.loss_methods_cost`, `balance.gradient_methods_cost`,
+`balance.stackelberg_cost`.
 """
 
 import argparse
@@ -34,6 +36,7 @@ from motet.system.devices import tune_memory
 from motet.training.descent import build_descent
 from motet.training.fit import Prepared, learn_facts, new_model
 from motet.training.optimizer import build_optimizer
+from motet.training.stackelberg import Leadership, StackelbergBalance
 
 USERS, ITEMS, EVENTS, BATCHES = 1500, 3000, 60, 4
 TASKS = [
@@ -59,6 +62,10 @@ SETTINGS = {
     "training": {"batch_size": 64, "precision": "fp32", "threads": 1},
 }  # fmt: skip
 AT_PARAMETERS = ("pcgrad", "mgda", "upgrad")
+LOOKS = {
+    f"stackelberg {gradient}": {"kind": "stackelberg", "every": 1, "gradient": gradient}
+    for gradient in ("unrolled", "implicit")
+}
 
 
 def main() -> None:
@@ -89,6 +96,12 @@ def main() -> None:
                 peer=("fixed", 1.0),
             )
         )
+    every = Balance(kind="stackelberg").every
+    mean = {name: [1 + (ratio - 1) / every for ratio in by_seed[name]] for name in LOOKS}
+    worst = max(mean, key=lambda name: median(mean[name]))
+    claims.append(
+        claim("balance.stackelberg_cost", mean[worst], seeds=range(given.seeds), peer=("fixed", 1.0))
+    )
     details = {"ratios": by_seed, "rounds": given.rounds, "settings": SETTINGS, "clock": "CPU seconds"}
     command = f"python -m benchmarks.balance_cost --rounds {given.rounds} --threads {given.threads}"
     record("balance_cost", command, claims, details)
@@ -104,8 +117,9 @@ def rounds(seed: int, count: int) -> dict[str, list[float]]:
     methods |= {kind: {"kind": kind} for kind in get_args(GradientKind)}
     methods["priorities"] |= {"order": ["next", "like"]}
     methods |= {f"{kind} at parameters": {"kind": kind, "at": "parameters"} for kind in AT_PARAMETERS}
+    methods |= LOOKS
     steps = {
-        name: step_of(config, material.prepared, Balance.model_validate(settings))
+        name: step_of(config, material.prepared, Balance.model_validate(settings), batches)
         for name, settings in methods.items()
     }
     order, ratios = np.random.default_rng(seed), {name: [] for name in steps}
@@ -122,13 +136,22 @@ def rounds(seed: int, count: int) -> dict[str, list[float]]:
     return ratios
 
 
-def step_of(config: Any, prepared: Prepared, settings: Balance) -> Callable[[Batch], None]:
-    """One training step of a new model with one method, as the training loop makes it."""
+def step_of(config: Any, prepared: Prepared, settings: Balance, lead: list[Batch]) -> Callable[[Batch], None]:
+    """One training step of a new model with one method, as the training loop makes it.
+
+    A leader's rows are taken from other batches of the training, which cost what its own would.
+    """
     model = new_model(config, prepared, learn_facts(config, prepared.dataset)).train()
     descent = build_descent(settings, model, {task.name: task.weight for task in config.tasks})
     optimizer = build_optimizer([model, descent.method], 1e-3, 0.01)
+    training = config.training.model_copy(update={"balance": settings})
+    look = None
+    if isinstance(descent.method, StackelbergBalance):
+        look = Leadership(descent.method, training, lambda number: lead[(number + 1) % len(lead)])
 
     def step(batch: Batch) -> None:
+        if look is not None:
+            look(model, batch, optimizer, 0)
         losses = descent.losses(batch)
         optimizer.zero_grad(set_to_none=True)
         descent.backward(losses)

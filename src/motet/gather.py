@@ -32,6 +32,7 @@ from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
 from motet.system.log import Bar, progress, say, stage, warn
 from motet.training.fit import Prepared
+from motet.training.held_out import told
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     beside = items_beside(dataset.log, len(dataset.catalogue) - 1, config.model.item.neighbours)
     content = build_content(dataset.catalogue, _encoder(config), beside)
     statements = [*dataset.statements, *settled, _text_statement(config, content.text_IT is not None)]
+    statements += told(config, dataset.log)
     prepared = Prepared(dataset, content, counter_NC, scaler, names)
     return Material(config, prepared, asked, account.to_json(), dataset.behaviour, statements)
 

@@ -40,6 +40,10 @@ class Encoded:
         found = [self.item_ID, self.event_BLD, self.user_BD, self.state_BSD]
         return found if self.layer_KBSD is None else [*found, self.layer_KBSD]
 
+    def whole(self) -> list[Tensor]:
+        """The first of them: what does not depend on the batch."""
+        return [self.item_ID]
+
     def cut(self) -> "Encoded":
         """The same values, from which gradients go no further back."""
         return Encoded(*(each.detach().requires_grad_(each.requires_grad) for each in self.tensors()))

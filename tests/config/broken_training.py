@@ -33,6 +33,33 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         after("training:\n  balance: {kind: priorities, order: [like, star]}\n"),
         [":9: training.balance.order: there is no task 'star'; did you mean 'stars'?"],
     ),
+    "a leader that is no task": (
+        after("training:\n  balance: {kind: stackelberg, leader: star}\n"),
+        [":9: training.balance.leader: there is no task 'star'; did you mean 'stars'?"],
+    ),
+    "a leader of another balance": (
+        after("training:\n  balance: {kind: dwa, leader: [like]}\n"),
+        [":9: ", "balance dwa does not read 'leader'; write  kind: stackelberg"],
+    ),
+    "a leader without followers": (
+        after("training:\n  balance: {kind: stackelberg, leader: [next, like, stars]}\n"),
+        [":9: training.balance.leader: every task leads, so that none follows"],
+    ),
+    "a leader that learns nothing": (
+        with_task(
+            "{name: buy, kind: binary, label: stars >= 5, weight: 0}\n"
+            "training: {balance: {kind: stackelberg, leader: buy}}"
+        ),
+        ["training.balance.leader: 'buy' has weight 0, so it learns nothing"],
+    ),
+    "a series of an unrolled gradient": (
+        after("training:\n  balance: {kind: stackelberg, terms: 5}\n"),
+        [":9: ", "an unrolled gradient has no series of 'terms'; write  gradient: implicit"],
+    ),
+    "a leader over groups": (
+        after("model: {groups: [[like]]}\ntraining: {balance: stackelberg}\n"),
+        ["model.groups: balance stackelberg is for tasks that share"],
+    ),
     "experts without layers": (
         after("model:\n  sharing: {kind: ple, layers: []}\n"),
         [":9: ", "sharing of kind ple needs layers; write  layers: [128]"],

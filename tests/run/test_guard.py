@@ -273,9 +273,10 @@ def test_the_others_stay_whatever_is_shared(monkeypatch, sharing, after):
     assert not np.array_equal(before["click"].prediction_N, after["click"].prediction_N)
 
 
-def test_gradient_methods_are_refused_before_anything_is_trained():
-    config = config_from_dict(tiny_settings(report__twins="all", training__balance="mgda"))
-    with pytest.raises(ConfigError, match="balance mgda is for those that share"):
+@pytest.mark.parametrize("kind", ["mgda", "stackelberg"])
+def test_gradient_methods_and_leaders_are_refused_before_anything_is_trained(kind):
+    config = config_from_dict(tiny_settings(report__twins="all", training__balance=kind))
+    with pytest.raises(ConfigError, match=f"balance {kind} is for those that share"):
         refuse_without_twins(config)
 
 

@@ -12,6 +12,7 @@ from motet.config.training import TrainingConfig
 from motet.training.descent import build_descent
 from motet.training.loop import Callbacks, Loop
 from motet.training.monitor import Monitor
+from motet.training.stackelberg import Leadership, StackelbergBalance
 
 BATCHES = 5
 
@@ -32,6 +33,9 @@ class State:
 
     def tensors(self) -> list[Tensor]:
         return [self.state]
+
+    def whole(self) -> list[Tensor]:
+        return []
 
     def cut(self) -> "State":
         return State(self.state.detach().requires_grad_())
@@ -120,7 +124,10 @@ class Training:
             return {"up": {"auc": value}}
 
         descent = build_descent(settings.balance, self.model, {"up": 1.0, "down": 0.5})
-        calls = Callbacks(validate, self.log.append, "joint", self.stop)
+        looks = []
+        if isinstance(descent.method, StackelbergBalance):
+            looks.append(Leadership(descent.method, settings, lambda number: batch(100 + number)))
+        calls = Callbacks(validate, self.log.append, "joint", self.stop, looks)
         monitor = Monitor([("up", "auc")])
         return Loop(self.model, Feed(), settings, descent, monitor, calls, self.checkpoint)
 

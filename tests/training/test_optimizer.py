@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor
+from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor, next_step
 
 
 class Parts(nn.Module):
@@ -88,3 +88,20 @@ def test_without_an_average_nothing_is_kept_nor_exchanged():
     average.swap(model)
     assert average.shadow == {}
     assert torch.equal(model.weight, before)
+
+
+def test_the_next_step_is_known_where_gradients_do_not_change():
+    p = nn.Parameter(torch.tensor([[1.0, -2.0]]))
+    idle = nn.Parameter(torch.zeros(1))
+    module = nn.ParameterList([p, idle])
+    optimizer, gradient = build_optimizer([module], 0.1, 0.0), torch.tensor([[3.0, -0.5]])
+    for _ in range(4):
+        p.grad = gradient.clone()
+        optimizer.step()
+    (size, none), (momentum, nothing) = next_step(optimizer, [p, idle])
+    before = p.detach().clone()
+    p.grad = gradient.clone()
+    optimizer.step()
+    assert torch.allclose(before - (size * gradient + momentum), p.detach(), atol=1e-6)
+    assert torch.allclose(size, 0.1 * 0.1 / (1 - 0.9**5) / gradient.abs(), rtol=1e-4)
+    assert none.item() == nothing.item() == 0.0

@@ -1,10 +1,10 @@
 """The `training.balance` part of a configuration: how the losses of several tasks become one step."""
 
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from motet.config.record import Record, misfits
+from motet.config.record import Record, as_list, misfits
 
 LossKind = Literal["fixed", "uncertainty", "dwa", "random", "geometric"]
 GradientKind = Literal[
@@ -12,6 +12,7 @@ GradientKind = Literal[
     "priorities",
 ]  # fmt: skip
 SearchKind = Literal["search"]
+BilevelKind = Literal["stackelberg"]
 _READ_BY = {
     "temperature": ["dwa"],
     "radius": ["cagrad"],
@@ -19,6 +20,12 @@ _READ_BY = {
     "rate": ["gradnorm"],
     "order": ["priorities"],
     "tolerance": ["priorities"],
+    "leader": ["stackelberg"],
+    "every": ["stackelberg"],
+    "gradient": ["stackelberg"],
+    "terms": ["stackelberg"],
+    "pace": ["stackelberg"],
+    "held_out": ["stackelberg"],
     "trials": ["search"],
     "sampler": ["search"],
     "span": ["search"],
@@ -30,10 +37,11 @@ _READ_BY = {
 class Balance(Record):
     """How the losses of several tasks become one step. In YAML the name of a method or a mapping."""
 
-    kind: Literal[LossKind, GradientKind, SearchKind] = Field(
+    kind: Literal[LossKind, GradientKind, SearchKind, BilevelKind] = Field(
         "fixed",
         description="Weights of the losses: fixed (those of the tasks), uncertainty, dwa, random, geometric; "
-        "search: found by short trainings. The others make one gradient of several.",
+        "search: found by short trainings; stackelberg: what helps a leading task on held-out rows. The "
+        "others make one gradient of several.",
     )
     at: Literal["representation", "parameters"] = Field(
         "representation",
@@ -49,7 +57,26 @@ class Balance(Record):
     tolerance: float = Field(
         0.0, ge=0, description="priorities: share of a higher task's gain that a lower one may cost it."
     )
-
+    leader: Annotated[list[str], BeforeValidator(as_list)] = Field(
+        [],
+        description="stackelberg: the task, or tasks, that the weights of the others shall serve; none: the "
+        "one of the greatest weight, the first of equals.",
+    )
+    every: int = Field(20, ge=1, description="stackelberg: steps from one change of the weights to the next.")
+    gradient: Literal["unrolled", "implicit"] = Field(
+        "unrolled",
+        description="stackelberg: what the weights do to the leader's loss after one step (unrolled), or at "
+        "the end of a training that goes on as it is (implicit, by a Neumann series).",
+    )
+    terms: int = Field(
+        3, ge=1, description="stackelberg: of the series, after the first; each costs about one step more."
+    )
+    pace: float = Field(
+        0.2, gt=0, description="stackelberg: how far its first change moves the logarithms of the weights."
+    )
+    held_out: float = Field(
+        0.05, gt=0, le=0.5, description="stackelberg: share of the training users whose rows choose weights."
+    )
     trials: int = Field(8, ge=1, description="search: how many short trainings, beside one as it is.")
     sampler: Literal["random", "grid", "bayesian"] = Field(
         "random", description="search: what is tried next; bayesian needs Optuna."
@@ -71,9 +98,17 @@ class Balance(Record):
                 raise misfits([((name,), text)])
         if self.kind == "priorities" and not self.order:
             raise misfits([(("kind",), "priorities need  order: [TASK, ...], the most important task first")])
+        if self.gradient == "unrolled" and self.terms != type(self).model_fields["terms"].default:
+            text = "an unrolled gradient has no series of 'terms'; write  gradient: implicit, or leave it out"
+            raise misfits([(("terms",), text)])
         return self
 
     @property
     def of_gradients(self) -> bool:
         """Whether the method looks at gradients, not at losses alone."""
         return self.kind in get_args(GradientKind)
+
+    @property
+    def of_sharing(self) -> bool:
+        """Whether the method asks what tasks do to weights that they share."""
+        return self.of_gradients or self.kind in get_args(BilevelKind)

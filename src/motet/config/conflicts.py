@@ -34,7 +34,7 @@ class Parts:
 
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
-    found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_priorities(parts)]
+    found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_balance(parts)]
     found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_idle(parts)]
     for number, task in enumerate(parts.tasks):
         about = _task(task, parts.data.events if parts.data else []) if task else ()
@@ -87,18 +87,37 @@ def _monitor(parts: Parts) -> Found:
         yield ("training", "monitor"), f"training.monitor: found {parts.training.monitor!r}; {wrong}"
 
 
-def _priorities(parts: Parts) -> Found:
+def _balance(parts: Parts) -> Found:
+    """Tasks that a balance names exist; a leader learns, and has somebody to lead."""
     names = [task.name for task in parts.tasks if task]
     if parts.training is None or len(names) < len(parts.tasks):
         return  # a name may be that of a task that is wrong in itself
-    for name in parts.training.balance.order:
-        if name not in names:
-            close = nearest(name, names)
-            hint = f"did you mean {close!r}?" if close else f"there are {', '.join(names)}"
+    balance = parts.training.balance
+    for key, named in (("order", balance.order), ("leader", balance.leader)):
+        for name in named:
+            if name not in names:
+                close = nearest(name, names)
+                hint = f"did you mean {close!r}?" if close else f"there are {', '.join(names)}"
+                text = f"training.balance.{key}: there is no task {name!r}; {hint}"
+                yield ("training", "balance", key), text
+    if balance.kind == "stackelberg":
+        learned = [task.name for task in parts.tasks if task.weight > 0]
+        yield from _leaders(balance.leader, learned, names)
+
+
+def _leaders(leader: list[str], learned: list[str], names: list[str]) -> Found:
+    path, said = ("training", "balance", "leader"), "training.balance.leader: "
+    for name in leader:
+        if name in names and name not in learned:
             yield (
-                ("training", "balance", "order"),
-                f"training.balance.order: there is no task {name!r}; {hint}",
+                path,
+                f"{said}{name!r} has weight 0, so it learns nothing; give it one, or name another task",
             )
+    if len(learned) < 2:
+        text = "a leader needs others to lead: declare two or more tasks with a weight above 0"
+        yield path[:2], f"training.balance: {text}, or write  balance: fixed"
+    elif set(learned) <= set(leader):
+        yield path, f"{said}every task leads, so that none follows; name those alone that matter most"
 
 
 def _chains(tasks: list[Any]) -> Found:
@@ -165,7 +184,7 @@ def _groups(parts: Parts) -> Found:
         earlier = getattr(task, "after", None)
         if earlier is not None and earlier in names and place.get(task.name) != place.get(earlier):
             yield path, f"{said}{task.name!r} follows {earlier!r}; put both into one group"
-    if parts.training and parts.training.balance.of_gradients:
+    if parts.training and parts.training.balance.of_sharing:
         kind = parts.training.balance.kind
         yield path, f"{said}balance {kind} is for tasks that share; write  training: {{balance: fixed}}"
 

@@ -20,6 +20,9 @@ class TrainingConfig(Record):
         "so far), or last (the last one).",
     )
     batch_size: int = Field(128, ge=1, description="Timelines in a step.")
+    accumulate: int = Field(
+        1, ge=1, description="Batches whose mean gradient makes a step; memory is that of one of them."
+    )
     learning_rate: float = Field(1e-3, gt=0, description="The highest, after the warm-up.")
     warmup: int = Field(100, ge=0, description="Steps until the full learning rate.")
     decay: Literal["none", "cosine", "linear"] = Field("cosine", description="How the learning rate falls.")

@@ -86,11 +86,19 @@ class Feed:
         batch_size: Windows in a batch.
         seed: Of cuts and order.
         counter_NC: Standardised counters of every row, or None.
+        only_N: Which of the rows that training asks about are asked about here, boolean; None: all.
     """
 
     def __init__(
-        self, dataset: Dataset, length: int, batch_size: int, seed: int, counter_NC: CountedRows | None
+        self,
+        dataset: Dataset,
+        length: int,
+        batch_size: int,
+        seed: int,
+        counter_NC: CountedRows | None,
+        only_N: np.ndarray | None = None,
     ) -> None:
+        self.only_N = only_N
         self.log, self.item_time_I = dataset.log, dataset.catalogue.time_I
         self.length, self.batch_size, self.seed, self.counter_NC = length, batch_size, seed, counter_NC
 
@@ -99,6 +107,7 @@ class Feed:
         random = generator(self.seed, f"epoch {number}")
         stride = max(1, self.length // 2)
         row_N = learned_rows(self.log)
+        row_N = row_N if self.only_N is None else row_N & self.only_N
         visible_N = visible_in_training(self.log)
         shift = int(random.integers(stride))
         plan = plan_requests(self.log, visible_N, row_N, self.length, stride=stride, shift=shift)

@@ -82,7 +82,7 @@ def refuse_without_twins(config: Config) -> None:
         )
     if config.model.groups:
         raise ConfigError("the guard finds groups by itself: take  model.groups  out of the configuration.")
-    if config.training.balance.of_gradients:
+    if config.training.balance.of_sharing:
         raise ConfigError(
             f"the guard sets tasks apart; balance {config.training.balance.kind} is for those that share: "
             "write  training: {balance: fixed} , or train without --guard."

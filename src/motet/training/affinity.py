@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from motet.batch import Batch
 from motet.system.randomness import derived_seed
+from motet.training.optimizer import step_sizes
 
 MOST_TASKS = 8  # of which all partitions are tried
 
@@ -79,13 +80,11 @@ class Lookahead:
     ) -> list[Tensor]:
         """The step of Adam's size for one task alone, without momentum."""
         grads = torch.autograd.grad(loss, shared, retain_graph=True, allow_unused=True)
-        group_of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
-        moves = []
-        for p, grad in zip(shared, grads, strict=True):
-            group, state = group_of[id(p)], optimizer.state[p]
-            root = (state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"])).sqrt() + group["eps"]
-            moves.append(torch.zeros_like(p) if grad is None else group["lr"] * grad / root)
-        return moves
+        sizes = step_sizes(optimizer, shared)
+        return [
+            torch.zeros_like(size) if grad is None else size * grad
+            for grad, size in zip(grads, sizes, strict=True)
+        ]
 
 
 def best_groups(

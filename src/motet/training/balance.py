@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.config.balance import Balance as Settings
+from motet.training.processes import total
 
 
 class Balance(nn.Module, ABC):
@@ -108,12 +109,13 @@ class DynamicAverage(Balance):
 
     def epoch_over(self) -> None:
         """Take the mean losses of the epoch; a task that was not trained keeps its rate."""
-        past_2T, sum_T, steps_T = (self.get_buffer(name) for name in ("past_2T", "sum_T", "steps_T"))
+        past_2T = self.get_buffer("past_2T")
+        sum_T, steps_T = (total(self.get_buffer(name)) for name in ("sum_T", "steps_T"))
         trained_T = steps_T > 0
         past_2T[0, trained_T] = past_2T[1, trained_T]
         past_2T[1, trained_T] = (sum_T / steps_T)[trained_T]
-        sum_T.zero_()
-        steps_T.zero_()
+        self.get_buffer("sum_T").zero_()
+        self.get_buffer("steps_T").zero_()
 
 
 class RandomBalance(Balance):
@@ -140,8 +142,8 @@ class GeometricBalance(Balance):
         """Weighted geometric mean of the losses times their count, a scalar."""
         weight_K = torch.tensor([self.weights[name] for name in losses])
         log_K = torch.stack([loss.float().clamp_min(1e-8).log() for loss in losses.values()])
-        total = weight_K.sum().clamp_min(1e-8)
-        return total * ((weight_K * log_K).sum() / total).exp()
+        whole = weight_K.sum().clamp_min(1e-8)
+        return whole * ((weight_K * log_K).sum() / whole).exp()
 
 
 def build_balance(settings: Settings, weights: dict[str, float]) -> Balance:

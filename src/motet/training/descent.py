@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from motet.batch import Batch
 from motet.config.balance import Balance as Settings
 from motet.training.balance import Balance, build_balance
+from motet.training.processes import count
+from motet.training.stackelberg import StackelbergBalance, leaders_of
 from motet.training.surgery import Surgery, build_surgery
 
 
@@ -28,8 +30,14 @@ class Descent(ABC):
         """Loss of each task that has a row in the batch."""
 
     @abstractmethod
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Leave the gradients of these losses in the parameters."""
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Add the gradients of these losses to what the parameters have.
+
+        Args:
+            losses: Of a batch; none where it has no row.
+            share: Of the batch in its step.
+            last: Whether no other batch of the step comes after it.
+        """
 
     def epoch_over(self) -> None:  # noqa: B027 - surgery need not
         """Know that an epoch has ended."""
@@ -46,10 +54,12 @@ class SumDescent(Descent):
         found: dict[str, Tensor] = self.model(batch)
         return found
 
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Leave the gradient of the sum in the parameters."""
-        torch.autograd.backward(self.balance(losses))
-        self.balance.hear(_values(losses))
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Add the gradient of the sum to what the parameters have."""
+        del last
+        if losses:
+            torch.autograd.backward(share * self.balance(losses))
+            self.balance.hear(_values(losses))
 
     def epoch_over(self) -> None:
         """Tell the balance."""
@@ -61,7 +71,8 @@ class RepresentationDescent(Descent):
 
     Args:
         model: With ``encode(batch)``, which gives what its tasks share, and ``losses(batch, encoded)``; the
-            first's result has ``cut()``: itself with tensors that begin anew, and ``tensors()``: all of them.
+            first's result has ``cut()``: itself with tensors that begin anew, ``tensors()``: all of them, and
+            ``whole()``: the first of these, where they do not depend on the batch.
             And ``behind(tasks)``: parameters behind the cut that several of these tasks share, with all that
             those tasks alone have; none where each goes a way of its own.
         method: Gradients to one.
@@ -80,13 +91,22 @@ class RepresentationDescent(Descent):
         found: dict[str, Tensor] = self.model.losses(batch, self.cut)
         return found
 
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Every task back to the cut, then one gradient on through the backbone."""
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Every task back to the cut, then one gradient on through the backbone.
+
+        Each batch of a step has a gradient of its own: what their tasks' gradients are at the cut, other
+        batches do not know.
+        """
+        del last
+        if not losses and count() == 1:
+            return
         pairs = zip(self.encoded.tensors(), self.cut.tensors(), strict=True)
         shared = [(whole, leaf) for whole, leaf in pairs if leaf.requires_grad]
         leaves = [leaf for _, leaf in shared]
-        row_KN = self._rows(losses, leaves)
-        combined_N = self.method(row_KN, _values(losses))
+        row_KN = self._rows({name: share * loss for name, loss in losses.items()}, leaves)
+        whole = {id(each) for each in self.encoded.whole()}
+        common = sum(each.numel() for each, _ in shared if id(each) in whole)
+        combined_N = share * self.method(row_KN / share, _values(losses), common)
         torch.autograd.backward([whole for whole, _ in shared], _apart(combined_N, leaves))
         self.encoded = self.cut = None
 
@@ -122,21 +142,39 @@ class ParameterDescent(Descent):
     def __init__(self, model: Any, method: Surgery, weights: dict[str, float]) -> None:
         self.model, self.method, self.weights = model, method, weights
         self.shared: list[nn.Parameter] = [p for p in model.backbone_parameters() if p.requires_grad]
+        self.kept: dict[str, Tensor] = {}  # task -> gradient of the step's batches so far, (N,)
+        self.told: dict[str, list[float]] = {}  # task -> its losses in them
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
         found: dict[str, Tensor] = self.model(batch)
         return found
 
-    def backward(self, losses: dict[str, Tensor]) -> None:
-        """Every task through the whole model; the backbone's gradients become one, the others add up."""
-        combined_N = self.method(_rows(losses, self.weights, self.shared), _values(losses))
-        for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
-            p.grad = grad.contiguous()
+    def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
+        """Every task through the whole model; the backbone's gradients become one, the others add up.
+
+        They become one when all batches of a step are there.
+        """
+        if losses:
+            row_KN = _rows({name: share * loss for name, loss in losses.items()}, self.weights, self.shared)
+            for (name, loss), row_N in zip(_values(losses).items(), row_KN, strict=True):
+                old = self.kept.get(name)
+                self.kept[name] = row_N if old is None else old + row_N
+                self.told.setdefault(name, []).append(loss)
+        if last and (self.kept or count() > 1):
+            means = {name: sum(told) / len(told) for name, told in self.told.items()}
+            width = sum(p.numel() for p in self.shared)
+            row_KN = torch.cat([torch.zeros(0, width), *(self.kept[name][None] for name in means)])
+            combined_N = self.method(row_KN, means, width)
+            for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
+                p.grad = grad.contiguous()
+            self.kept, self.told = {}, {}
 
 
 def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float]) -> Descent:
     """The way that the configuration names."""
+    if settings.kind == "stackelberg":
+        return SumDescent(model, StackelbergBalance(weights, leaders_of(settings, weights)))
     if not settings.of_gradients:
         return SumDescent(model, build_balance(settings, weights))
     method = build_surgery(settings, list(weights))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from motet.assemble import build_model
 from motet.config import Config
@@ -23,8 +23,10 @@ from motet.model import Motet
 from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
 from motet.training.descent import build_descent
+from motet.training.held_out import LeaderBatches, asked_rows, held_out_rows
 from motet.training.loop import Callbacks, Look, Loop
 from motet.training.monitor import Monitor
+from motet.training.stackelberg import Leadership, StackelbergBalance
 
 
 @dataclass(frozen=True)
@@ -142,16 +144,14 @@ def fit(
     model = new_model(config, prepared, facts)
     if hooks.start is not None:
         hooks.start.put_into(model)
-    feed = Feed(
-        prepared.dataset,
-        config.model.timeline.length,
-        settings.batch_size,
-        settings.seed,
-        prepared.counter_NC,
-    )
+    held_N = held_out_rows(config, prepared.dataset.log)
+    feed = _feed(config, prepared, None if held_N is None else ~held_N)
     descent = build_descent(settings.balance, model, {task.name: task.weight for task in config.tasks})
+    looks = [] if hooks.look is None else [hooks.look]
+    if held_N is not None:
+        looks.append(_leadership(config, prepared, descent.method, held_N))
     calls = Callbacks(
-        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop, hooks.look
+        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop, looks
     )
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
@@ -161,6 +161,22 @@ def fit(
         "examples": float(loop.examples),
     }
     return Trained(model.eval(), facts, loop.history, cost, loop.stopped)
+
+
+def _feed(config: Config, prepared: Prepared, only_N: np.ndarray | None) -> Feed:
+    settings, length = config.training, config.model.timeline.length
+    return Feed(
+        prepared.dataset, length, settings.batch_size, settings.seed, prepared.counter_NC, only_N
+    )  # fmt: skip
+
+
+def _leadership(config: Config, prepared: Prepared, balance: nn.Module, held_N: np.ndarray) -> Leadership:
+    """What moves the weights of tasks, on rows of the leader that are held out."""
+    assert isinstance(balance, StackelbergBalance)
+    log = prepared.dataset.log
+    asked_N = np.logical_or.reduce([asked_rows(log, name) for name in balance.leaders])
+    batches = LeaderBatches(_feed(config, prepared, held_N & asked_N), config.training.seed)
+    return Leadership(balance, config.training, batches)
 
 
 def build_monitor(config: Config, facts: dict[str, TaskFacts]) -> Monitor:

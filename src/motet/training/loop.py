@@ -3,11 +3,13 @@
 It takes `validate`, `balance` and `log` as arguments and knows no task by name.
 """
 
+import itertools
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import torch
@@ -41,7 +43,7 @@ class Callbacks:
     log: Callable[[dict[str, Any]], None]
     name: str = "joint"
     stop: Callable[[], bool] = lambda: False  # whether somebody asked to stop; asked after every step
-    look: Look | None = None  # called before every step
+    looks: Sequence[Look] = ()  # called before every step
 
 
 class Loop:
@@ -112,25 +114,27 @@ class Loop:
     def _train_epoch(self, number: int, first: int) -> bool:
         """Train one epoch from a batch on; false when it was asked to stop on the way."""
         epoch = self.feed.epoch(number)
-        total = len(epoch) * self.settings.epochs
+        total = math.ceil(len(epoch) / self.settings.accumulate) * self.settings.epochs
         self.model.train()
         running: dict[str, float] = {}
         with progress(len(epoch), f"{self.calls.name} epoch {number + 1}/{self.settings.epochs}") as bar:
             bar.advance(first)
-            for place, batch in enumerate(epoch.since(first), first):
+            for batches in _several(epoch.since(first), self.settings.accumulate):
                 began = time.monotonic()
-                losses = self._one_step(batch, total, f"epoch {number + 1}, batch {place + 1}")
+                where = [f"epoch {number + 1}, batch {first + 1 + at}" for at in range(len(batches))]
+                losses = self._one_step(batches, total, where)
                 running |= {
                     name: 0.95 * running.get(name, value) + 0.05 * value for name, value in losses.items()
                 }
                 self.seconds += time.monotonic() - began
-                self.examples += int((batch.row_BP >= 0).sum())
-                bar.advance(1, running)
-                if place + 1 == len(epoch):
+                self.examples += sum(int((batch.row_BP >= 0).sum()) for batch in batches)
+                bar.advance(len(batches), running)
+                first += len(batches)
+                if first == len(epoch):
                     break
                 self.stopped = self.calls.stop()
                 if self.stopped or self._save_is_due():
-                    self._save(number, place + 1)
+                    self._save(number, first)
                 if self.stopped:
                     return False
         self.descent.epoch_over()
@@ -139,31 +143,36 @@ class Loop:
                         "seconds": self.seconds, "examples": self.examples})  # fmt: skip
         return True
 
-    def _one_step(self, batch: Batch, total: int, where: str) -> dict[str, float]:
-        if self.calls.look is not None:
-            self.calls.look(self.model, batch, self.optimizer, self.step)
-        torch.manual_seed(derived_seed(self.settings.seed, f"step {self.step}"))
+    def _one_step(self, batches: Sequence[Batch], total: int, where: Sequence[str]) -> dict[str, float]:
         factor = learning_rate_factor(self.step, self.settings.warmup, total, self.settings.decay)
         for group in self.optimizer.param_groups:
             group["lr"] = self.settings.learning_rate * factor
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
-            losses = self.descent.losses(batch)
-            if not losses:  # no row of any task: there is nothing to learn
-                self.step += 1
-                return {}
-        values = {name: float(each.detach()) for name, each in losses.items()}
-        if not all(math.isfinite(value) for value in values.values()):
-            raise DataError(self._bad_loss(where, "the loss is", values, batch))
+        for look in self.calls.looks:
+            look(self.model, batches[0], self.optimizer, self.step)
         self.optimizer.zero_grad(set_to_none=True)
-        self.descent.backward(losses)
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
-        if not torch.isfinite(norm):
-            raise DataError(self._bad_loss(where, "a gradient is", values, batch))
-        self.optimizer.step()
-        self.average.update(self.model, self.step)
+        found = [self._gradients(batches, place, said) for place, said in enumerate(where)]
+        values = _means(found)
+        if values:  # else no batch has a row of any task: there is nothing to learn
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
+            if not torch.isfinite(norm):
+                raise DataError(self._bad_loss(where[-1], "a gradient is", values, batches[-1]))
+            self.optimizer.step()
+            self.average.update(self.model, self.step)
         self.step += 1
         if self.step % GIVE_BACK == 0:
             give_back_memory()
+        return values
+
+    def _gradients(self, batches: Sequence[Batch], place: int, where: str) -> dict[str, float]:
+        """Add the gradients of one of a step's batches to those of the others; its losses."""
+        name = f"step {self.step}" + (f", batch {place}" if place else "")
+        torch.manual_seed(derived_seed(self.settings.seed, name))
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.settings.precision == "bf16"):
+            losses = self.descent.losses(batches[place])
+        values = {name: float(each.detach()) for name, each in losses.items()}
+        if not all(math.isfinite(value) for value in values.values()):
+            raise DataError(self._bad_loss(where, "the loss is", values, batches[place]))
+        self.descent.backward(losses, 1 / len(batches), last=place + 1 == len(batches))
         return values
 
     def _bad_loss(self, where: str, what: str, values: dict[str, float], batch: Batch) -> str:
@@ -232,3 +241,15 @@ class Loop:
 
     def _modules(self) -> dict[str, nn.Module]:
         return {"model": self.model, "balance": self.descent.method}
+
+
+def _several(batches: Iterator[Batch], count: int) -> Iterator[list[Batch]]:
+    """So many at a time; the last may be fewer."""
+    while several := list(itertools.islice(batches, count)):
+        yield several
+
+
+def _means(found: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean loss of each task over the batches that have a row of it."""
+    names = dict.fromkeys(name for each in found for name in each)
+    return {name: mean(each[name] for each in found if name in each) for name in names}

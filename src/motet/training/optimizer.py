@@ -1,7 +1,7 @@
 """The optimiser, the course of its learning rate, and the moving average of the weights."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -44,6 +44,43 @@ def learning_rate_factor(
             return 1.0 - done
         case "cosine":
             return 0.5 * (1 + math.cos(math.pi * done))
+
+
+def step_sizes(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) -> list[Tensor]:
+    """How far Adam goes for a gradient of 1 at each number, as it stands, without momentum.
+
+    Shaped as the parameters; zeros for one that had no gradient yet.
+    """
+    group_of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    found = []
+    for p in parameters:
+        group, state = group_of[id(p)], optimizer.state.get(p)
+        if not state:
+            found.append(torch.zeros_like(p))
+            continue
+        root = (state["exp_avg_sq"] / (1 - group["betas"][1] ** state["step"])).sqrt() + group["eps"]
+        found.append(group["lr"] / root)
+    return found
+
+
+def next_step(
+    optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]
+) -> tuple[list[Tensor], list[Tensor]]:
+    """What Adam's next step will be, as far as it is known: so much for a gradient of 1, and its momentum.
+
+    The step is about ``-(size * gradient + momentum)`` at each number, the second moments taken as they are.
+    """
+    group_of = {id(p): group for group in optimizer.param_groups for p in group["params"]}
+    sizes, momenta = step_sizes(optimizer, parameters), []
+    for place, p in enumerate(parameters):
+        beta, state = group_of[id(p)]["betas"][0], optimizer.state.get(p)
+        if state:
+            sizes[place] = sizes[place] / (1 - beta ** (state["step"] + 1))
+            momenta.append(sizes[place] * beta * state["exp_avg"])
+            sizes[place] = sizes[place] * (1 - beta)
+        else:
+            momenta.append(torch.zeros_like(p))
+    return sizes, momenta
 
 
 class WeightAverage:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from motet.config.balance import Balance as Settings
 from motet.errors import ConfigError
+from motet.training.processes import gramian, of_first
 
 
 class Surgery(nn.Module, ABC):
@@ -26,12 +27,13 @@ class Surgery(nn.Module, ABC):
         self.last = dict.fromkeys(self.tasks, 1.0)
 
     @abstractmethod
-    def forward(self, gradient_KN: Tensor, losses: dict[str, float]) -> Tensor:
+    def forward(self, gradient_KN: Tensor, losses: dict[str, float], common: int = 0) -> Tensor:
         """The gradient to descend, ``(N,)``.
 
         Args:
             gradient_KN: In fp32, one row for each of the losses.
             losses: Of the tasks that have one in this step.
+            common: Leading numbers of a gradient that other processes share, see `motet.training.processes`.
         """
 
     def current(self) -> dict[str, float]:
@@ -42,11 +44,16 @@ class Surgery(nn.Module, ABC):
 class Weighing(Surgery):
     """Methods whose gradient is a weighted sum; the weights follow from the products of the gradients."""
 
-    def forward(self, gradient_KN: Tensor, losses: dict[str, float]) -> Tensor:
-        """The weighted sum, ``(N,)``."""
-        weight_K = self.weigh(gradient_KN @ gradient_KN.T, losses)
-        self.last |= dict(zip(losses, weight_K.tolist(), strict=True))
-        return weight_K @ gradient_KN
+    def forward(self, gradient_KN: Tensor, losses: dict[str, float], common: int = 0) -> Tensor:
+        """The weighted sum, ``(N,)``; of several processes each gets its own part, with weights for all."""
+        gramian_KK, everywhere = gramian(gradient_KN, losses, self.tasks, common)
+        if not everywhere:
+            return gradient_KN.sum(0)
+        found = dict(zip(everywhere, of_first(self.weigh(gramian_KK, everywhere)), strict=True))
+        self.last |= {name: float(weight) for name, weight in found.items()}
+        if not losses:
+            return gradient_KN.sum(0)
+        return torch.stack([found[name] for name in losses]) @ gradient_KN
 
     @abstractmethod
     def weigh(self, gramian_KK: Tensor, losses: dict[str, float]) -> Tensor:
@@ -105,8 +112,9 @@ class GradDrop(Surgery):
         super().__init__(tasks)
         self.method = method
 
-    def forward(self, gradient_KN: Tensor, losses: dict[str, float]) -> Tensor:
-        """The gradient to descend, ``(N,)``; where no task pulls, nothing."""
+    def forward(self, gradient_KN: Tensor, losses: dict[str, float], common: int = 0) -> Tensor:
+        """The gradient to descend, ``(N,)``; where no task pulls, nothing. Each process drops its own."""
+        del losses, common
         combined_N: Tensor = self.method(gradient_KN)
         return combined_N.nan_to_num(0.0)  # 0 / 0 where all gradients are 0
 

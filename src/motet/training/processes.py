@@ -1,0 +1,92 @@
+"""Processes: what several of them know together where they train one model, each on batches of its own.
+
+The loss of a step is the mean of the processes' losses, a task without a row in one of them having none
+there: averaging gradients over processes, as data-parallel training does, makes it so. Weights of tasks must
+then follow from the gradients of all, or each process would descend another loss. Every process must come to
+each of these calls; without a process group they change nothing.
+
+Shapes: K tasks of a step, T tasks of the model, N numbers of a gradient.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, distributed
+
+
+def count() -> int:
+    """How many processes train together."""
+    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1
+
+
+def total(own: Tensor) -> Tensor:
+    """The sum over all processes, of the same shape."""
+    if count() == 1:
+        return own
+    found = own.clone().contiguous()
+    distributed.all_reduce(found)
+    return found
+
+
+def of_first(own: Tensor) -> Tensor:
+    """What the first process has: for what is drawn."""
+    if count() == 1:
+        return own
+    found = own.clone().contiguous()
+    distributed.broadcast(found, 0)
+    return found
+
+
+def gramian(
+    row_KN: Tensor, losses: Mapping[str, float], tasks: Sequence[str], common: int
+) -> tuple[Tensor, dict[str, float]]:
+    """Products of the tasks' gradients, as one process with the rows of all would have them.
+
+    Args:
+        row_KN: This process's gradients, one row for each of its losses.
+        losses: Of this process.
+        tasks: Names of all tasks, in the same order everywhere.
+        common: Leading numbers of a gradient that are about the same values in every process (parameters,
+            the catalogue); the others are about its own batch.
+
+    Returns:
+        The products ``(K, K)`` for all tasks that some process has, and their mean losses.
+    """
+    if count() == 1:
+        return row_KN @ row_KN.T, dict(losses)
+    place_K = [tasks.index(name) for name in losses]
+    known_2T = row_KN.new_zeros(2, len(tasks))
+    known_2T[0, place_K] = torch.tensor(list(losses.values()), dtype=row_KN.dtype)
+    known_2T[1, place_K] = 1
+    row_TN = row_KN.new_zeros(len(tasks), row_KN.shape[1])
+    row_TN[place_K] = row_KN / count()
+    mean_TC, own_TN = total(row_TN[:, :common]), row_TN[:, common:]
+    gramian_TT = mean_TC @ mean_TC.T + total(own_TN @ own_TN.T)
+    loss_T, has_T = total(known_2T)
+    there = [place for place in range(len(tasks)) if has_T[place] > 0]
+    means = {tasks[place]: float(loss_T[place] / has_T[place]) for place in there}
+    return gramian_TT[there][:, there], means
+
+
+def mean_gradients(
+    rows: Mapping[str, Sequence[Tensor | None]], names: Sequence[str], like: Sequence[Tensor]
+) -> dict[str, Sequence[Tensor | None]]:
+    """Gradients at the parameters, averaged over the processes.
+
+    Args:
+        rows: Name -> gradient, of this process.
+        names: All names that a process may have, in the same order everywhere.
+        like: The parameters.
+    """
+    if count() == 1:
+        return dict(rows)
+    found: dict[str, Sequence[Tensor | None]] = {}
+    for name in names:
+        own = rows.get(name, [None] * len(like))
+        parts = [torch.zeros_like(p) if each is None else each for p, each in zip(like, own, strict=True)]
+        flat_N = torch.cat([*(part.reshape(-1) for part in parts), torch.tensor([float(name in rows)])])
+        flat_N = total(flat_N) / count()
+        if flat_N[-1] > 0:
+            split = torch.split(flat_N[:-1], [p.numel() for p in like])
+            found[name] = [part.view_as(p) for part, p in zip(split, like, strict=True)]
+    return found
