@@ -1,9 +1,9 @@
 """The guard: a task that sharing hurts gets a part of the model to itself. All is judged on validation rows.
 
 A task is hurt when it is probably worse than its single-task twin. Three cures are tried in turn, the
-lightest first: from the weights of the joint model, what lies behind the timeline for this task alone, on the
-backbone as it is; from the same weights a whole model, for hurt tasks together that help each other; the twin
-itself. What does not help on the validation rows is not put in. The other tasks keep the weights they have.
+lightest first: what lies behind the timeline, for this task alone, on the backbone as it is; a whole model
+from the weights of the joint one, for hurt tasks together that help each other; the twin itself. What does
+not help on the validation rows is not put in. The other tasks keep the weights that they have.
 """
 
 from motet.guard.course import guard

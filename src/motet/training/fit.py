@@ -19,7 +19,7 @@ from motet.data.loader import Feed
 from motet.data.timelines import Timelines
 from motet.features.items import ItemContent
 from motet.metrics.names import Metrics, main_metric
-from motet.model import Motet
+from motet.model import BACKBONE, Motet
 from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
 from motet.training.descent import build_descent
@@ -57,7 +57,8 @@ class Start:
 
     Args:
         state: Names and values.
-        frozen: The backbone stays as it is, and only what lies behind it is trained.
+        frozen: The backbone stays as it is, and only what lies behind it is trained: anew for tasks that score
+            rows, as it overfits sooner than the backbone (LOG.md); rankings keep their few weights.
     """
 
     state: Mapping[str, Tensor]
@@ -66,10 +67,12 @@ class Start:
     def put_into(self, model: Motet) -> None:
         """Set those of a model's weights that bear the same name and shape."""
         own = model.state_dict()
+        taken = tuple(f"{name}." for name in (*BACKBONE, *(f"heads.of_{task}" for task in model.next_heads)))
         fitting = {
             name: value
             for name, value in self.state.items()
             if name in own and own[name].shape == value.shape and not name.endswith("newcomers.fitted_3")
+            if name.startswith(taken) or not self.frozen
         }
         model.load_state_dict(fitting, strict=False)
         for p in model.backbone_parameters() if self.frozen else []:
