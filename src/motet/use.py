@@ -4,7 +4,7 @@ Users come with their events: a run holds no user, so the log of the configurati
 it is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +46,7 @@ class TrainedModel:
     """A run that answers questions; open one with `motet.open`."""
 
     bundle: Bundle
-    given: Tables | None = None
+    given: Tables | Callable[[], Tables] | None = None  # what stands for the files, or reads them once
 
     @cached_property
     def tables(self) -> Tables:
@@ -56,6 +56,8 @@ class TrainedModel:
     def read(self) -> Tables:
         """The tables as they were given, or as they lie in the files of the configuration."""
         config = self.bundle.config
+        if callable(self.given):
+            return self.given()
         if self.given is None and were_tables(
             read_json(self.bundle.folder / "manifest.json").get("data", {})
         ):

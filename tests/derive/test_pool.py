@@ -76,7 +76,7 @@ def test_a_single_follower_has_no_choice_so_the_leader_takes_its_best_weight_on_
 
 
 def test_the_leader_foresees_the_answer_of_its_followers():
-    """On their half the second member is without error, so followers give it all that is left: w = (a, 1 - a, 0).
+    """On their half the second member is without error, so they give it all that is left: (a, 1 - a, 0).
 
     On the leader's half that is (1 - a) * 3 + a * 1, never less than 1: the leader keeps everything, though
     the third member, which nobody would choose below, has no error there.

@@ -46,7 +46,7 @@ class Chances:
     @property
     def members(self) -> int:
         """How many."""
-        return self.chance_TM.shape[1]
+        return int(self.chance_TM.shape[1])
 
     def loss(self, weight_M: np.ndarray) -> float:
         """Mean surprise over what happened."""
@@ -81,7 +81,7 @@ class Errors:
     @property
     def members(self) -> int:
         """How many."""
-        return self.error_TM.shape[1]
+        return int(self.error_TM.shape[1])
 
     def loss(self, weight_M: np.ndarray) -> float:
         """Mean squared error."""
@@ -119,7 +119,8 @@ def on_simplex(value_M: np.ndarray, total: float = 1.0) -> np.ndarray:
     falling_M = np.sort(value_M)[::-1]
     over_M = (np.cumsum(falling_M) - total) / np.arange(1, len(value_M) + 1)
     last = int(np.flatnonzero(falling_M > over_M)[-1])
-    return np.maximum(value_M - over_M[last], 0.0)
+    found_M: np.ndarray = np.maximum(value_M - over_M[last], 0.0)
+    return found_M
 
 
 def averaging_weights(evidence: Evidence) -> np.ndarray:
