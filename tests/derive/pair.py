@@ -1,4 +1,4 @@
-"""Two runs of one world that differ in their seeds and their sizes, trained once for all tests of ensembles."""
+"""Two runs of one world that differ in seed and size, trained once for all tests of ensembles."""
 
 import functools
 from pathlib import Path

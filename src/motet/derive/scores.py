@@ -135,7 +135,8 @@ def _gain_said(task: str, gain: Mapping[str, Any]) -> str:
     interval = "" if gain["low"] is None else f" ({gain['low']:+.4f} to {gain['high']:+.4f})"
     return (
         f"{task}: {gain['metric']} {gain['ours']:.4f} against {gain['other']:.4f} of {gain['member']}, "
-        f"the best member on validation rows: difference {gain['difference']:+.4f}{interval}, {gain['verdict']}."
+        f"the best member on validation rows: difference {gain['difference']:+.4f}{interval}, "
+        f"{gain['verdict']}."
     )
 
 
