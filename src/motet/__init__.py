@@ -8,7 +8,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from motet.config import Config
@@ -57,7 +57,7 @@ def train(
 def ensemble(
     runs: "Sequence[str | Path]",
     out: str | Path,
-    kind: "Kind" = "average",
+    kind: "Kind | Literal['soup']" = "average",
     *,
     events: Any = None,
     items: Any = None,

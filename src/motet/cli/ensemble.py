@@ -8,11 +8,25 @@ import typer
 
 def ensemble(
     runs: Annotated[
-        list[Path], typer.Argument(metavar="RUN...", help="Run folders, of the same data and split.")
+        list[Path],
+        typer.Argument(
+            metavar="RUN...",
+            help="Run folders, of the same data and split; of snapshot and soup one will do.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="The run folder to write.")],
     kind: Annotated[
-        Literal["average", "vote", "logistic", "boosted", "rank_fusion", "stackelberg", "network"],
+        Literal[
+            "average",
+            "vote",
+            "logistic",
+            "boosted",
+            "rank_fusion",
+            "stackelberg",
+            "network",
+            "snapshot",
+            "soup",
+        ],
         typer.Option(help="How the members are put together."),
     ] = "average",
 ) -> None:

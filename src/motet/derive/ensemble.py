@@ -19,7 +19,7 @@ from motet.data.requests import Plan, histories
 from motet.data.timelines import VALID
 from motet.derive.chorus import Chorus, Voice, log_chances, voices
 from motet.derive.combine import Combiner, Weights, combine_rankings, combine_rows
-from motet.derive.fitting import Chosen, Kind
+from motet.derive.fitting import UNFITTED, Chosen, Kind
 from motet.evaluation.evaluate import measured
 from motet.present import best_items, one_list, part_of, ranking_task, readable, row_task
 from motet.system.log import warn
@@ -121,7 +121,7 @@ class Ensemble:
     @property
     def fitted(self) -> bool:
         """Whether any combiner learned from validation rows."""
-        return self.kind != "vote"
+        return self.kind not in UNFITTED
 
     def _hidden(
         self, plan: Plan, task: str, allowed_I: Tensor, *, keep: bool

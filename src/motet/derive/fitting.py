@@ -25,7 +25,10 @@ from motet.derive.pool import (
 from motet.derive.stack import HELD, Lesson, Stack, fit_linear, fit_network
 from motet.system.randomness import derived_seed, generator
 
-Kind = Literal["average", "vote", "logistic", "boosted", "rank_fusion", "stackelberg", "network"]
+Kind = Literal[
+    "average", "vote", "logistic", "boosted", "rank_fusion", "stackelberg", "network", "snapshot"
+]  # fmt: skip
+UNFITTED = ("vote", "snapshot")  # kinds that learn nothing from validation rows
 FOLDS = 5  # of the users, where a combiner is judged on rows that did not fit it
 
 
@@ -134,7 +137,10 @@ AnyEvidence = RowEvidence | RankEvidence
 
 
 def fit_combiner(kind: Kind, evidence: AnyEvidence, seed: int) -> Combiner:
-    """Fit a combiner; a rank fusion has nothing to do for rows, whose answers are averaged then.
+    """Fit a combiner.
+
+    A rank fusion has nothing to do for rows, whose answers are averaged with fitted weights then. Snapshots
+    of one training are averaged with equal weights (Huang et al., ICLR 2017, arXiv:1704.00109).
 
     Args:
         kind: How members are put together.
@@ -146,6 +152,8 @@ def fit_combiner(kind: Kind, evidence: AnyEvidence, seed: int) -> Combiner:
             return Vote()
         case "rank_fusion":
             return Fusion() if isinstance(evidence, RankEvidence) else _averaged(evidence)
+        case "snapshot":
+            return Weights((1 / _members(evidence),) * _members(evidence))
         case "average":
             return _averaged(evidence)
         case "stackelberg":

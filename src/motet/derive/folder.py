@@ -4,7 +4,6 @@
 `combiners.safetensors`, trees in `trees/TASK.txt` as LightGBM writes them. No user id is kept.
 """
 
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from motet.bundle import save_again
 from motet.config.read import read_config
 from motet.derive.boosted import Trees
 from motet.derive.combine import Combiner, Fusion, Vote, Weights
@@ -26,7 +26,6 @@ from motet.system.manifest import verify_manifest, write_manifest
 from motet.use import TrainedModel, open_run
 
 FORMAT = 1
-BUNDLE = ("motet.yaml", "model.safetensors", "items.safetensors", "vocabulary")
 
 
 def open_any(folder: Path, *, events: Any = None, items: Any = None, users: Any = None) -> InUse:
@@ -53,7 +52,7 @@ def open_ensemble(folder: Path, *, events: Any = None, items: Any = None, users:
             "Make it again."
         )
     places = [folder / each["folder"] for each in raw["members"]]
-    members = open_members(places, events=events, items=items, users=users)
+    members = open_members(places, events=events, items=items, users=users).models
     return Ensemble(
         folder, raw["kind"], read_config(folder / "motet.yaml"), members, _combiners(folder, raw["tasks"])
     )
@@ -83,16 +82,10 @@ def save_combiners(
         save_file(tensors, folder / "combiners.safetensors")
 
 
-def copy_member(model: TrainedModel, place: Path) -> None:
-    """Copy a member's bundle, without its metrics and its report, under a manifest of its own."""
-    source = model.bundle.folder
-    place.mkdir(parents=True)
-    for name in BUNDLE:
-        if (source / name).is_dir():
-            shutil.copytree(source / name, place / name)
-        else:
-            shutil.copy(source / name, place / name)
-    told = read_json(source / "manifest.json")
+def save_member(model: TrainedModel, place: Path) -> None:
+    """Write a member's bundle, without its metrics and its report, under a manifest of its own."""
+    save_again(model.bundle, place)
+    told = read_json(model.bundle.folder / "manifest.json")
     write_manifest(place, {name: value for name, value in told.items() if name not in ("format", "files")})
 
 

@@ -5,19 +5,22 @@ nothing that makes a question: tables, cleaning, split, tasks and labels, and th
 """
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from motet.bundle import open_bundle
+from motet.bundle import Bundle, open_bundle
 from motet.config import Config
 from motet.config.differing import differing
 from motet.data.dataset import Dataset
 from motet.data.readers import tables_from_frames
 from motet.data.table import Tables
 from motet.errors import ConfigError
+from motet.training.snapshots import FOLDER as SNAPSHOTS
+from motet.training.snapshots import load_snapshot, snapshots_in
 from motet.use import TrainedModel
 
 MARKER = "ensemble.json"  # what a folder of an ensemble has and that of a single model has not
@@ -29,10 +32,25 @@ def is_ensemble(folder: Path) -> bool:
     return (folder / MARKER).is_file()
 
 
+@dataclass(frozen=True)
+class Members:
+    """Models that answer the same questions.
+
+    Attributes:
+        models: The models; tables are read once for all.
+        names: What each is called, no two alike.
+        folders: The runs that they come from, each once.
+    """
+
+    models: list[TrainedModel]
+    names: list[str]
+    folders: list[Path]
+
+
 def open_members(
     folders: Sequence[Path], *, events: Any = None, items: Any = None, users: Any = None
-) -> list[TrainedModel]:
-    """Open runs as members; their tables are read once.
+) -> Members:
+    """Open runs as members.
 
     Args:
         folders: Run folders.
@@ -47,13 +65,45 @@ def open_members(
         if is_ensemble(folder):
             raise ConfigError(f"{folder} is an ensemble itself. Give the runs that it was made of.")
     bundles = [open_bundle(folder) for folder in folders]
-    configs = [each.config for each in bundles]
-    refuse_other_questions(folders, configs)
+    refuse_other_questions(folders, [each.config for each in bundles])
+    read = _reader(bundles[0], events, items, users)
+    return Members([TrainedModel(each, read) for each in bundles], member_names(folders), list(folders))
+
+
+def open_snapshots(folder: Path, *, events: Any = None, items: Any = None, users: Any = None) -> Members:
+    """Open a run as several members: its snapshots in their order, and last its model; tables as above.
+
+    Raises:
+        ConfigError: It has no snapshots.
+    """
+    if is_ensemble(folder):
+        raise ConfigError(f"{folder} is an ensemble itself. Give the run that has the snapshots.")
+    files = snapshots_in(folder / SNAPSHOTS)
+    if not files:
+        raise ConfigError(
+            f"{folder} has kept no snapshots. Train with  --set training.snapshots=5 , or give several runs."
+        )
+    last = open_bundle(folder)
+    bundles = [open_bundle(folder) for _ in files]
+    for bundle, path in zip(bundles, files.values(), strict=True):
+        bundle.model.load_state_dict(load_snapshot(path), strict=False)
+    read = _reader(last, events, items, users)
+    names = [f"epoch {number}" for number in files]
+    return Members([TrainedModel(each, read) for each in (*bundles, last)], [*names, "best epoch"], [folder])
+
+
+def _reader(first: Bundle, events: Any, items: Any, users: Any) -> Callable[[], Tables]:
+    """Reads the tables once, when they are first asked for."""
     given: Tables | None = None
     if events is not None:
-        given = tables_from_frames(configs[0].data, items=items, users=users, events=events)
-    read = functools.cache(TrainedModel(bundles[0], given).read)
-    return [TrainedModel(each, read) for each in bundles]
+        given = tables_from_frames(first.config.data, items=items, users=users, events=events)
+    return functools.cache(TrainedModel(first, given).read)
+
+
+def member_names(folders: Sequence[Path]) -> list[str]:
+    """Names of the members: those of their folders, with a number where two are called alike."""
+    found = [folder.resolve().name for folder in folders]
+    return [f"{name} ({place})" if found.count(name) > 1 else name for place, name in enumerate(found, 1)]
 
 
 def refuse_other_questions(folders: Sequence[Path], configs: Sequence[Config]) -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 from motet.config import Config
 from motet.data.timelines import TEST, VALID
-from motet.derive.chorus import Chorus
+from motet.derive.chorus import Chorus, Voice
 from motet.derive.combine import Combiner, Weights
 from motet.derive.fitting import Chosen
+from motet.derive.members import Members
 from motet.evaluation.compare import gain_family
 from motet.evaluation.evaluate import main_value, measured
 from motet.evaluation.plots import plots
@@ -23,47 +24,64 @@ Records = dict[str, dict[str, Predictions]]
 
 
 def joint_metrics(
-    chorus: Chorus, kept: Mapping[str, Combiner], judging: Mapping[str, Chosen], folders: Sequence[Path]
+    chorus: Chorus, kept: Mapping[str, Combiner], judging: Mapping[str, Chosen], members: Members
 ) -> dict[str, Any]:
-    """What metrics.json holds.
+    """What metrics.json holds of an ensemble.
 
     Args:
         chorus: The members.
         kept: Task -> the combiner of the ensemble, for the test rows.
         judging: Task -> combiners of the folds, for the validation rows.
-        folders: Of the members, for their names and for the baselines that were measured on the same rows.
+        members: Their names and the runs that they come from.
     """
-    config = chorus.first.model.bundle.config
-    names = member_names(folders)
+    final = {task: Chosen((each,)) for task, each in kept.items()}
     with stage("measuring the ensemble"):
-        final = {task: Chosen((each,)) for task, each in kept.items()}
         ours = {
             "valid": chorus.first.examiner.records(chorus.with_combiners(judging), VALID),
             "test": chorus.first.examiner.records(chorus.with_combiners(final), TEST),
         }
-    members = {name: _member(chorus, place) for place, name in enumerate(names)}
-    gains = _gains(config, ours["test"], members)
-    of_first = read_json(folders[0] / "metrics.json")
+    said = _weights_said(kept, members.names)
+    if any(chosen.fold_U is not None for chosen in judging.values()):
+        said.append(
+            "Figures on validation rows are cross-fitted: each user was judged by combiners that other users "
+            "fitted. The models themselves chose their best epoch on these rows."
+        )
+    return metrics_beside(ours, chorus.members, members, said)
+
+
+def metrics_beside(
+    ours: Records, voices: Sequence[Voice], members: Members, said: Sequence[str]
+) -> dict[str, Any]:
+    """What metrics.json holds of a model that was made of others.
+
+    Args:
+        ours: Its records.
+        voices: The members, to be measured too.
+        members: Their names and the runs that they come from; baselines are taken over from the first, for
+            they were measured on the same rows.
+        said: What is to be told of it.
+    """
+    config = voices[0].model.bundle.config
+    others = {name: _member(each, name) for name, each in zip(members.names, voices, strict=True)}
+    gains = _gains(config, ours["test"], others)
+    of_first = read_json(members.folders[0] / "metrics.json")
+    lines = [*said, *(_gain_said(task, gain) for task, gain in gains.items())]
+    for line in lines:
+        say(line)
     return {
         "tasks": _measured(config, ours),
-        "members": {name: _measured(config, found) for name, found in members.items()},
+        "members": {name: _measured(config, found) for name, found in others.items()},
         "gains": gains,
         "twins": {},
         "baselines": of_first.get("baselines", {}),
         "ablations": {},
         "transfer": {},
         "slices": {},
-        "cost": _cost(folders),
+        "cost": _cost(members.folders),
         "plots": plots(ours["test"], {}),
         "behaviour": of_first.get("behaviour", {}),
-        "statements": _statements(kept, names, gains, judging),
+        "statements": [f"Made of {', '.join(members.names)}.", *lines],
     }
-
-
-def member_names(folders: Sequence[Path]) -> list[str]:
-    """Names of the members: those of their folders, with a number where two are called alike."""
-    found = [folder.resolve().name for folder in folders]
-    return [f"{name} ({place})" if found.count(name) > 1 else name for place, name in enumerate(found, 1)]
 
 
 def best_members(members: Mapping[str, Records]) -> dict[str, str]:
@@ -76,9 +94,8 @@ def best_members(members: Mapping[str, Records]) -> dict[str, str]:
     return found
 
 
-def _member(chorus: Chorus, place: int) -> Records:
-    voice = chorus.members[place]
-    with stage(f"measuring member {place + 1}"):
+def _member(voice: Voice, name: str) -> Records:
+    with stage(f"measuring {name}"):
         return {
             "valid": voice.examiner.records(voice.scorer, VALID),
             "test": voice.examiner.records(voice.scorer, TEST),
@@ -105,28 +122,14 @@ def _gains(config: Config, ours: Mapping[str, Predictions], members: Mapping[str
     return {task: {"member": best[task], **gain} for task, gain in found.items()}
 
 
-def _statements(
-    kept: Mapping[str, Combiner],
-    names: Sequence[str],
-    gains: Mapping[str, Mapping[str, Any]],
-    judging: Mapping[str, Chosen],
-) -> list[str]:
-    said = [f"An ensemble of {', '.join(names)}; its figures stand under the joint model."]
-    for task, each in kept.items():
-        if isinstance(each, Weights):
-            shares = ", ".join(
-                f"{weight:.2f} {name}" for name, weight in zip(names, each.weight_M, strict=True)
-            )
-            said.append(f"{task}: weights fitted on validation rows: {shares}.")
-    if any(chosen.fold_U is not None for chosen in judging.values()):
-        said.append(
-            "Figures on validation rows are cross-fitted: each user was judged by combiners that other users "
-            "fitted. The models themselves chose their best epoch on these rows."
-        )
-    said += [_gain_said(task, gain) for task, gain in gains.items()]
-    for line in said[1:]:
-        say(line)
-    return said
+def _weights_said(kept: Mapping[str, Combiner], names: Sequence[str]) -> list[str]:
+    return [
+        f"{task}: weights "
+        + ", ".join(f"{weight:.2f} {name}" for name, weight in zip(names, each.weight_M, strict=True))
+        + "."
+        for task, each in kept.items()
+        if isinstance(each, Weights)
+    ]
 
 
 def _gain_said(task: str, gain: Mapping[str, Any]) -> str:

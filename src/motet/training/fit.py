@@ -25,6 +25,7 @@ from motet.tasks.build import TaskFacts, task_facts
 from motet.training.descent import build_descent
 from motet.training.loop import Callbacks, Look, Loop
 from motet.training.monitor import Monitor
+from motet.training.snapshots import Snapshots
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,13 @@ class Hooks:
         stop: Whether somebody asked to stop; what is best so far is given back then.
         look: Called before every step; it must leave the weights as they are.
         start: Weights to start from instead of new ones.
+        keep: Where weights of epochs before the best one are kept.
     """
 
     stop: Callable[[], bool] = lambda: False
     look: Look | None = None
     start: Start | None = None
+    keep: Snapshots | None = None
 
 
 def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
@@ -143,10 +146,13 @@ def fit(
     )
     descent = build_descent(settings.balance, model, {task.name: task.weight for task in config.tasks})
     calls = Callbacks(
-        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop, hooks.look
-    )
+        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop,
+        hooks.look, hooks.keep,
+    )  # fmt: skip
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
+    if hooks.keep is not None and loop.monitor.best_epoch >= 0:
+        hooks.keep.finish(loop.monitor.best_epoch + 1)
     cost = {
         "seconds": loop.seconds,
         "cpu_seconds": loop.cpu_seconds,
