@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from motet.config.training import TrainingConfig
 from motet.training.descent import build_descent
-from motet.training.loop import Callbacks, Loop
+from motet.training.loop import Callbacks, Keep, Loop
 from motet.training.monitor import Monitor
 
 BATCHES = 5
@@ -107,6 +107,7 @@ class Training:
     validate: Callable[["Training"], float] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     stop: Callable[[], bool] = lambda: False
+    keep: Keep | None = None
 
     def loop(self) -> Loop:
         defaults = {
@@ -120,7 +121,7 @@ class Training:
             return {"up": {"auc": value}}
 
         descent = build_descent(settings.balance, self.model, {"up": 1.0, "down": 0.5})
-        calls = Callbacks(validate, self.log.append, "joint", self.stop)
+        calls = Callbacks(validate, self.log.append, "joint", self.stop, keep=self.keep)
         monitor = Monitor([("up", "auc")])
         return Loop(self.model, Feed(), settings, descent, monitor, calls, self.checkpoint)
 
