@@ -77,7 +77,7 @@ def make_ensemble(
         else:
             metrics = _join(members, place, kind)
         metrics["cost"] |= {"wall_seconds": time.monotonic() - began}
-        _save(place, kind, members, metrics)
+        _save(place, target, kind, members, metrics)
     return Run(target)
 
 
@@ -128,7 +128,7 @@ def fit_all(chorus: Chorus, kind: Kind) -> Made:
     return Made(kept, judging)
 
 
-def _save(place: Path, kind: str, members: Members, metrics: dict[str, Any]) -> None:
+def _save(place: Path, target: Path, kind: str, members: Members, metrics: dict[str, Any]) -> None:
     """Write what every run has: configuration, metrics, cleaning, manifest, report."""
     config, source = members.models[0].bundle.config, members.folders[0]
     name = f"{config.name} ({kind} of {len(members.models)})"
@@ -143,6 +143,7 @@ def _save(place: Path, kind: str, members: Members, metrics: dict[str, Any]) -> 
         "versions": versions(),
         "machine": machine(),
         "data": read_json(source / "manifest.json").get("data", {}),
+        "command": f"motet ensemble {' '.join(map(str, members.folders))} --kind {kind} --out {target}",
     }
     write_manifest(place, facts)
     write_report(place)
