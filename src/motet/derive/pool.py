@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 
 STEPS = 5000  # at most; both searches stop when a step moves no weight any more
-STILL = 1e-9  # a step that moves no weight by more is the last
+STILL = 1e-6  # a step that moves no weight by more is the last
 LEAST = 1e-30  # a probability that is not below it, so that no surprise is infinite
-SHARES = np.linspace(0, 1, 101)  # the leader's weights that are tried
+COARSE, FINE = 0.05, 0.01  # steps between the leader's weights that are tried; fine ones beside the best
 
 
 class Evidence(Protocol):
@@ -140,7 +140,8 @@ def stackelberg_weights(followed: Evidence, led: Evidence, leader: int) -> np.nd
     1 - a so that the loss on `followed` is least. Above, the leader, who knows how they answer to every a,
     commits to the a for which the loss on `led` is least at their answer. So the weight of the best member
     is judged on rows to which the others could not fit themselves. With two members the one follower has no
-    choice, and a is the best weight on `led`.
+    choice, and a is the best weight on `led`. The leader's weights are tried in steps of .05, and beside the
+    best of these in steps of .01.
 
     Args:
         followed: What the followers look at.
@@ -148,5 +149,11 @@ def stackelberg_weights(followed: Evidence, led: Evidence, leader: int) -> np.nd
         leader: Its place.
     """
     alone_M = np.eye(followed.members)[leader]
-    answers = [followed.best(share * alone_M, alone_M == 0, 1 - share) for share in SHARES]
-    return answers[int(np.argmin([led.loss(weight_M) for weight_M in answers]))]
+
+    def best_of(shares: np.ndarray) -> np.ndarray:
+        answers = [followed.best(share * alone_M, alone_M == 0, 1 - share) for share in shares]
+        return answers[int(np.argmin([led.loss(weight_M) for weight_M in answers]))]
+
+    near = best_of(np.arange(0, 1 + FINE, COARSE).clip(max=1))[leader]
+    beside = np.arange(near - COARSE, near + COARSE + FINE / 2, FINE)
+    return best_of(np.append(beside.clip(0, 1), near))
