@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from motet.derive.boosted import fit_trees
+from motet.derive.boosted import TreeRows, fit_trees
 from motet.derive.combine import (
     Fusion,
     Vote,
@@ -91,11 +91,19 @@ def test_trees_are_kept_as_text_and_say_the_same_again():
     random = np.random.default_rng(0)
     x = random.normal(size=(400, 2))
     y = (x[:, 0] * x[:, 1] > 0).astype(float)
-    trees = fit_trees(x, y, "binary", 0)
+    rows = TreeRows(x, y)
+    trees = fit_trees(rows, TreeRows(x[100:], y[100:]), TreeRows(x[:100], y[:100]), "binary", 2, 0)
     assert trees.text.startswith("tree\n")
-    again = type(trees)(trees.text)
+    again = type(trees)(trees.text, 2)
     np.testing.assert_array_equal(trees(x), again(x))
-    assert ((again(x) > 0.5) == (y == 1)).mean() > 0.9
+    assert ((again(x) > 0) == (y == 1)).mean() > 0.9
+
+
+def test_trees_add_to_the_mean_of_the_members_and_leave_it_where_they_learn_nothing():
+    pytest.importorskip("lightgbm")
+    x = np.random.default_rng(0).normal(size=(5, 2))  # too few rows for a leaf
+    rows = TreeRows(x, np.arange(5.0))
+    np.testing.assert_allclose(fit_trees(rows, rows, rows, "regression", 2, 0)(x), x.mean(1), atol=1e-6)
 
 
 def test_trees_without_lightgbm_name_the_extra(monkeypatch):
@@ -107,5 +115,6 @@ def test_trees_without_lightgbm_name_the_extra(monkeypatch):
         return real(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", without)
+    rows = TreeRows(np.zeros((2, 1)), np.zeros(2))
     with pytest.raises(ConfigError, match=r"pip install 'motet\[ensemble\]'"):
-        fit_trees(np.zeros((2, 1)), np.zeros(2), "binary", 0)
+        fit_trees(rows, rows, rows, "binary", 1, 0)

@@ -60,10 +60,8 @@ def combine_rows(combiner: Combiner, kind: RowKind, said_M: np.ndarray) -> np.nd
             return found
         case Vote():
             return _voted(kind, said_M)
-        case Stack():
+        case Stack() | Trees():
             return _stacked_rows(combiner, kind, said_M)
-        case Trees():
-            return combiner(flat(row_features(kind, said_M)))
         case Fusion():
             raise AssertionError("ranks are fused where a catalogue is ranked")
     assert_never(combiner)
@@ -80,8 +78,12 @@ def _voted(kind: RowKind, said_M: np.ndarray) -> np.ndarray:
             return plurality(said_M)
 
 
-def _stacked_rows(stack: Stack, kind: RowKind, said_M: np.ndarray) -> np.ndarray:
-    score = stack(torch.from_numpy(row_features(kind, said_M)).float()).double()
+def _stacked_rows(stack: Stack | Trees, kind: RowKind, said_M: np.ndarray) -> np.ndarray:
+    feature = row_features(kind, said_M)
+    if isinstance(stack, Stack):
+        score = stack(torch.from_numpy(feature).float()).double()
+    else:
+        score = torch.from_numpy(stack(feature))
     match kind:
         case "binary":
             score = torch.sigmoid(score)
@@ -106,11 +108,6 @@ def row_features(kind: RowKind, said_M: np.ndarray) -> np.ndarray:
         case "multiclass":
             chances: np.ndarray = np.log(np.clip(said, LEAST, 1.0))
             return chances
-
-
-def flat(feature_R: np.ndarray) -> np.ndarray:
-    """Features of each row in one line, ``(R, F)``."""
-    return feature_R.reshape(len(feature_R), int(np.prod(feature_R.shape[1:])))
 
 
 def combine_rankings(combiner: Combiner, log_chance_MBI: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motet.derive.boosted import Trees, fit_trees
-from motet.derive.combine import Combiner, Fusion, RowKind, Vote, Weights, flat, row_features
+from motet.derive.boosted import Objective, TreeRows, Trees, fit_trees
+from motet.derive.combine import Combiner, Fusion, RowKind, Vote, Weights, row_features
 from motet.derive.pool import (
     Chances,
     Errors,
@@ -69,11 +69,9 @@ class RowEvidence:
         kind: Literal["binary", "regression", "choice"] = "choice" if self.kind == "multiclass" else self.kind
         return Lesson(feature, torch.from_numpy(self.label_R).float(), kind)
 
-    def trees(self, seed: int) -> Trees:
-        """Trees fitted to it."""
-        feature_RF = flat(row_features(self.kind, self.said_M))
-        classes = self.said_M.shape[2] if self.kind == "multiclass" else 1
-        return fit_trees(feature_RF, self.label_R, self.kind, seed, classes=classes)
+    def tree_rows(self) -> TreeRows:
+        """The same for trees."""
+        return TreeRows(row_features(self.kind, self.said_M), self.label_R)
 
 
 @dataclass(frozen=True)
@@ -123,14 +121,13 @@ class RankEvidence:
         assert found is not None
         return Lesson(found.feature_TCF, found.place_T, "choice", found.open_TC)
 
-    def trees(self, seed: int) -> Trees:
-        """Trees fitted to it."""
+    def tree_rows(self) -> TreeRows:
+        """The same for trees, which learn to put the right one of a query's candidates first."""
         lesson = self.lesson()
         assert lesson.open_NC is not None
         right_NC = F.one_hot(lesson.label_N, lesson.open_NC.shape[1])
-        sizes_G = lesson.open_NC.sum(1).numpy()
         feature_NF, right_N = lesson.feature[lesson.open_NC].numpy(), right_NC[lesson.open_NC].numpy()
-        return fit_trees(feature_NF, right_N, "lambdarank", seed, sizes_G=sizes_G)
+        return TreeRows(feature_NF, right_N, lesson.open_NC.sum(1).numpy())
 
 
 AnyEvidence = RowEvidence | RankEvidence
@@ -163,7 +160,7 @@ def fit_combiner(kind: Kind, evidence: AnyEvidence, seed: int) -> Combiner:
         case "network":
             return _networked(evidence, seed)
         case "boosted":
-            return evidence.trees(derived_seed(seed, "boosted"))
+            return _boosted(evidence, seed)
     assert_never(kind)
 
 
@@ -180,6 +177,18 @@ def _networked(evidence: AnyEvidence, seed: int) -> Stack:
     evidence = evidence.teaching()
     held_R = folds_of(evidence.user_R, HELD, seed, "held") == 0
     return fit_network(evidence.lesson(), torch.from_numpy(held_R), _members(evidence), seed)
+
+
+def _boosted(evidence: AnyEvidence, seed: int) -> Trees:
+    """Trees, as many as help some users that are held out."""
+    evidence = evidence.teaching()
+    held_R = folds_of(evidence.user_R, HELD, seed, "held") == 0
+    objective: Objective = "lambdarank" if isinstance(evidence, RankEvidence) else evidence.kind
+    taught, held = evidence.take(~held_R), evidence.take(held_R)
+    own_seed = derived_seed(seed, "boosted")
+    return fit_trees(
+        evidence.tree_rows(), taught.tree_rows(), held.tree_rows(), objective, _members(evidence), own_seed
+    )
 
 
 def _led(evidence: AnyEvidence, seed: int) -> Weights:
@@ -247,5 +256,5 @@ def as_json(combiner: Combiner) -> dict[str, object]:
             sizes = {"features": len(combiner.mean_F), "members": combiner.members}
             return {"combiner": "stack", **sizes, "hidden": combiner.hidden}
         case Trees():
-            return {"combiner": "trees"}
+            return {"combiner": "trees", "members": combiner.members}
     assert_never(combiner)

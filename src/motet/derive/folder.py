@@ -104,7 +104,7 @@ def _combiner(folder: Path, task: str, raw: Mapping[str, Any], tensors: Mapping[
         case "rank_fusion":
             return Fusion(raw["constant"])
         case "trees":
-            return Trees((folder / "trees" / f"{task}.txt").read_text(encoding="utf-8"))
+            return Trees((folder / "trees" / f"{task}.txt").read_text(encoding="utf-8"), raw["members"])
         case "stack":
             stack = Stack(raw["features"], raw["members"], raw["hidden"])
             own = {
