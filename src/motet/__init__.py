@@ -8,14 +8,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from motet.config import Config
+    from motet.derive.fitting import Kind
+    from motet.present import InUse
     from motet.run import Run
-    from motet.use import TrainedModel
 
-__all__ = ["open", "train"]
+__all__ = ["ensemble", "open", "train"]
 
 
 def train(
@@ -53,12 +54,42 @@ def train(
     return train(found, folder, Path(run or Path("runs") / found.name), tables, guarded=guard)
 
 
-def open(folder: str | Path, *, events: Any = None, items: Any = None, users: Any = None) -> "TrainedModel":
+def ensemble(
+    runs: "Sequence[str | Path]",
+    out: str | Path,
+    kind: "Kind | Literal['soup']" = "average",
+    *,
+    events: Any = None,
+    items: Any = None,
+    users: Any = None,
+) -> "Run":
+    """Put runs together, and write the folder of a run whose answers are those of all of them.
+
+    Args:
+        runs: Run folders, of the same data, split and tasks.
+        out: The run folder to write.
+        kind: How the members are put together, see docs/ensembles.md.
+        events: Ready tables instead of the files of the runs' configuration, as for `open`.
+        items: Likewise.
+        users: Likewise.
+
+    Raises:
+        motet.errors.MotetError: Something that a person can mend.
+    """
+    from motet.derive.make import make_ensemble
+
+    folders = [Path(each) for each in runs]
+    return make_ensemble(folders, Path(out), kind, events=events, items=items, users=users)
+
+
+def open(folder: str | Path, *, events: Any = None, items: Any = None, users: Any = None) -> "InUse":
     """Open a run folder, to recommend and to predict; tables may stand for the files of its configuration.
+
+    It may hold one model or an ensemble, which are used alike.
 
     Raises:
         motet.errors.ArtifactError: The folder is not a whole run.
     """
-    from motet.use import open_run
+    from motet.derive.folder import open_any
 
-    return open_run(Path(folder), events=events, items=items, users=users)
+    return open_any(Path(folder), events=events, items=items, users=users)

@@ -43,6 +43,7 @@ class Bundle:
     facts: dict[str, TaskFacts]
     scaler: CounterScaler | None
     content: ItemContent
+    timed: bool = True  # whether the log had times
 
     def titles(self) -> list[str]:
         """A readable name of every item number; its id where the catalogue has no text."""
@@ -109,7 +110,14 @@ def open_bundle(folder: Path) -> Bundle:
             f"{folder}: its weights do not fit this version of Motet. "
             "Train it again, or use the version that manifest.json names."
         ) from None
-    return Bundle(folder, config, model.eval(), catalogue, encodings, facts, scaler, content)
+    return Bundle(folder, config, model.eval(), catalogue, encodings, facts, scaler, content, raw["timed"])
+
+
+def save_again(bundle: Bundle, folder: Path) -> None:
+    """Write a bundle with the weights that its model has now: the files of `save_bundle`, no manifest."""
+    log = _no_log(timed=bundle.timed, once=bundle.encodings.seen_once)
+    dataset = Dataset(bundle.catalogue, log, bundle.encodings, [], {})
+    save_bundle(folder, bundle.config, bundle.model, dataset, bundle.facts, bundle.scaler)
 
 
 CONTENT = ("code_IJ", "number_IV", "text_IT", "id_row_I", "neighbour_IM", "share_IM")

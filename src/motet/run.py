@@ -35,6 +35,7 @@ from motet.system.manifest import write_manifest
 from motet.training.fit import Hooks, Prepared, Start, Trained, fit, learn_facts
 from motet.training.loggers import refuse_missing, trackers
 from motet.training.loop import Look
+from motet.training.snapshots import FOLDER, Snapshots
 from motet.training.unfinished import begin, begun, go_on, working_folder
 
 ASKED = (
@@ -161,7 +162,9 @@ def fit_all(
             examiner = examiner_of(material, config, prepared)
             say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
             checkpoint = work / "checkpoints" / f"{name}.safetensors" if look is None else None
-            hooks = Hooks(stop, look, start)
+            keeps = name == "joint" and settings.snapshots > 0
+            keep = Snapshots(work / FOLDER, settings.snapshots) if keeps else None
+            hooks = Hooks(stop, look, start, keep)
             found = fit(config, prepared, examiner.validate, write, name, checkpoint, hooks)
             for line in examiner.fit_newcomers(found.model) if found.history else []:
                 say(line)
@@ -179,12 +182,17 @@ def fit_all(
         if not models:
             raise KeyboardInterrupt  # before the first validation: there is no best so far
         if guarded:
-            material = _guard(material, models, fit_one, stopped=stop())
+            material = _guard(material, models, fit_one, work, stopped=stop())
     return material, models
 
 
 def _guard(
-    material: Material, models: dict[str, Trained], fit_one: Callable[..., Trained], *, stopped: bool
+    material: Material,
+    models: dict[str, Trained],
+    fit_one: Callable[..., Trained],
+    work: Path,
+    *,
+    stopped: bool,
 ) -> Material:
     """Let the guard look, and put what it made in the place of the joint model."""
     if stopped:
@@ -198,6 +206,9 @@ def _guard(
     if done.config.model.groups:
         models[UNGUARDED] = models["joint"]
         said += [AFTERWARDS] if any(name.startswith("without ") for name in models) else []
+    if done.config.model.groups and (work / FOLDER).exists():
+        shutil.rmtree(work / FOLDER)
+        said.append("The guard put another model in the place of the joint one, so its snapshots are gone.")
     models["joint"] = done.joint
     statements = [*material.statements, *said]
     return replace(material, config=done.config, statements=statements, guard=done.cases)
@@ -253,8 +264,9 @@ def _save(
     write_json(place / "metrics.json", metrics)
     write_json(place / "cleaning.json", material.account)
     shutil.copy(work / "log.jsonl", place / "log.jsonl")
-    if (work / "tensorboard").exists():
-        shutil.copytree(work / "tensorboard", place / "tensorboard")
+    for name in ("tensorboard", FOLDER):
+        if (work / name).exists():
+            shutil.copytree(work / name, place / name)
     facts = {
         "name": material.config.name,
         "seed": material.config.training.seed,

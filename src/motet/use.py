@@ -4,7 +4,7 @@ Users come with their events: a run holds no user, so the log of the configurati
 it is asked.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motet.bundle import Bundle, open_bundle
-from motet.config.tasks import NextItem, Regression, is_row_task
+from motet.config.tasks import RowTask
 from motet.data.collate import Collator
 from motet.data.counting import CountedRows, count_asked
 from motet.data.dataset import Dataset, reopen
@@ -27,19 +27,18 @@ from motet.data.provenance import were_tables
 from motet.data.questions import read_questions
 from motet.data.readers import read_tables, tables_from_frames
 from motet.data.readers_raw import from_object
-from motet.data.requests import Plan, histories, plan_ends, plan_requests
+from motet.data.requests import Plan, plan_ends, plan_requests
 from motet.data.table import Tables
-from motet.data.timelines import PARTS
 from motet.errors import ConfigError, DataError
 from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.evaluate import Examiner, measured
-from motet.gather import count, counter_source, split_columns, user_numbers
+from motet.gather import count, counter_source, split_columns
+from motet.gather import user_numbers as numbers_of
 from motet.language.backbone import load_language
 from motet.model import Motet
+from motet.present import Score, best_items, one_list, part_of, ranking_task, readable, row_task
 from motet.system.files import read_json
 from motet.system.log import progress
-
-BLOCK = 1024  # users ranked at a time
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,18 @@ class TrainedModel:
     """A run that answers questions; open one with `motet.open`."""
 
     bundle: Bundle
-    given: Tables | None = None
+    given: Tables | Callable[[], Tables] | None = None  # what stands for the files, or reads them once
 
     @cached_property
     def tables(self) -> Tables:
         """The cleaned tables that the questions are about."""
+        return clean_again(self.read(), self.bundle.config)
+
+    def read(self) -> Tables:
+        """The tables as they were given, or as they lie in the files of the configuration."""
         config = self.bundle.config
+        if callable(self.given):
+            return self.given()
         if self.given is None and were_tables(
             read_json(self.bundle.folder / "manifest.json").get("data", {})
         ):
@@ -60,8 +65,7 @@ class TrainedModel:
                 f"{self.bundle.folder} was trained from tables in Python, not from files. Give them again: "
                 "motet.open(RUN, events=..., items=...)."
             )
-        tables = self.given or read_tables(config.data, self.bundle.folder, extra=split_columns(config))
-        return clean_again(tables, config)
+        return self.given or read_tables(config.data, self.bundle.folder, extra=split_columns(config))
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -98,28 +102,64 @@ class TrainedModel:
         Raises:
             DataError: A user has no event in the log.
         """
-        name = self._ranking_task(task)
-        number_Q = self._user_numbers(users)
+        name = ranking_task(self.bundle.config, task)
         keep = not self.bundle.encodings.seen_once if keep_seen is None else keep_seen
+        asked = self.asked_now(self.user_numbers(users), name)
+        return best_items(self.dataset.log, self.bundle.catalogue, name, asked, k, keep=keep)
+
+    def asked_now(self, number_Q: np.ndarray, task: str) -> tuple[Plan, Score, Tensor]:
+        """What a `next_item` task is asked for users after all of their events.
+
+        Args:
+            number_Q: User numbers, ascending.
+            task: Name of the task.
+
+        Returns:
+            The plan, what scores the whole catalogue for some of its queries, and the items that the task
+            ranks, boolean ``(I,)``.
+        """
+        part = self.bundle.model.part(task)
         plan = plan_ends(self.dataset.log, number_Q, self.bundle.config.model.timeline.length)
-        state_QD = self._states(plan, name)
-        return self._ranked(name, plan, state_QD, k, keep=keep)
+        state_QD = self._states(plan, task)
+        scores = CatalogueScores(part, self.dataset.log, task, self.item_PID[part])
+
+        def score(query_B: np.ndarray) -> Tensor:
+            return scores(state_QD[query_B], plan, query_B)
+
+        return plan, score, part.next_heads[task].get_buffer("allowed_I")
 
     def similar(self, item: Any, task: str | None = None, k: int = 10) -> pl.DataFrame:
         """Items whose vectors lie nearest to an item's: columns ``rank, item, score``."""
+        return one_list(self.likeness(item, task), self.bundle.catalogue, k)
+
+    def likeness(self, item: Any, task: str | None = None) -> Tensor:
+        """Cosines of all items' vectors with an item's ``(I,)``; minus infinity for those that take no part.
+
+        Raises:
+            DataError: The catalogue lacks the item.
+        """
         number = int(self.bundle.catalogue.numbers(pl.Series([item]))[0])
         if number == 0:
             raise DataError(
                 f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is."
             )
-        item_ID = self.item_PID[self.bundle.model.part(self._ranking_task(task))]
-        return self._nearest(item_ID, item_ID[number], task, k, number)
+        name = ranking_task(self.bundle.config, task)
+        item_ID = self.item_PID[self.bundle.model.part(name)]
+        return self._cosines(item_ID, item_ID[number], name, number)
 
     def find(self, text: str, task: str | None = None, k: int = 10) -> pl.DataFrame:
         """Items whose texts the language model puts nearest to a sentence: ``rank, item, score``.
 
         Raises:
             ConfigError: The run has no language model, or its items have no text.
+        """
+        return one_list(self.nearness(text, task), self.bundle.catalogue, k)
+
+    def nearness(self, text: str, task: str | None = None) -> Tensor:
+        """Cosines of all items' texts with a sentence ``(I,)``; minus infinity for those that take no part.
+
+        Raises:
+            ConfigError: As `find`.
         """
         language, text_IT = self.bundle.config.model.language, self.bundle.content.text_IT
         if language is None or text_IT is None:
@@ -132,26 +172,14 @@ class TrainedModel:
         if not text.strip():
             raise ConfigError("The text is empty. Write a sentence such as  --text 'I just bought a phone'.")
         asked_T = torch.from_numpy(load_language(language).encode([text])[0])
-        return self._nearest(text_IT.float(), asked_T, task, k)
+        return self._cosines(text_IT.float(), asked_T, ranking_task(self.bundle.config, task))
 
-    def _nearest(
-        self, vector_ID: Tensor, asked_D: Tensor, task: str | None, k: int, without: int = 0
-    ) -> pl.DataFrame:
-        """Items by the cosine of their vectors with the one that is asked for."""
-        name = self._ranking_task(task)
-        head = self.bundle.model.part(name).next_heads[name]
+    def _cosines(self, vector_ID: Tensor, asked_D: Tensor, task: str, without: int = 0) -> Tensor:
+        head = self.bundle.model.part(task).next_heads[task]
         allowed_I = head.get_buffer("allowed_I") & (vector_ID != 0).any(-1)
         allowed_I[without] = False
         score_I = F.normalize(vector_ID, dim=-1) @ F.normalize(asked_D, dim=-1)
-        score_I = score_I.masked_fill(~allowed_I, -torch.inf)
-        best = torch.topk(score_I, min(k, int(allowed_I.sum())))
-        return pl.DataFrame(
-            {
-                "rank": np.arange(1, len(best.indices) + 1),
-                "item": self.bundle.catalogue.ids.gather(best.indices.numpy() - 1),
-                "score": best.values.numpy(),
-            }
-        )
+        return score_I.masked_fill(~allowed_I, -torch.inf)
 
     def predict(self, rows: Any, task: str) -> pl.DataFrame:
         """Predict a row task for pairs of user and item.
@@ -166,49 +194,56 @@ class TrainedModel:
             The rows with a column ``prediction``: a probability, a number, or the most probable class. A task
             that follows another has a column ``given_OTHER`` too: its probability where that has happened.
         """
-        settings = next((each for each in self.bundle.config.tasks if each.name == task), None)
-        if settings is None or not is_row_task(settings):
-            names = ", ".join(each.name for each in self.bundle.config.tasks if is_row_task(each)) or "none"
-            raise ConfigError(f"{task!r} is no task that scores rows. Those of this run: {names}.")
-        table = from_object(rows, "the rows", "data.events").frame.collect()
+        settings = row_task(self.bundle.config, task)
+        table = table_of(rows)
+        said_R, given_R = self.answers(table, settings)
+        table = table.with_columns(readable(settings, said_R, self.bundle.encodings.classes.get(task, ())))
+        earlier = getattr(settings, "after", None)
+        return table if given_R is None else table.with_columns(pl.Series(f"given_{earlier}", given_R))
+
+    def answers(self, table: pl.DataFrame, task: RowTask) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the model says about rows, on the scale on which it learned.
+
+        Args:
+            table: The rows, as for `predict`.
+            task: A task that scores rows.
+
+        Returns:
+            Probabilities or numbers ``(R,)``, or class probabilities ``(R, classes)``; and probabilities
+            given that what the task follows has happened ``(R,)``, None where it follows nothing.
+        """
         dataset, place_Q = self._dataset(self._questions(table))
-        log = dataset.log
+        log, name = dataset.log, task.name
         row_N = np.zeros(len(log), bool)
         row_N[place_Q] = True
         plan = plan_requests(log, ~row_N, row_N, self.bundle.config.model.timeline.length)
         collate = Collator(log, plan, dataset.catalogue.time_I, self._counters(dataset, ~row_N, place_Q))
-        words = settings.kind == "multiclass"
-        found = np.zeros(len(log), object if words else np.float64)
-        given, part = np.zeros(len(log)), self.bundle.model.part(task)
-        earlier = getattr(settings, "after", None)
+        index_N = np.full(len(log), -1)
+        index_N[place_Q] = np.arange(len(place_Q))
+        classes = self.bundle.encodings.classes.get(name)
+        found_R = np.zeros((len(place_Q), len(classes)) if classes else len(place_Q))
+        given_R = np.zeros(len(place_Q))
+        part, earlier = self.bundle.model.part(name), getattr(task, "after", None)
         for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
             batch = collate(windows)
             said = part.predict(batch, self.item_PID[part])
-            place = batch.row_BP[batch.row_BP >= 0].numpy()
-            found[place] = self._readable(settings, said[task])
+            row = index_N[batch.row_BP[batch.row_BP >= 0].numpy()]
+            found_R[row] = said[name].double().numpy()
             if earlier:
-                given[place] = said[f"{task} given {earlier}"].double().numpy()
-        dtype = pl.String if words else pl.Float64
-        table = table.with_columns(pl.Series("prediction", found[place_Q].tolist(), dtype))
-        return table.with_columns(pl.Series(f"given_{earlier}", given[place_Q])) if earlier else table
+                given_R[row] = said[f"{name} given {earlier}"].double().numpy()
+        return found_R, given_R if earlier else None
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""
-        if split not in PARTS:
-            raise ConfigError(f"there is no split {split!r}. Write one of {', '.join(PARTS)}.")
+        part = part_of(split)
+        records = self.examiner().examine(self.bundle.model, part)
+        return measured(records, self.bundle.config, split)
+
+    def examiner(self) -> Examiner:
+        """Puts the questions of the log's parts to a model that reads what this one reads."""
         config, dataset = self.bundle.config, self.dataset
         _, _, _, asked = count(config, self.tables, dataset, self.bundle.scaler)
-        records = Examiner(config, dataset, asked).examine(self.bundle.model, PARTS[split])
-        return measured(records, config, split)
-
-    def _readable(self, task: Any, said: Tensor) -> np.ndarray:
-        if task.kind == "multiclass":
-            names = self.bundle.encodings.classes[task.name]
-            return np.array([names[place] for place in said.argmax(-1).tolist()], object)
-        values: np.ndarray = said.double().numpy()
-        if isinstance(task, Regression) and task.transform == "log1p":
-            np.expm1(values, out=values)
-        return values
+        return Examiner(config, dataset, asked)
 
     def _counters(self, dataset: Dataset, past_N: np.ndarray, place_Q: np.ndarray) -> CountedRows | None:
         if self.bundle.scaler is None:
@@ -229,20 +264,16 @@ class TrainedModel:
         bundle = self.bundle
         return reopen(self.tables, bundle.config, bundle.catalogue, bundle.encodings, rows)
 
-    def _ranking_task(self, task: str | None) -> str:
-        names = [each.name for each in self.bundle.config.tasks if isinstance(each, NextItem)]
-        if not names or (task is not None and task not in names):
-            raise ConfigError(
-                f"{task or 'next_item'!r} is no task that ranks items. "
-                f"Those of this run: {', '.join(names) or 'none'}."
-            )
-        return task or names[0]
+    def user_numbers(self, users: Sequence[Any] | None) -> np.ndarray:
+        """Numbers of users, ascending; None means all.
 
-    def _user_numbers(self, users: Sequence[Any] | None) -> np.ndarray:
+        Raises:
+            DataError: A user has no event in the log.
+        """
         if users is None:
             return np.arange(len(self.dataset.log.user_ids))
         users = [users] if isinstance(users, str) else users  # a sequence too, of letters
-        number = user_numbers(self.dataset, users)
+        number = numbers_of(self.dataset, users)
         if (number < 0).any():
             unknown = users[int(np.flatnonzero(number < 0)[0])]
             raise DataError(
@@ -264,34 +295,10 @@ class TrainedModel:
                 bar.advance()
         return state_QD
 
-    @torch.no_grad()
-    def _ranked(self, task: str, plan: Plan, state_QD: Tensor, k: int, *, keep: bool) -> pl.DataFrame:
-        log, part = self.dataset.log, self.bundle.model.part(task)
-        head = part.next_heads[task]
-        scores = CatalogueScores(part, log, task, self.item_PID[part])
-        hidden_I = torch.where(head.get_buffer("allowed_I"), 0.0, -torch.inf)
-        k = min(k, int(head.get_buffer("allowed_I").sum()))
-        item_QK, score_QK = np.zeros((len(plan), k), np.int64), np.zeros((len(plan), k), np.float32)
-        with progress(len(plan), "lists") as bar:
-            for begin in range(0, len(plan), BLOCK):
-                query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
-                score_BI = scores(state_QD[query_B], plan, query_B) + hidden_I
-                if not keep:
-                    offset, place = histories(plan, query_B, log.positive[task])
-                    row = torch.from_numpy(np.repeat(np.arange(len(query_B)), np.diff(offset)))
-                    score_BI[row, torch.from_numpy(log.item_N[place].astype(np.int64))] = -torch.inf
-                best = torch.topk(score_BI, k)
-                item_QK[query_B], score_QK[query_B] = best.indices.numpy(), best.values.numpy()
-                bar.advance(len(query_B))
-        lists = pl.DataFrame(
-            {
-                "user": log.user_ids.gather(np.repeat(plan.user_W, k)),
-                "rank": np.tile(np.arange(1, k + 1), len(plan)),
-                "item": self.bundle.catalogue.ids.gather(item_QK.reshape(-1) - 1),
-                "score": score_QK.reshape(-1),
-            }
-        )
-        return lists.filter(pl.col("score").is_finite())
+
+def table_of(rows: Any) -> pl.DataFrame:
+    """Rows in any form as a table."""
+    return from_object(rows, "the rows", "data.events").frame.collect()
 
 
 def open_run(folder: Path, *, events: Any = None, items: Any = None, users: Any = None) -> TrainedModel:

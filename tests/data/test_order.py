@@ -1,12 +1,17 @@
 """The materialised order: ties, moments, and what it must not depend on."""
 
+from dataclasses import replace
+
 import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
+from motet.data.dataset import prepare
+from motet.data.division import clean_divided
 from motet.data.fingerprint import fingerprint
 from motet.data.order import materialise_order
+from tests.worlds import tiny_config, tiny_tables, tiny_world
 
 
 def log(rows: list[tuple], names: str, **dtypes) -> pl.DataFrame:
@@ -164,3 +169,20 @@ def test_fingerprints_do_not_depend_on_where_a_long_column_is_cut():
     column = pl.Series([f"item {n % 7}" for n in range(500_010)])
     numbers = fingerprint(column, 0)
     assert (numbers[500_003:] == numbers[:7]).all()  # 500,003 is a multiple of 7
+
+
+def test_the_seed_of_the_data_is_that_of_the_training_unless_it_is_set():
+    assert tiny_config(training__seed=3).data_seed == 3
+    assert tiny_config(training__seed=3, data__seed=0).data_seed == 0
+
+
+def test_runs_of_two_seeds_with_one_seed_of_the_data_see_the_same_rows_in_the_same_order():
+    world = tiny_world(0, users=8, items=9)
+    world = replace(world, events=world.events.with_columns(at=pl.col("at") // 10**8 * 10**8))  # many ties
+    logs = []
+    for changes in ({}, {"training__seed": 1, "data__seed": 0}, {"training__seed": 1}):
+        config = tiny_config(**changes)
+        logs.append(prepare(clean_divided(tiny_tables(world, config), config)[0], config))
+    first, same, other = ([each.catalogue.ids.to_list(), each.log.item_N.tolist()] for each in logs)
+    assert first == same
+    assert first != other

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from motet.config.training import TrainingConfig
 from motet.training.descent import build_descent
-from motet.training.loop import Callbacks, Loop
+from motet.training.loop import Callbacks, Keep, Loop
 from motet.training.monitor import Monitor
 from motet.training.stackelberg import Leadership, StackelbergBalance
 
@@ -111,6 +111,7 @@ class Training:
     validate: Callable[["Training"], float] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     stop: Callable[[], bool] = lambda: False
+    keep: Keep | None = None
 
     def loop(self) -> Loop:
         defaults = {
@@ -127,7 +128,7 @@ class Training:
         looks = []
         if isinstance(descent.method, StackelbergBalance):
             looks.append(Leadership(descent.method, settings, lambda number: batch(100 + number)))
-        calls = Callbacks(validate, self.log.append, "joint", self.stop, looks)
+        calls = Callbacks(validate, self.log.append, "joint", self.stop, looks, self.keep)
         monitor = Monitor([("up", "auc")])
         return Loop(self.model, Feed(), settings, descent, monitor, calls, self.checkpoint)
 

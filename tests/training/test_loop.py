@@ -351,3 +351,19 @@ def test_every_validation_is_told_with_what_is_best_and_how_long_it_may_take(cap
     assert said[0].startswith("joint epoch 1/3: up auc 0.6000 (the best so far; at most ")
     assert said[1].startswith("joint epoch 2/3: up auc 0.9000 (the best so far; ")
     assert said[2] == "joint epoch 3/3: up auc 0.8000 (epoch 2 stays the best)"
+
+
+def test_a_keeper_sees_the_weights_of_every_epoch_that_was_validated_and_whether_it_is_the_best():
+    validated, kept = [], []
+    values = iter([0.5, 0.7, 0.6])
+
+    def validate(training: Training) -> float:
+        validated.append(weights(training.model))
+        return next(values)
+
+    def keep(model, epoch, *, best):
+        kept.append((epoch, weights(model), best))
+
+    training = Training(validate=validate, settings={"epochs": 3, "average": 0.9}, keep=keep)
+    training.loop().run()
+    assert kept == [(0, validated[0], True), (1, validated[1], True), (2, validated[2], False)]

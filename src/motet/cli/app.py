@@ -24,6 +24,7 @@ COMMANDS = {
     "affinity": "Measure which tasks of a configuration help each other.",
     "evaluate": "Measure every task of a run.",
     "report": "Write the report of a run: one HTML page.",
+    "ensemble": "Put runs together: one run that answers for all.",
     "recommend": "Recommend items for users, for an item, or for a sentence.",
     "predict": "Predict a task for the rows of a file.",
     "doctor": "Say what is installed, what is missing, and what to do.",

@@ -22,6 +22,7 @@ def demo(
     from motet.data.public import movielens_100k
     from motet.recipes import recipe
     from motet.system.log import say
+    from motet.use import open_run
 
     data = movielens_100k(folder / "data")
     config = data.parent / "movies.yaml"
@@ -29,7 +30,7 @@ def demo(
     run = folder / "run"
     if not run.exists():
         motet.train(config, run, set_ or ())
-    done = motet.open(run)
+    done = open_run(run)
     say("What the small preset leaves out: the search over settings, several seeds, and longer training.")
     print(verdicts(metrics(run)))
     print(people(done, users(done)[0]))

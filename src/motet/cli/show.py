@@ -16,6 +16,23 @@ def verdicts(metrics: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def beside_best(metrics: Mapping[str, Any]) -> str:
+    """One line a task and split: the main metric of an ensemble, and of each member."""
+    lines = []
+    for task, gain in metrics["gains"].items():
+        name = gain["metric"]
+        for split in ("valid", "test"):
+            ours = _number(metrics["tasks"][task][split][name])
+            others = ", ".join(
+                f"{member} {_number(found[task][split][name])}"
+                for member, found in metrics["members"].items()
+            )
+            lines.append(f"{task} ({split}): {name} {ours}; members: {others}")
+        found = "the same as" if gain["verdict"] == "same" else f"{gain['verdict']} than"
+        lines.append(f"    {found} {gain['member']}, the best member on validation rows")
+    return "\n".join(lines)
+
+
 def table(metrics: Mapping[str, Any]) -> str:
     """Every metric of every task with its interval."""
     lines = []

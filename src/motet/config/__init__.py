@@ -26,6 +26,11 @@ class Config(Record):
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How the model is measured.")
     report: ReportConfig = Field(ReportConfig(), description="What is trained and measured besides.")
 
+    @property
+    def data_seed(self) -> int:
+        """The seed of what is random in the data: the order of one moment's events, the items' numbers."""
+        return self.training.seed if self.data.seed is None else self.data.seed
+
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if found := conflicts(Parts(self.data, list(self.tasks), self.training, self.evaluation, self.model)):

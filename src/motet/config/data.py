@@ -238,3 +238,8 @@ class DataConfig(Record):
     repeats: bool | Literal["auto"] = Field(
         "auto", description="Can a user meet an item again? auto: the data say."
     )
+    seed: int | None = Field(
+        None,
+        description="Of the order of events of one moment and of the items' numbers; null: training.seed. "
+        "Runs that are to be one ensemble need the same.",
+    )

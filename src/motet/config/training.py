@@ -31,6 +31,11 @@ class TrainingConfig(Record):
     average: float = Field(
         0.0, ge=0, lt=1, description="Decay of the moving average of the weights; 0: none."
     )
+    snapshots: int = Field(
+        0,
+        ge=0,
+        description="Epochs before the best one whose weights are kept too, for `motet ensemble`; 0: none.",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Of the arithmetic; auto: measured."
     )

@@ -63,9 +63,7 @@ def prepare(tables: Tables, config: Config) -> Dataset:
     events, parts = _ordered(tables, config)
     train_N = np.logical_and.reduce([part == TRAIN for part in parts.values()])
     train = learned_from(events, train_N)
-    catalogue = build_catalogue(
-        tables, events["@item"].unique(), train["@item"].unique(), config.training.seed
-    )
+    catalogue = build_catalogue(tables, events["@item"].unique(), train["@item"].unique(), config.data_seed)
     features = _event_features(tables, train)
     users = _user_frame(tables, events)
     once, said = _seen_once(train, config)
@@ -88,7 +86,7 @@ def prepare(tables: Tables, config: Config) -> Dataset:
     refuse_empty_tasks(log, kinds)
     labels = [f"label:{name}" for name in log.label if name not in encodings.classes]
     part = pl.Series("@part", next(iter(parts.values())))
-    page = behaviour(events, tables.items, part=part, labels=labels, seed=config.training.seed)
+    page = behaviour(events, tables.items, part=part, labels=labels, seed=config.data_seed)
     doubts = statements(suspects(events, tables, train_N))
     return Dataset(catalogue, log, encodings, [said, *doubts], page)
 
@@ -127,7 +125,7 @@ def reopen(
     events = tables.events.collect(engine="streaming").with_columns(pl.lit(-1, pl.Int64).alias("@question"))
     asked = rows.with_columns(pl.int_range(pl.len(), dtype=pl.Int64).alias("@question"))
     asked = _of_types(asked, events.schema)
-    both = materialise_order(pl.concat([events, asked], how="diagonal"), config.training.seed)
+    both = materialise_order(pl.concat([events, asked], how="diagonal"), config.data_seed)
     both = label_columns(both, config.tasks, None)
     parts = {task.name: np.zeros(both.height, np.int8) for task in config.tasks}
     log = _timelines(tables, both, config, parts, items, encodings)
@@ -150,7 +148,7 @@ def _of_types(asked: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
 @stage("order and labels")
 def _ordered(tables: Tables, config: Config) -> tuple[pl.DataFrame, dict[str, np.ndarray]]:
     """Events in order with their label columns, and the part of every row for each task."""
-    events = materialise_order(tables.events.collect(engine="streaming"), config.training.seed)
+    events = materialise_order(tables.events.collect(engine="streaming"), config.data_seed)
     events = label_columns(events, config.tasks, None)
     parts = make_parts(events, config)
     if any(_windowed(task) for task in config.tasks):

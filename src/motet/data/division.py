@@ -147,9 +147,9 @@ def divide(events: pl.LazyFrame, config: Config) -> tuple[pl.LazyFrame, pl.Expr]
     rows = events.select(needed_columns(events.collect_schema(), config)).collect(engine="streaming")
     if rows.is_empty():
         return events, pl.lit(True)
-    rows = materialise_order(rows, config.training.seed)
+    rows = materialise_order(rows, config.data_seed)
     if _say_the_same(rows):  # then the other columns settle the ties
-        rows = materialise_order(events.collect(engine="streaming"), config.training.seed)
+        rows = materialise_order(events.collect(engine="streaming"), config.data_seed)
     rows = label_columns(rows, config.tasks)
     made = _by_column(rows, config)
     places = _Places(rows)

@@ -52,7 +52,7 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     events = tables.events.select(list(dict.fromkeys(names))).collect(engine="streaming")
     windowed = [task for task in config.tasks if _window(task) is not None]
     if windowed or not all(column in events.columns for column, _ in part_columns(config).values()):
-        events = materialise_order(events, config.training.seed)
+        events = materialise_order(events, config.data_seed)
     events = label_columns(events, config.tasks)
     splits_of, parts_of = part_columns(config), make_parts(events, config)
     parts = [(task, splits_of[task.name][1], parts_of[task.name]) for task in config.tasks]

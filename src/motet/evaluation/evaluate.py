@@ -19,7 +19,7 @@ from motet.evaluation.lists import Catalogue as CatalogueFacts
 from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
-from motet.evaluation.scoring import Questions, Ranked, Scored, Scorer, questions, rank
+from motet.evaluation.scoring import Answers, Questions, Ranked, Scored, Scorer, questions, rank
 from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet
 from motet.system.randomness import generator
@@ -44,13 +44,17 @@ class Examiner:
     def examine(self, model: Motet, part: int, *, lists: bool = True) -> dict[str, Predictions]:
         """Records of every task that the model has a head for."""
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
+        return self.records(scorer, part, lists=lists)
+
+    def records(self, answers: Answers, part: int, *, lists: bool = True) -> dict[str, Predictions]:
+        """Records of every task that somebody answers."""
         out: dict[str, Predictions] = {}
         for view in self.views:
             for task in view.tasks:
-                if model.ranks(task):
-                    ranked = scorer.next_item(view, task, part, max(self.config.evaluation.k))
+                if answers.ranks(task):
+                    ranked = answers.next_item(view, task, part, max(self.config.evaluation.k))
                     out[task] = self.ranking_record(ranked, view, task, part, lists=lists)
-            out |= {task: self.row_record(task, scored) for task, scored in scorer.rows(view, part).items()}
+            out |= {task: self.row_record(task, scored) for task, scored in answers.rows(view, part).items()}
         return {task.name: out[task.name] for task in self.config.tasks if task.name in out}
 
     def examine_baseline(self, baseline: RankingBaseline, task: str, part: int) -> Predictions:

@@ -5,6 +5,7 @@ Shapes: Q queries, T targets, R rows, I items, K places of a list.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from motet.data.collate import Collator
 from motet.data.dataset import Dataset
 from motet.data.loader import sorted_windows
 from motet.data.requests import Plan, histories
+from motet.data.timelines import Timelines
 from motet.errors import DataError
 from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.protocol import View
@@ -59,6 +61,26 @@ class Questions:
     user_Q: np.ndarray
 
 
+Score = Callable[[np.ndarray], np.ndarray]
+"""Queries, as places 0 to Q - 1, to scores of the whole catalogue ``(len, I)``."""
+
+
+class Answers(Protocol):
+    """Whoever answers the questions of a view: one model, or several together."""
+
+    def ranks(self, task: str) -> bool:
+        """Whether a task of that name ranks a catalogue."""
+        ...
+
+    def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
+        """Ranks for a `next_item` task, with lists of k."""
+        ...
+
+    def rows(self, view: View, part: int) -> dict[str, Scored]:
+        """Predictions of the view's row tasks."""
+        ...
+
+
 def questions(
     dataset: Dataset, view: View, task: str, part: int, length: int, allowed_I: np.ndarray | None = None
 ) -> Questions:
@@ -94,7 +116,7 @@ def rank(
     asked: Questions,
     dataset: Dataset,
     task: str,
-    score: Callable[[np.ndarray], np.ndarray],
+    score: Score,
     k: int,
     allowed_I: np.ndarray,
 ) -> Ranked:
@@ -116,15 +138,20 @@ def rank(
     for begin in range(0, len(asked.query_Q), BLOCK):
         query = np.arange(begin, min(begin + BLOCK, len(asked.query_Q)))
         score_QI = np.where(allowed_I, score(query), -np.inf)
-        if log.seen_once:
-            offset, place = histories(asked.plan, asked.query_Q[query], log.positive[task])
-            score_QI[np.repeat(np.arange(len(query)), np.diff(offset)), log.item_N[place]] = -np.inf
+        hide_seen(score_QI, asked, query, log, task)
         mine = order[np.searchsorted(sorted_query, begin) : np.searchsorted(sorted_query, begin + len(query))]
         ranks[mine] = rank_of_targets(score_QI, asked.target_T[mine], asked.query_T[mine] - begin)
         best = torch.topk(torch.from_numpy(score_QI), min(k, score_QI.shape[1] - 1))
         tops.append(torch.where(best.values == -torch.inf, 0, best.indices).numpy())
     known_Q = asked.plan.known_Q[asked.query_Q]
     return Ranked(asked.user_Q, ranks, asked.query_T, asked.target_T, np.concatenate(tops), known_Q)
+
+
+def hide_seen(score_BI: np.ndarray, asked: Questions, query_B: np.ndarray, log: Timelines, task: str) -> None:
+    """Score minus infinity what the users of some queries have, in place, where items do not come again."""
+    if log.seen_once:
+        offset, place = histories(asked.plan, asked.query_Q[query_B], log.positive[task])
+        score_BI[np.repeat(np.arange(len(query_B)), np.diff(offset)), log.item_N[place]] = -np.inf
 
 
 class Scorer:
@@ -153,9 +180,22 @@ class Scorer:
 
     def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
         """Ranks for a `next_item` task."""
+        asked, score = self.scores(view, task, part)
+        return rank(asked, self.dataset, task, score, k, self.allowed(task))
+
+    def ranks(self, task: str) -> bool:
+        """Whether the model has a head of that name that ranks a catalogue."""
+        return self.model.ranks(task)
+
+    def allowed(self, task: str) -> np.ndarray:
+        """Items that a task ranks, boolean ``(I,)``."""
+        return allowed_items(self.of(task).model.next_heads[task])
+
+    def scores(self, view: View, task: str, part: int) -> tuple[Questions, Score]:
+        """What a `next_item` task is asked, and what scores the whole catalogue for some of the queries."""
         if self.of(task) is not self:
-            return self.of(task).next_item(view, task, part, k)
-        allowed_I = allowed_items(self.model.next_heads[task])
+            return self.of(task).scores(view, task, part)
+        allowed_I = self.allowed(task)
         asked = questions(self.dataset, view, task, part, self.length, allowed_I)
         state_QD = self._states(asked, view, task)
         scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
@@ -163,7 +203,7 @@ class Scorer:
         def score(query: np.ndarray) -> np.ndarray:
             return scores(state_QD[query], asked.plan, asked.query_Q[query]).numpy()
 
-        return rank(asked, self.dataset, task, score, k, allowed_I)
+        return asked, score
 
     def fit_newcomers(self, view: View, task: str, part: int) -> bool:
         """Fit what a `next_item` task scores items that training never met; false where they are too few."""

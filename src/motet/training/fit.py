@@ -26,6 +26,7 @@ from motet.training.descent import build_descent
 from motet.training.held_out import LeaderBatches, asked_rows, held_out_rows
 from motet.training.loop import Callbacks, Look, Loop
 from motet.training.monitor import Monitor
+from motet.training.snapshots import Snapshots
 from motet.training.stackelberg import Leadership, StackelbergBalance
 
 
@@ -57,8 +58,8 @@ class Start:
 
     Args:
         state: Names and values.
-        frozen: The backbone stays as it is, and only what lies behind it is trained: anew for tasks that score
-            rows, as it overfits sooner than the backbone (LOG.md); rankings keep their few weights.
+        frozen: The backbone stays as it is, and only what lies behind it is trained: anew for tasks that
+            score rows, as it overfits sooner than the backbone (LOG.md); rankings keep their few weights.
     """
 
     state: Mapping[str, Tensor]
@@ -87,11 +88,13 @@ class Hooks:
         stop: Whether somebody asked to stop; what is best so far is given back then.
         look: Called before every step; it must leave the weights as they are.
         start: Weights to start from instead of new ones.
+        keep: Where weights of epochs before the best one are kept.
     """
 
     stop: Callable[[], bool] = lambda: False
     look: Look | None = None
     start: Start | None = None
+    keep: Snapshots | None = None
 
 
 def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
@@ -154,10 +157,13 @@ def fit(
     if held_N is not None:
         looks.append(_leadership(config, prepared, descent.method, held_N))
     calls = Callbacks(
-        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop, looks
-    )
+        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop,
+        looks, hooks.keep,
+    )  # fmt: skip
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
+    if hooks.keep is not None and loop.monitor.best_epoch >= 0:
+        hooks.keep.finish(loop.monitor.best_epoch + 1)
     cost = {
         "seconds": loop.seconds,
         "cpu_seconds": loop.cpu_seconds,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +35,14 @@ Look = Callable[[nn.Module, Batch, torch.optim.Optimizer, int], None]
 """Looks at a model, the batch of its next step, the optimiser and the number of that step."""
 
 
+class Keep(Protocol):
+    """Keeps the weights of a validated epoch, counted from 0."""
+
+    def __call__(self, model: nn.Module, epoch: int, *, best: bool) -> None:
+        """Called while the model has the weights that were validated; `best`: so far."""
+        ...
+
+
 @dataclass(frozen=True)
 class Callbacks:
     """What the loop calls: validation of the current weights, a place for log records, and a question."""
@@ -44,6 +52,7 @@ class Callbacks:
     name: str = "joint"
     stop: Callable[[], bool] = lambda: False  # whether somebody asked to stop; asked after every step
     looks: Sequence[Look] = ()  # called before every step
+    keep: Keep | None = None  # called after every validation
 
 
 class Loop:
@@ -193,6 +202,8 @@ class Loop:
         better = self.monitor.take(metrics, epoch)
         if better:
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
+        if self.calls.keep is not None:
+            self.calls.keep(self.model, epoch, best=better)
         self.average.swap(self.model)
         say(self._validated(epoch, metrics, better))
         record = {

@@ -76,7 +76,7 @@ class Contender:
 
     Attributes:
         name: For people.
-        role: ``joint``, ``twin``, ``ablation`` or ``baseline``.
+        role: ``joint``, ``member`` (of an ensemble), ``twin``, ``ablation`` or ``baseline``.
         tasks: Task -> split -> metric -> figure with its interval.
     """
 
@@ -139,12 +139,17 @@ class Evidence:
 
     @property
     def joint(self) -> Contender:
-        """The model that this run trained on all tasks."""
-        return Contender("Joint model", "joint", mapping(self.metrics.get("tasks")))
+        """The model that this run trained on all tasks, or put together out of others."""
+        name = "Ensemble" if mapping(self.metrics.get("members")) else "Joint model"
+        return Contender(name, "joint", mapping(self.metrics.get("tasks")))
 
     def contenders(self) -> list[Contender]:
         """The joint model first, then twins, ablations and baselines, each named for people."""
-        others = [Contender("Twin", "twin", mapping(self.metrics.get("twins")))]
+        others = [
+            Contender(f"Member {name}", "member", mapping(tasks))
+            for name, tasks in mapping(self.metrics.get("members")).items()
+        ]
+        others.append(Contender("Twin", "twin", mapping(self.metrics.get("twins"))))
         for group, role, names in (
             ("ablations", "ablation", ABLATIONS),
             ("baselines", "baseline", BASELINES),

@@ -11,7 +11,18 @@ from typing import Any
 import jinja2
 import vl_convert
 
-from motet.evaluation.report import account, cost, guarded, origins, parts, plots, scores, sharing, verdicts
+from motet.evaluation.report import (
+    account,
+    cost,
+    guarded,
+    joined,
+    origins,
+    parts,
+    plots,
+    scores,
+    sharing,
+    verdicts,
+)
 from motet.evaluation.report.behaviour import behaviour
 from motet.evaluation.report.blocks import Section, figures_in
 from motet.evaluation.report.evidence import DATES, Evidence, mapping
@@ -43,7 +54,7 @@ def build_page(evidence: Evidence) -> str:
     return _template().render(
         name=evidence.name,
         date=date(evidence),
-        summary=verdicts.summary(cards),
+        summary=verdicts.summary(cards, joined.members(evidence)),
         alarms=verdicts.alarms(cards),
         cards=cards,
         confidence=evidence.confidence,

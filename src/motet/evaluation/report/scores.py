@@ -3,6 +3,7 @@
 from motet.evaluation.report import charts
 from motet.evaluation.report.blocks import Block, Cell, Figure, Fold, Heading, Mark, Row, Section, Table, Text
 from motet.evaluation.report.evidence import Contender, Evidence, Score
+from motet.evaluation.report.joined import members
 from motet.evaluation.report.numbers import between, count, number
 from motet.evaluation.report.sentences import question
 from motet.evaluation.report.verdicts import Verdict, verdict
@@ -11,6 +12,7 @@ from motet.evaluation.report.words import better, family, label, plain
 ARROWS = {"higher": "higher is better", "lower": "lower is better", "neither": "describes, no best"}
 COLOURS = {"joint": "joint", "twin": "other"}
 INTRO = "The joint model beside its twins, itself without one of its inputs, and simple baselines."
+JOINED = "The ensemble beside its members and simple baselines."
 NOTE = (
     "Bold is the best of its row; where shaded, by more than noise. ≈ is within noise of the best: the "
     "intervals overlap (for joint model and twin the interval of their difference decides). "
@@ -23,7 +25,7 @@ def results(evidence: Evidence) -> Section:
     blocks: list[Block] = [Text(NOTE.format(level=evidence.confidence), quiet=True)]
     for task in evidence.tasks:
         blocks += _task(evidence, task)
-    return Section("results", "Results", "Results", INTRO, tuple(blocks))
+    return Section("results", "Results", "Results", JOINED if members(evidence) else INTRO, tuple(blocks))
 
 
 def _task(evidence: Evidence, task: str) -> list[Block]:

@@ -16,10 +16,10 @@ OUTCOMES: dict[Tone, str] = {
 }
 
 
-def sentence(task: dict[str, Any], scores: dict[str, Score], tone: Tone) -> str:
-    """What was predicted, how well, and the verdict against the twin."""
+def sentence(task: dict[str, Any], scores: dict[str, Score], tone: Tone, said: str = "") -> str:
+    """What was predicted, how well, and the verdict against the twin, or what is said in its place."""
     asked, answered = question(task), quality(task, scores)
-    return f"{asked}{': ' if answered else ''}{answered}; {OUTCOMES[tone]}."
+    return f"{asked}{': ' if answered else ''}{answered}; {said or OUTCOMES[tone]}."
 
 
 def question(task: dict[str, Any]) -> str:

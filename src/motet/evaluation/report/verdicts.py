@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from motet.evaluation.report import joined
 from motet.evaluation.report.blocks import Tone
 from motet.evaluation.report.evidence import Contender, Evidence, Score, mapping
 from motet.evaluation.report.guarded import said_of
@@ -87,13 +88,16 @@ def _card(evidence: Evidence, task: str) -> Card:
     scores = evidence.joint.scores(task, evidence.split(task))
     score = scores.get(found.metric, Score())
     rival, behind = _rival(evidence, task, found.metric, score)
+    beside = joined.gain(evidence, task)
     return Card(
         task=plain(task),
         kind=plain(str(evidence.task(task).get("kind") or "")),
         verdict=found,
-        badge=BADGES[found.tone],
-        sentence=sentence(evidence.task(task), scores, found.tone),
-        twin=against_twin(found, evidence.confidence),
+        badge=joined.BADGES[beside["verdict"]] if beside else BADGES[found.tone],
+        sentence=sentence(evidence.task(task), scores, found.tone, joined.outcome(beside) if beside else ""),
+        twin=joined.figures(beside, evidence.confidence)
+        if beside
+        else against_twin(found, evidence.confidence),
         metric=label(found.metric),
         score=brief(score.value),
         interval=_ends(score),
@@ -160,10 +164,12 @@ def _rival(evidence: Evidence, task: str, metric: str, score: Score) -> tuple[st
     return f"{where} {value}{share}{'' if clear else ', within noise'}", clear and not ahead
 
 
-def summary(made: list[Card]) -> str:
-    """The run in one sentence."""
+def summary(made: list[Card], members: int = 0) -> str:
+    """The run in one sentence; `members`: how many models an ensemble has."""
     if not made:
         return "No task was measured in this run."
+    if members:
+        return f"{amount(members, 'model')} put together, for {amount(len(made), 'task')}."
     counts = Counter(card.verdict.tone for card in made)
     said: dict[Tone, str] = {"better": "better", "same": "the same", "worse": "worse"}
     parts = [f"{counts[tone]} {words}" for tone, words in said.items() if counts[tone]]

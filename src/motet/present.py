@@ -1,0 +1,166 @@
+"""What a model in use says, as a person reads it: lists of items, predictions; and what such a model answers.
+
+Shapes: Q queries, B a block of them, I items, R rows, K places of a list.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import polars as pl
+import torch
+from torch import Tensor
+
+from motet.config import Config
+from motet.config.tasks import NextItem, Regression, RowTask, is_row_task
+from motet.data.catalogue import Catalogue
+from motet.data.requests import Plan, histories
+from motet.data.timelines import PARTS, Timelines
+from motet.errors import ConfigError
+from motet.system.log import progress
+
+BLOCK = 1024  # users ranked at a time
+
+Score = Callable[[np.ndarray], Tensor]
+"""Queries, as places in a plan, to scores of the whole catalogue ``(B, I)``."""
+
+
+class InUse(Protocol):
+    """A model in use: one run, or several together."""
+
+    def recommend(
+        self,
+        users: Sequence[Any] | None = None,
+        task: str | None = None,
+        k: int = 10,
+        keep_seen: bool | None = None,
+    ) -> pl.DataFrame:
+        """The best items of each user: columns ``user, rank, item, score``."""
+        ...
+
+    def similar(self, item: Any, task: str | None = None, k: int = 10) -> pl.DataFrame:
+        """Items like an item: columns ``rank, item, score``."""
+        ...
+
+    def find(self, text: str, task: str | None = None, k: int = 10) -> pl.DataFrame:
+        """Items for a sentence: columns ``rank, item, score``."""
+        ...
+
+    def predict(self, rows: Any, task: str) -> pl.DataFrame:
+        """The rows with a column ``prediction``."""
+        ...
+
+    def evaluate(self, split: str = "test") -> dict[str, Any]:
+        """Metrics: task -> split -> metric -> value, interval and count."""
+        ...
+
+
+def ranking_task(config: Config, task: str | None) -> str:
+    """The `next_item` task of that name, or the first.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    names = [each.name for each in config.tasks if isinstance(each, NextItem)]
+    if not names or (task is not None and task not in names):
+        raise ConfigError(
+            f"{task or 'next_item'!r} is no task that ranks items. "
+            f"Those of this run: {', '.join(names) or 'none'}."
+        )
+    return task or names[0]
+
+
+def row_task(config: Config, task: str) -> RowTask:
+    """The task of that name that scores rows.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    found = next((each for each in config.tasks if each.name == task), None)
+    if found is None or not is_row_task(found):
+        names = ", ".join(each.name for each in config.tasks if is_row_task(each)) or "none"
+        raise ConfigError(f"{task!r} is no task that scores rows. Those of this run: {names}.")
+    assert not isinstance(found, NextItem)
+    return found
+
+
+def part_of(split: str) -> int:
+    """The part of the rows that a split names.
+
+    Raises:
+        ConfigError: There is no such split.
+    """
+    if split not in PARTS:
+        raise ConfigError(f"there is no split {split!r}. Write one of {', '.join(PARTS)}.")
+    return PARTS[split]
+
+
+def readable(task: RowTask, said_R: np.ndarray, classes: Sequence[str]) -> pl.Series:
+    """Predictions as a column: a probability, a number, or the most probable class.
+
+    Args:
+        task: The task.
+        said_R: As the model says it: ``(R,)``, or ``(R, classes)``.
+        classes: Names of the classes.
+    """
+    if task.kind == "multiclass":
+        named = [classes[place] for place in said_R.argmax(-1).tolist()] if len(said_R) else []
+        return pl.Series("prediction", named, pl.String)
+    values_R = said_R.astype(np.float64)
+    if isinstance(task, Regression) and task.transform == "log1p":
+        np.expm1(values_R, out=values_R)
+    return pl.Series("prediction", values_R, pl.Float64)
+
+
+def best_items(
+    log: Timelines, catalogue: Catalogue, task: str, asked: tuple[Plan, Score, Tensor], k: int, *, keep: bool
+) -> pl.DataFrame:
+    """The best items of every query of a plan.
+
+    Args:
+        log: What the plan is about.
+        catalogue: The items.
+        task: Name of the task.
+        asked: The plan, what scores its queries, and the items that take part, boolean ``(I,)``.
+        k: Places of a list.
+        keep: Whether what a user has may come.
+
+    Returns:
+        Columns ``user, rank, item, score``.
+    """
+    plan, score, allowed_I = asked
+    hidden_I = torch.where(allowed_I, 0.0, -torch.inf)
+    k = min(k, int(allowed_I.sum()))
+    item_QK, score_QK = np.zeros((len(plan), k), np.int64), np.zeros((len(plan), k), np.float32)
+    with progress(len(plan), "lists") as bar:
+        for begin in range(0, len(plan), BLOCK):
+            query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
+            score_BI = score(query_B) + hidden_I
+            if not keep:
+                offset, place = histories(plan, query_B, log.positive[task])
+                row = torch.from_numpy(np.repeat(np.arange(len(query_B)), np.diff(offset)))
+                score_BI[row, torch.from_numpy(log.item_N[place].astype(np.int64))] = -torch.inf
+            best = torch.topk(score_BI, k)
+            item_QK[query_B], score_QK[query_B] = best.indices.numpy(), best.values.numpy()
+            bar.advance(len(query_B))
+    lists = pl.DataFrame(
+        {
+            "user": log.user_ids.gather(np.repeat(plan.user_W, k)),
+            "rank": np.tile(np.arange(1, k + 1), len(plan)),
+            "item": catalogue.ids.gather(item_QK.reshape(-1) - 1),
+            "score": score_QK.reshape(-1),
+        }
+    )
+    return lists.filter(pl.col("score").is_finite())
+
+
+def one_list(score_I: Tensor, catalogue: Catalogue, k: int) -> pl.DataFrame:
+    """The best items by one score each (minus infinity takes no part): columns ``rank, item, score``."""
+    best = torch.topk(score_I, min(k, int(score_I.isfinite().sum())))
+    return pl.DataFrame(
+        {
+            "rank": np.arange(1, len(best.indices) + 1),
+            "item": catalogue.ids.gather(best.indices.numpy() - 1),
+            "score": best.values.numpy(),
+        }
+    )

@@ -1,0 +1,53 @@
+"""Snapshots of a training: which epochs stay."""
+
+import torch
+from torch import nn
+
+from motet.training.snapshots import Snapshots, load_snapshot, snapshots_in
+
+
+def train(folder, count, best_epochs, epochs):
+    """A training whose weight is the number of its epoch, counted from 1."""
+    keep, model = Snapshots(folder, count), nn.Linear(1, 1)
+    model.bias.requires_grad_(False)
+    for epoch in range(epochs):
+        with torch.no_grad():
+            model.weight.fill_(epoch + 1)
+        keep(model, epoch, best=epoch + 1 in best_epochs)
+    keep.finish(max(best_epochs))
+    return {epoch: load_snapshot(path) for epoch, path in snapshots_in(folder).items()}
+
+
+def test_the_epochs_before_the_best_one_stay(tmp_path):
+    found = train(tmp_path, 2, best_epochs={1, 2, 5}, epochs=8)
+    assert list(found) == [3, 4]
+    assert [float(each["weight"]) for each in found.values()] == [3, 4]
+
+
+def test_weights_that_do_not_learn_are_not_kept(tmp_path):
+    assert train(tmp_path, 1, {2}, 2)[1].keys() == {"weight"}
+
+
+def test_there_are_fewer_where_the_best_epoch_comes_early(tmp_path):
+    assert list(train(tmp_path, 5, {1, 2}, 4)) == [1]
+    assert train(tmp_path / "first", 5, {1}, 4) == {}
+
+
+def test_while_training_goes_on_no_more_lie_there_than_may_still_be_wanted(tmp_path):
+    keep, model = Snapshots(tmp_path, 2), nn.Linear(1, 1)
+    for epoch in range(20):
+        keep(model, epoch, best=True)
+        assert list(snapshots_in(tmp_path)) == [each for each in range(epoch - 1, epoch + 2) if each > 0]
+
+
+def test_a_training_that_goes_on_finds_what_was_kept(tmp_path):
+    Snapshots(tmp_path, 2)(nn.Linear(1, 1), 0, best=True)
+    later = Snapshots(tmp_path, 2)
+    later(nn.Linear(1, 1), 1, best=True)
+    later.finish(2)
+    assert list(snapshots_in(tmp_path)) == [1]
+
+
+def test_nothing_is_kept_where_nothing_was_written(tmp_path):
+    Snapshots(tmp_path / "none", 3).finish(1)
+    assert snapshots_in(tmp_path / "none") == {}
