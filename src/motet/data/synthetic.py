@@ -1,0 +1,317 @@
+"""A world with known truth: three kinds of items, interests shared or private, tasks that agree or conflict.
+
+What a user sees is drawn evenly; what comes of it follows from vectors that are known. With K dimensions,
+``s`` the knob `shared` and ``r = 1 - 2 * conflict``:
+
+- an item has a vector ``v ~ N(0, I_K)`` and a standard normal appeal ``a``, for all users;
+- a user's interest in a kind is ``z = sqrt(s) c + sqrt(1 - s) p``, with ``c`` of the user, for all kinds, and
+  ``p`` of the user and the kind, so interests in two kinds have the correlation ``s``;
+- a click has the score ``x = (<z, v> / sqrt(K) + popularity a) / sqrt(1 + popularity^2)``, of variance 1;
+- a like has the score ``r x + sqrt(1 - r^2) x'``, where ``x'`` is made like ``x`` from vectors, appeals and
+  interests of its own: so the scores of click and like have the correlation ``r``, and at ``r = 0`` nothing
+  in common;
+- either is drawn with the probability ``(1 - noise) sigmoid(level + steepness x) + noise / 2``.
+
+Shapes: U users, I items, N events, C kinds, K dimensions, T tasks (click, like).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from motet.config.read import config_from_dict, write_config
+from motet.errors import ConfigError
+from motet.system.files import atomic_folder
+from motet.system.randomness import generator
+
+KINDS = ("product", "article", "ad")
+TASKS = ("click", "like")
+TOPICS = (
+    "garden flower seed spade lawn hedge pond rose",
+    "kitchen pan oven bread spice knife soup plate",
+    "football goal match league coach stadium cup team",
+    "guitar song piano concert melody drum choir violin",
+    "travel hotel beach island flight luggage map tour",
+    "bank loan stock interest market tax budget coin",
+    "doctor health sleep vitamin pulse clinic diet rest",
+    "computer screen keyboard cable printer laptop server code",
+    "novel poem chapter author library letter page story",
+    "dress shoe jacket silk button scarf wool fashion",
+    "engine wheel brake road garage fuel truck tyre",
+    "dog cat horse bird fish rabbit zoo paw",
+    "paint canvas museum brush sculpture gallery frame sketch",
+    "star planet rocket moon orbit comet telescope galaxy",
+)
+MOST = len(TOPICS) // len(TASKS)  # dimensions that have words
+WORDS = 8  # of an item's text, each half about what one task follows
+PARTS = (("train", 0.6), ("valid", 0.2), ("test", 0.2))
+START, STEP = 1_704_067_200, 3600  # unix seconds of 2024-01-01; mean seconds between two events
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Knobs:
+    """How a world is made.
+
+    Args:
+        users: How many.
+        items: How many of each kind.
+        events: How many views a user has; the first 60% train, the next 20% validate, the last test.
+        dimension: Of interests and item vectors, at most 7 (so many topics have words).
+        shared: How much of an interest in one kind holds for the others, 0 to 1.
+        conflict: Of like with click: 0 the same, 1/2 unrelated, 1 opposed.
+        noise: Share of labels that are thrown like a coin.
+        steepness: What a standard deviation of the score adds to the log odds.
+        level: Log odds at score 0.
+        popularity: How much an item's appeal to everybody counts beside the user's taste.
+        mix: Chance of each kind at a view.
+        rated: Share of views of which it is known whether they were liked.
+        newcomers: Share of users who see articles alone until their test rows, and products alone there.
+    """
+
+    users: int = 400
+    items: int = 100
+    events: int = 40
+    dimension: int = 4
+    shared: float = 1.0
+    conflict: float = 0.0
+    noise: float = 0.0
+    steepness: float = 3.0
+    level: float = 0.0
+    popularity: float = 0.0
+    mix: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
+    rated: float = 1.0
+    newcomers: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no world can be.
+
+        Raises:
+            ConfigError: A knob is out of its range.
+        """
+        for name in ("shared", "conflict", "noise", "rated", "newcomers"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ConfigError(f"{name} is {getattr(self, name)}; give a number from 0 to 1.")
+        if not 1 <= self.dimension <= MOST:
+            raise ConfigError(
+                f"dimension is {self.dimension}; give 1 to {MOST}, for so many topics have words."
+            )
+        if min(self.users, self.items) < 1 or self.events < 5:
+            raise ConfigError(
+                f"a world of {self.users} users, {self.items} items of each kind and {self.events} events a "
+                "user has nothing to train, validate and test on; give 1, 1 and 5 at least."
+            )
+        if min(self.mix) < 0 or abs(sum(self.mix) - 1) > 1e-9:
+            raise ConfigError(f"mix is {self.mix}; give a chance for each of {', '.join(KINDS)}, in all 1.")
+
+
+@dataclass(frozen=True)
+class World:
+    """Tables as a reader would find them, and the truth behind them.
+
+    Args:
+        items: `item_id`, `kind`, `title`.
+        users: `user_id`, `favourite` (the topic that interests them most, in products).
+        events: `user_id`, `item_id`, `time` (unix seconds), `did` (``view_KIND``), `clicked`, `liked` (null
+            where nobody knows) and `part`.
+        item_TIK: Vectors of the items, those behind ``x`` and those behind ``x'``.
+        interest_TUCK: Interests of users in each kind, likewise.
+        score_TUI: Scores of every user and item in each task, of variance 1.
+        probability_TN: Of a click and of a like, for every event.
+        newcomer_U: Users who saw articles alone before their test rows.
+    """
+
+    items: pl.DataFrame
+    users: pl.DataFrame
+    events: pl.DataFrame
+    item_TIK: Floats
+    interest_TUCK: Floats
+    score_TUI: Floats
+    probability_TN: Floats
+    newcomer_U: NDArray[np.bool_]
+
+
+def make(knobs: Knobs = Knobs(), seed: int = 0) -> World:
+    """Make a world; the same knobs and seed make the same one."""
+    size = (len(TASKS), len(KINDS) * knobs.items, knobs.dimension)
+    item_TIK = generator(seed, "world items").normal(size=size)
+    interest_TUCK = _interests(knobs, seed)
+    score_TUI = _scores(knobs, seed, item_TIK, interest_TUCK)
+    newcomer_U = generator(seed, "world newcomers").random(knobs.users) < knobs.newcomers
+    kind_N = _kinds(knobs, seed, newcomer_U)
+    user_N = np.repeat(np.arange(knobs.users), knobs.events)
+    item_N = kind_N * knobs.items + _different(knobs, seed, kind_N)
+    probability_TN = probability(score_TUI[:, user_N, item_N], knobs)
+    events = _events(knobs, seed, (user_N, item_N, kind_N), probability_TN)
+    favourite = interest_TUCK[0, :, 0].argmax(1)
+    topics = [TOPICS[topic].split()[0] for topic in favourite]
+    users = pl.DataFrame({"user_id": np.arange(knobs.users), "favourite": topics})
+    return World(
+        _items(knobs, seed, item_TIK),
+        users,
+        events,
+        item_TIK,
+        interest_TUCK,
+        score_TUI,
+        probability_TN,
+        newcomer_U,
+    )
+
+
+def probability(score: Floats, knobs: Knobs) -> Floats:
+    """Chances of a yes at some scores, of any shape."""
+    sure = 1 / (1 + np.exp(-(knobs.level + knobs.steepness * score)))
+    return np.asarray((1 - knobs.noise) * sure + knobs.noise / 2)
+
+
+def best_auc(probability_N: Floats) -> float:
+    """The AUC that the true probabilities have in expectation, which no model's can exceed.
+
+    With probabilities p it is ``sum_ij p_i (1 - p_j) ([p_i > p_j] + [p_i = p_j] / 2)`` over
+    ``sum_i p_i sum_j (1 - p_j)``. Half the rows at .8 and half at .2 give .8:
+
+    >>> round(best_auc(np.array([0.8, 0.2])), 6)
+    0.8
+    """
+    value, place_N = np.unique(probability_N, return_inverse=True)
+    count = np.bincount(place_N).astype(float)
+    yes, no = count * value, count * (1 - value)
+    below = np.cumsum(no) - no
+    return float((yes * (below + no / 2)).sum() / (yes.sum() * no.sum()))
+
+
+def settings(**parts: Any) -> dict[str, Any]:
+    """A small configuration for the tables of a world, as plain values, with these parts in place of its own.
+
+    >>> [task["name"] for task in settings()["tasks"]]
+    ['click', 'like', 'next_product']
+    """
+    views = {"path": "events.parquet", "user": "user_id", "item": "item_id", "time": "time", "type": "did",
+             "outcomes": ["clicked", "liked"]}  # fmt: skip
+    whole: dict[str, Any] = {
+        "name": "world",
+        "data": {
+            "items": {"path": "items.parquet", "id": "item_id", "kind": "kind", "text": ["title"]},
+            "users": {"path": "users.parquet", "id": "user_id", "categorical": ["favourite"]},
+            "events": views,
+            "split": {"kind": "column", "column": "part"},
+        },
+        "tasks": [
+            {"name": "click", "kind": "binary", "label": "clicked == 1"},
+            {"name": "like", "kind": "binary", "label": "liked == 1"},
+            {"name": "next_product", "kind": "next_item", "items": "product", "positive": "clicked == 1"},
+        ],
+        "model": {"language": "none", "timeline": {"width": 32, "layers": 1}, "sharing": {"layers": [32]}},
+        "training": {"epochs": 20, "batch_size": 32},
+    }
+    return whole | parts
+
+
+def write(folder: Path, knobs: Knobs = Knobs(), seed: int = 0) -> World:
+    """Write a world as Parquet files with a configuration, `motet.yaml`; the truth goes into `truth.parquet`.
+
+    Args:
+        folder: Where to; it must not exist yet.
+        knobs: How the world is made.
+        seed: Of everything that is drawn.
+
+    Raises:
+        ArtifactError: The folder exists.
+    """
+    world = make(knobs, seed)
+    with atomic_folder(folder) as place:
+        for name in ("items", "users", "events"):
+            getattr(world, name).write_parquet(place / f"{name}.parquet")
+        keys = world.events.select("user_id", "item_id", "time")
+        truth = {task: world.probability_TN[number] for number, task in enumerate(TASKS)}
+        keys.with_columns(**truth).write_parquet(place / "truth.parquet")
+        write_config(config_from_dict(settings()), place / "motet.yaml")
+    return world
+
+
+def _interests(knobs: Knobs, seed: int) -> Floats:
+    """Interests ``(T, U, C, K)``: those behind clicks, and others of which likes have a part."""
+    random = generator(seed, "world interests")
+    size = (len(TASKS), knobs.users, len(KINDS), knobs.dimension)
+    common, private = random.normal(size=(size[0], size[1], 1, size[3])), random.normal(size=size)
+    return np.asarray(np.sqrt(knobs.shared) * common + np.sqrt(1 - knobs.shared) * private)
+
+
+def _scores(knobs: Knobs, seed: int, item_TIK: Floats, interest_TUCK: Floats) -> Floats:
+    """Scores ``(T, U, I)``."""
+    kind_I = np.repeat(np.arange(len(KINDS)), knobs.items)
+    taste_TUI = np.einsum("tuik,tik->tui", interest_TUCK[:, :, kind_I], item_TIK) / np.sqrt(knobs.dimension)
+    appeal_TI = generator(seed, "world appeals").normal(size=(len(TASKS), len(kind_I)))
+    own_TUI = (taste_TUI + knobs.popularity * appeal_TI[:, None]) / np.sqrt(1 + knobs.popularity**2)
+    agreement = 1 - 2 * knobs.conflict
+    like_UI = agreement * own_TUI[0] + np.sqrt(1 - agreement**2) * own_TUI[1]
+    return np.stack([own_TUI[0], like_UI])
+
+
+def _kinds(knobs: Knobs, seed: int, newcomer_U: NDArray[np.bool_]) -> Ints:
+    """The kind of every view, ``(N,)``."""
+    draw = generator(seed, "world kinds").random((knobs.users, knobs.events))
+    kind_UE = (draw[..., None] > np.cumsum(knobs.mix)[:-1]).sum(-1)
+    late_E = _part_of_view(knobs.events) == 2
+    kind_UE[newcomer_U] = np.where(late_E, KINDS.index("product"), KINDS.index("article"))
+    return np.asarray(kind_UE.ravel(), np.int64)
+
+
+def _different(knobs: Knobs, seed: int, kind_N: Ints) -> Ints:
+    """Which item of its kind a view shows, ``(N,)``; none comes again before all others have come."""
+    order_UCI = generator(seed, "world views").random((knobs.users, len(KINDS), knobs.items)).argsort(-1)
+    is_UEC = kind_N.reshape(knobs.users, knobs.events, 1) == np.arange(len(KINDS))
+    turn_N = (np.cumsum(is_UEC, 1)[is_UEC] - 1) % knobs.items
+    user_N = np.repeat(np.arange(knobs.users), knobs.events)
+    return np.asarray(order_UCI[user_N, kind_N, turn_N])
+
+
+def _part_of_view(events: int) -> Ints:
+    """Part of each view of a user, ``(E,)``: 0 train, 1 valid, 2 test."""
+    ends = np.round(np.cumsum([share for _, share in PARTS])[:-1] * events)
+    return np.asarray((np.arange(events)[:, None] >= ends).sum(1), np.int64)
+
+
+def _events(knobs: Knobs, seed: int, seen: tuple[Ints, Ints, Ints], probability_TN: Floats) -> pl.DataFrame:
+    user_N, item_N, kind_N = seen
+    random = generator(seed, "world outcomes")
+    done_TN = (random.random(probability_TN.shape) < probability_TN).astype(np.int64)
+    known_N = random.random(len(user_N)) < knobs.rated
+    step_UE = random.integers(1, 2 * STEP, (knobs.users, knobs.events))
+    return pl.DataFrame(
+        {
+            "user_id": user_N,
+            "item_id": item_N,
+            "time": START + np.cumsum(step_UE, 1).ravel(),
+            "did": np.array([f"view_{kind}" for kind in KINDS])[kind_N],
+            "clicked": done_TN[0],
+            "liked": pl.select(pl.when(pl.Series(known_N)).then(pl.Series(done_TN[1]))).to_series(),
+            "part": np.tile(np.array([name for name, _ in PARTS])[_part_of_view(knobs.events)], knobs.users),
+        }
+    )
+
+
+def _items(knobs: Knobs, seed: int, item_TIK: Floats) -> pl.DataFrame:
+    """Items with a text, half of whose words are of topics of ``v``, the others of those of ``v'``."""
+    random = generator(seed, "world words")
+    words = np.array([topic.split() for topic in TOPICS])
+    halves = []
+    for task, item_IK in enumerate(item_TIK):
+        share_IK = np.exp(2 * item_IK)
+        share_IK /= share_IK.sum(1, keepdims=True)
+        draw_IW = random.random((len(item_IK), WORDS // len(TASKS)))
+        topic_IW = (draw_IW[..., None] > np.cumsum(share_IK, 1)[:, None, :-1]).sum(-1) + task * MOST
+        halves.append(words[topic_IW, random.integers(words.shape[1], size=topic_IW.shape)])
+    return pl.DataFrame(
+        {
+            "item_id": np.arange(item_TIK.shape[1]),
+            "kind": np.repeat(KINDS, knobs.items),
+            "title": [" ".join(row) for row in np.concatenate(halves, 1)],
+        }
+    )
