@@ -1,6 +1,6 @@
 """A world with known truth: three kinds of items, interests shared or private, tasks that agree or conflict.
 
-What a user sees is drawn evenly; what comes of it follows from vectors that are known. With K dimensions,
+What users see and what comes of it follows from vectors that are known. With K dimensions,
 ``s`` the knob `shared` and ``r = 1 - 2 * conflict``:
 
 - an item has a vector ``v ~ N(0, I_K)`` and a standard normal appeal ``a``, for all users;
@@ -10,7 +10,9 @@ What a user sees is drawn evenly; what comes of it follows from vectors that are
 - a like has the score ``r x + sqrt(1 - r^2) x'``, where ``x'`` is made like ``x`` from vectors, appeals and
   interests of its own: so the scores of click and like have the correlation ``r``, and at ``r = 0`` nothing
   in common;
-- either is drawn with the probability ``(1 - noise) sigmoid(level + steepness x) + noise / 2``.
+- either is drawn with the probability ``(1 - noise) sigmoid(level + steepness x) + noise / 2``;
+- a user sees the items of a kind one after the other, each drawn of those not yet seen in the proportions
+  ``exp(aim x)`` (Plackett and Luce); a kind is drawn for each view.
 
 Shapes: U users, I items, N events, C kinds, K dimensions, T tasks (click, like).
 """
@@ -70,6 +72,7 @@ class Knobs:
         steepness: What a standard deviation of the score adds to the log odds.
         level: Log odds at score 0.
         popularity: How much an item's appeal to everybody counts beside the user's taste.
+        aim: How much users look for what they would click; 0: views are drawn evenly.
         mix: Chance of each kind at a view.
         rated: Share of views of which it is known whether they were liked.
         newcomers: Share of users who see articles alone until their test rows, and products alone there.
@@ -85,6 +88,7 @@ class Knobs:
     steepness: float = 3.0
     level: float = 0.0
     popularity: float = 0.0
+    aim: float = 0.0
     mix: tuple[float, float, float] = (1 / 3, 1 / 3, 1 / 3)
     rated: float = 1.0
     newcomers: float = 0.0
@@ -146,7 +150,7 @@ def make(knobs: Knobs = Knobs(), seed: int = 0) -> World:
     newcomer_U = generator(seed, "world newcomers").random(knobs.users) < knobs.newcomers
     kind_N = _kinds(knobs, seed, newcomer_U)
     user_N = np.repeat(np.arange(knobs.users), knobs.events)
-    item_N = kind_N * knobs.items + _different(knobs, seed, kind_N)
+    item_N = kind_N * knobs.items + _different(knobs, seed, kind_N, score_TUI[0])
     probability_TN = probability(score_TUI[:, user_N, item_N], knobs)
     events = _events(knobs, seed, (user_N, item_N, kind_N), probability_TN)
     favourite = interest_TUCK[0, :, 0].argmax(1)
@@ -263,9 +267,14 @@ def _kinds(knobs: Knobs, seed: int, newcomer_U: NDArray[np.bool_]) -> Ints:
     return np.asarray(kind_UE.ravel(), np.int64)
 
 
-def _different(knobs: Knobs, seed: int, kind_N: Ints) -> Ints:
-    """Which item of its kind a view shows, ``(N,)``; none comes again before all others have come."""
-    order_UCI = generator(seed, "world views").random((knobs.users, len(KINDS), knobs.items)).argsort(-1)
+def _different(knobs: Knobs, seed: int, kind_N: Ints, score_UI: Floats) -> Ints:
+    """Which item of its kind a view shows, ``(N,)``; none comes again before all others have come.
+
+    The order of largest ``aim x`` plus Gumbel noise is one of draws in the proportions ``exp(aim x)``.
+    """
+    noise_UI = generator(seed, "world views").gumbel(size=score_UI.shape)
+    wish_UCI = (knobs.aim * score_UI + noise_UI).reshape(knobs.users, len(KINDS), knobs.items)
+    order_UCI = (-wish_UCI).argsort(-1)
     is_UEC = kind_N.reshape(knobs.users, knobs.events, 1) == np.arange(len(KINDS))
     turn_N = (np.cumsum(is_UEC, 1)[is_UEC] - 1) % knobs.items
     user_N = np.repeat(np.arange(knobs.users), knobs.events)
