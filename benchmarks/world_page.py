@@ -125,9 +125,16 @@ def drawing(details: Details) -> str:
     kinds = list(details["conflict"])
     start = alt.Chart().encode(
         x=alt.X(
-            "conflict:Q", title="conflict: 0 the same, ½ unrelated, 1 opposed", axis=alt.Axis(tickCount=5)
+            "conflict:Q",
+            title="conflict: 0 the same, ½ unrelated, 1 opposed",
+            axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]),
         ),
-        color=alt.Color("sharing:N", sort=kinds, scale=alt.Scale(domain=kinds, range=COLOURS), title=None),
+        color=alt.Color(
+            "sharing:N",
+            title=None,
+            scale=alt.Scale(domain=kinds, range=COLOURS),
+            legend=alt.Legend(symbolOpacity=1),
+        ),
     )
     line = start.mark_line(point=True).encode(y=alt.Y("gain:Q", title="AUC less that of the twin"))
     bars = start.mark_rule(opacity=0.35).encode(y="low:Q", y2="high:Q")
