@@ -6,8 +6,8 @@
 Each child trains the joint model of one method and seed (`benchmarks.ours`) with the settings of
 `configs/mtl_*.yaml`, on one user in four and with a third of the epochs: it compares methods with each other,
 and its figures are not those of the sets. What counts is the mean over the tasks of the relative gain of the
-main metric over `fixed` with a shared bottom, on the validation rows. The gain of a set is the mean over seeds,
-its bounds are the least and the greatest seed's.
+main metric over `fixed` with a shared bottom, on the validation rows. The gain of a set is the mean over
+seeds, its bounds are the least and the greatest seed's.
 """
 
 import argparse
