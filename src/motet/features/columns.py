@@ -48,7 +48,7 @@ class ColumnEncoder(nn.Module):
         if len(weight_ND) > FEW_CODES * code.shape[-1]:
             found: Tensor = self.embedding(code).sum(-2)
             return found
-        summed: Tensor = _CountedSum.apply(code.reshape(-1, code.shape[-1]), weight_ND)
+        summed: Tensor = _CountedSum.apply(code.reshape(-1, code.shape[-1]), weight_ND)  # type: ignore[no-untyped-call]
         return summed.view(*code.shape[:-1], self.width)
 
 
