@@ -23,7 +23,7 @@ KEEP_MEMORY = {
     "MALLOC_TRIM_THRESHOLD_": str(2**33),
     "MALLOC_TOP_PAD_": str(2**28),
 }
-PEERS = ("linear", "rectools_sequential", "tabular", "features", "text_neighbours")
+PEERS = ("linear", "rectools_sequential", "tabular", "features", "text_neighbours", "rechub")
 
 
 def peers_python(folder: Path = FOLDER, requirements: Path = REQUIREMENTS) -> Path:

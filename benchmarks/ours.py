@@ -163,6 +163,7 @@ def train(case: Case) -> tuple[Motet, dict[str, Any]]:
         "newcomers": newcomers,
         "curve": curve,
         "train_cpu_seconds": clock.spent,
+        "examples": trained.cost["examples"],  # rows learned from, over all epochs
         "fit_seconds": time.monotonic() - began,
         "valid": {name: each.validate(trained.model) for name, each in case.examiners.items()},
     }

@@ -46,6 +46,7 @@ class Contest:
         peers: Kinds of peers in settings.json: ``trees`` for ``trees.TASK``.
         seeds: How many runs of each.
         threads: Of each run.
+        overrides: Of our configuration, such as ``model.counter_pieces=0``.
     """
 
     data: str
@@ -57,6 +58,7 @@ class Contest:
     peers: tuple[str, ...] = ("trees",)
     seeds: int = 3
     threads: int = 1
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ def run_ours(contest: Contest, model: str = "joint", tasks: Sequence[str] | None
     for seed in range(contest.seeds):
         output = contest.work / f"{model.replace(' ', '_')}-{seed}"
         options = ["--model", model, "--histories", ",".join(contest.histories)]
-        train_in_child(contest.config, output, [f"training.seed={seed}"], options, contest.threads)
+        settings = [*contest.overrides, f"training.seed={seed}"]
+        train_in_child(contest.config, output, settings, options, contest.threads)
         for history in contest.histories:
             for task in contest.tasks if tasks is None else tasks:
                 said = pl.read_parquet(output / "rows.parquet")
@@ -146,13 +149,13 @@ def run_theirs(contest: Contest, peer: str) -> Answers:
     reports = []
     for history in contest.histories:
         features = contest.work / f"features-{history}"
-        _run_once("features", contest.tables, {**chosen["features"]["settings"], "history": history},
+        run_once("features", contest.tables, {**chosen["features"]["settings"], "history": history},
                   features, contest.threads)  # fmt: skip
         for task, kind in contest.tasks.items():
             for seed in range(contest.seeds):
                 output = contest.work / f"{peer}-{history}-{task}-{seed}"
                 settings = {**chosen[f"{peer}.{task}"]["settings"], "history": history, "seed": seed}
-                report = _run_once("tabular", features, settings, output, contest.threads)
+                report = run_once("tabular", features, settings, output, contest.threads)
                 asked = asked_rows(contest.tables, task)
                 said = pl.read_parquet(output / "predictions.parquet")
                 said = said.filter(
@@ -163,9 +166,8 @@ def run_theirs(contest: Contest, peer: str) -> Answers:
     return Answers(records, reports)
 
 
-def _run_once(
-    peer: str, tables: Path, settings: dict[str, Any], output: Path, threads: int
-) -> dict[str, Any]:
+def run_once(peer: str, tables: Path, settings: dict[str, Any], output: Path, threads: int) -> dict[str, Any]:
+    """The report of a peer, which runs if it has not finished before."""
     if not (output / "report.json").exists():
         run_peer(peer, tables, settings, output, threads=threads)
     report: dict[str, Any] = json.loads((output / "report.json").read_text())

@@ -215,7 +215,8 @@ def build(events: pl.DataFrame, settings: Settings) -> tuple[pl.DataFrame, list[
         later = history_columns(events, split_R <= 1, settings)
         columns |= {name: np.where(split_R == 2, later[name], train[name]) for name in train}
     table = pl.DataFrame({f"f.{name}": value.astype(np.float32) for name, value in columns.items()})
-    rows = events.select(pl.exclude(pl.List)).with_row_index("row").hstack(table)
+    lists = [name for name, kind in events.schema.items() if kind == pl.List]
+    rows = events.drop(set(lists) - set(settings.get("lists", []))).with_row_index("row").hstack(table)
     return rows, table.columns, [f"f.{name}" for name in categorical]
 
 

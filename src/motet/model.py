@@ -4,7 +4,7 @@ Shapes: the legend of `motet.batch`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -29,11 +29,16 @@ BACKBONE = ("items", "events", "users", "timeline")
 class Encoded:
     """A batch after the backbone."""
 
-    item_ID: Tensor  # the whole catalogue
+    item_ID: Tensor  # the whole catalogue, or the items that `place_I` finds
     event_BLD: Tensor
     user_BD: Tensor
     state_BSD: Tensor
     layer_KBSD: Tensor | None = None  # what each layer gave, where a task reads more than the last
+    place_I: Tensor | None = None  # where the batch's items lie in `item_ID`, when it holds no others
+
+    def items(self, item: Tensor) -> Tensor:
+        """Vectors of some items, by their numbers in the catalogue."""
+        return self.item_ID[item if self.place_I is None else self.place_I[item]]
 
     def tensors(self) -> list[Tensor]:
         """All of them, in one order."""
@@ -41,12 +46,13 @@ class Encoded:
         return found if self.layer_KBSD is None else [*found, self.layer_KBSD]
 
     def whole(self) -> list[Tensor]:
-        """The first of them: what does not depend on the batch."""
-        return [self.item_ID]
+        """The first of them where they do not depend on the batch: vectors of the whole catalogue."""
+        return [self.item_ID] if self.place_I is None else []
 
     def cut(self) -> "Encoded":
         """The same values, from which gradients go no further back."""
-        return Encoded(*(each.detach().requires_grad_(each.requires_grad) for each in self.tensors()))
+        parts = (each.detach().requires_grad_(each.requires_grad) for each in self.tensors())
+        return replace(Encoded(*parts), place_I=self.place_I)
 
 
 class Motet(nn.Module):
@@ -157,15 +163,29 @@ class Motet(nn.Module):
 
     def encode(self, batch: Batch, item_ID: Tensor | None = None) -> Encoded:
         """The backbone: items, events and users to states; state 0 has seen the user alone."""
-        item_ID = self.items() if item_ID is None else item_ID
-        event_BLD = self.events(batch, item_ID[batch.item_BL])
+        item_ID, place_I = self._items(batch) if item_ID is None else (item_ID, None)
+        item_BL = batch.item_BL if place_I is None else place_I[batch.item_BL]
+        event_BLD = self.events(batch, item_ID[item_BL])
         user_BD = self.users(batch)
         token_BSD = torch.cat([user_BD[:, None], event_BLD], 1)
         time_BS = torch.cat([batch.time_BL[:, :1], batch.time_BL], 1)
         layers = self.timeline.layers(token_BSD, time_BS)
         wanted = any(len(each.branches.paths) for each in (self, *self.leaning))
         kept = torch.stack(layers) if wanted else None
-        return Encoded(item_ID, event_BLD, user_BD, self.timeline.last(layers), kept)
+        return Encoded(item_ID, event_BLD, user_BD, self.timeline.last(layers), kept, place_I)
+
+    def _items(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Vectors of the catalogue; where no task ranks it, of the batch's items alone, and their places.
+
+        The same vectors, but for dropout of texts and ready-made vectors, which draws for those items alone.
+        """
+        ranking = any(part.next_heads for part in (self, *self.leaning))
+        if ranking or self.items.mix is not None:
+            return self.items(), None
+        item_K = torch.unique(torch.cat([batch.item_BL.flatten(), batch.row_item_BP.flatten()]))
+        place_I = torch.zeros_like(self.items.get_buffer("id_row_I"))
+        place_I[item_K] = torch.arange(len(item_K), device=item_K.device)
+        return self.items(item_K), place_I
 
     def states(self, task: str, encoded: Encoded, timeline_R: Tensor, place_R: Tensor) -> Tensor:
         """States of some places that a task reads, ``(R, D)``."""
@@ -176,7 +196,7 @@ class Motet(nn.Module):
     def rows(self, batch: Batch, encoded: Encoded, keep_BP: Tensor) -> Rows:
         """What row tasks read about some of the rows."""
         timeline_R, place_R = torch.nonzero(keep_BP, as_tuple=True)
-        candidate_BPD = encoded.item_ID[batch.row_item_BP]
+        candidate_BPD = encoded.items(batch.row_item_BP)
         request_BPD = self.requests(batch.row_code_BPJ, batch.row_number_BPV)
         if self.target is not None:
             over = encoded.state_BSD if isinstance(self.target, CrossAttention) else encoded.event_BLD
@@ -205,8 +225,8 @@ class Motet(nn.Module):
     def _folded(
         self, batch: Batch, encoded: Encoded, timeline_R: Tensor, place_R: Tensor
     ) -> dict[str, Tensor]:
-        item_BLD = encoded.item_ID[batch.item_BL]
-        candidate_RD = encoded.item_ID[batch.row_item_BP[timeline_R, place_R]]
+        item_BLD = encoded.items(batch.item_BL)
+        candidate_RD = encoded.items(batch.row_item_BP[timeline_R, place_R])
         seen_2R = torch.stack([timeline_R, batch.state_BP[timeline_R, place_R]])
         found = {}
         for key, fold in self.folds.items():

@@ -1,5 +1,6 @@
 """From the columns of a row to a vector."""
 
+import pytest
 import torch
 
 from motet.features.columns import ColumnEncoder
@@ -40,3 +41,23 @@ def test_a_row_without_columns_is_zero_in_any_shape():
     found = columns(torch.zeros(4, 7, 0, dtype=torch.int64), torch.zeros(4, 7, 0))
     assert torch.equal(found, torch.zeros(4, 7, 3))
     assert list(columns.parameters()) == []
+
+
+@pytest.mark.parametrize("codes", [2, 9, 200])
+def test_codes_of_any_range_add_their_vectors_and_learn_alike(codes: int):
+    torch.manual_seed(0)
+    encoder = ColumnEncoder(codes, 0, 4)
+    code = torch.randint(0, codes, (5, 3, 6))
+    mixed = torch.randn(5, 3, 4)
+    (encoder(code, torch.zeros(5, 3, 0)) * mixed).sum().backward()
+    looked_up = encoder.embedding(code).sum(-2)
+    torch.testing.assert_close(encoder(code, torch.zeros(5, 3, 0)), looked_up)
+    learned = encoder.embedding.weight.grad.clone()
+    encoder.zero_grad()
+    (looked_up * mixed).sum().backward()
+    torch.testing.assert_close(learned, encoder.embedding.weight.grad)  # sums are rounded in another order
+    assert torch.equal(learned[0], torch.zeros(4))
+
+
+def test_an_empty_batch_of_rows_has_no_vectors():
+    assert ColumnEncoder(5, 0, 4)(torch.zeros(0, 3, dtype=torch.int64), torch.zeros(0, 0)).shape == (0, 4)

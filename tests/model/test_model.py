@@ -311,3 +311,26 @@ def test_every_kind_of_sharing_trains_all_of_its_weights(kind):
     torch.stack(list(found.values())).sum().backward()
     assert made.experts is not None
     assert all(p.grad is not None for p in made.experts.parameters())
+
+
+@pytest.mark.parametrize("changes", [{}, {"model__fold_in": 2}, {"training__balance__kind": "pcgrad"}])
+def test_without_a_task_that_ranks_the_items_of_a_batch_are_enough(changes: dict[str, object]):
+    config = changed(**{name: value for name, value in changes.items() if "balance" not in name})
+    rows_only = config.model_copy(update={"tasks": [task for task in config.tasks if task.name != "next"]})
+    of = gather(rows_only, Path(), tiny_tables(tiny_world(), rows_only))
+    made, batch = model(of=of), training_batch(of)
+    encoded = made.encode(batch)
+    everything = made.encode(batch, made.items())
+    assert len(encoded.item_ID) < len(everything.item_ID)
+    found = []
+    for each in (encoded, everything):
+        made.zero_grad()
+        each = each.cut() if "training__balance__kind" in changes else each
+        some = made.losses(batch, each)
+        torch.stack(list(some.values())).sum().backward()
+        grads = {name: p.grad.clone() for name, p in made.named_parameters() if p.grad is not None}
+        found.append(({name: loss.item() for name, loss in some.items()}, grads))
+    assert found[0][0] == found[1][0]
+    assert found[0][1].keys() == found[1][1].keys()
+    for name, grad in found[0][1].items():
+        torch.testing.assert_close(grad, found[1][1][name], msg=name)  # sums are rounded in another order

@@ -35,6 +35,29 @@ def test_every_weight_that_learns_stands_in_one_group():
     assert len(found) == len(set(found)) == 6
 
 
+def test_a_step_is_that_of_plain_adamw():
+    torch.manual_seed(0)
+    ours, theirs = Parts(), Parts()
+    theirs.load_state_dict(ours.state_dict())
+    built = build_optimizer([ours], 0.1, 0.5)
+    groups = [
+        {"params": [theirs.linear.weight], "weight_decay": 0.5},
+        {
+            "params": [theirs.linear.bias, *theirs.norm.parameters(), theirs.table.weight],
+            "weight_decay": 0.0,
+        },
+    ]
+    plain = torch.optim.AdamW(groups, lr=0.1, betas=(0.9, 0.98), fused=False, foreach=False)
+    for step in range(5):
+        for module, optimizer in ((ours, built), (theirs, plain)):
+            torch.manual_seed(step)
+            for p in module.parameters():
+                p.grad = torch.randn(p.shape) if p.requires_grad else None
+            optimizer.step()
+    for a, b in zip(ours.parameters(), theirs.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)  # sums are rounded in another order
+
+
 def test_the_learning_rate_rises_in_a_line_and_falls_in_half_a_wave():
     factors = [learning_rate_factor(step, 4, 12, "cosine") for step in range(13)]
     wave = [0.5 * (1 + math.cos(math.pi * step / 8)) for step in range(9)]
