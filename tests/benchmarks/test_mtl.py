@@ -1,0 +1,96 @@
+"""The tables and the figures of the benchmarks of sharing and of balance, on worlds known by hand."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from benchmarks import mtl
+from benchmarks.balancing import fewer_users, gain_of, options_of
+from benchmarks.guarded import table_of
+from benchmarks.mtl_worlds import WATCHING, taobao
+from motet.evaluation.records import RankingPredictions, RowPredictions
+from motet.system.files import write_json
+
+
+def written(folder: Path, name: str, rows: list[tuple[int, int]], more: str = "") -> None:
+    lines = ["uid\tsid" + ("\t3" if more else "")]
+    lines += [f"{user}\t{item}" + (f"\t{more}" if more else "") for user, item in rows]
+    with gzip.open(folder / name, "wt") as stream:
+        stream.write("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def shop(tmp_path) -> pl.DataFrame:
+    folder = tmp_path / "taobao-cart-buy"
+    folder.mkdir()
+    watched = WATCHING
+    written(
+        folder, "buy.train.txt.gz", [(watched, item) for item in range(4)] + [(1, item) for item in range(4)]
+    )
+    written(folder, "buy.test.txt.gz", [(watched, 9), (1, 8)])
+    written(folder, "cart.csv.gz", [(1, 8), (1, 20), (1, 21), (1, 22), (watched, 9), (watched, 30)], "cart")
+    taobao(tmp_path, tmp_path)
+    return pl.read_parquet(tmp_path / "events.parquet")
+
+
+def test_cart_pairs_that_equal_the_test_purchase_are_left_out(shop):
+    carts = shop.filter(type="cart").select("user", "item").rows()
+    assert sorted(carts) == [(1, 20), (1, 21), (1, 22), (WATCHING, 30)]
+
+
+def test_what_is_held_out_comes_last_and_validation_asks_few_users(shop):
+    parts = shop.filter(user=1)["part"].to_list()
+    assert parts == ["train"] * 6 + ["test"] * 2  # a purchase as published, and a cart of three
+    watched = shop.filter(user=WATCHING)
+    assert watched["part"].to_list()[-2:] == ["valid", "test"]
+    assert watched.filter(part="test").select("item", "type").rows() == [(9, "buy")]
+    assert shop["order"].is_sorted()
+
+
+def test_the_order_of_taobao_is_the_same_every_time(shop, tmp_path):
+    taobao(tmp_path, tmp_path)
+    assert pl.read_parquet(tmp_path / "events.parquet").equals(shop)
+
+
+def test_costs_are_shares_of_the_sum_of_the_twins():
+    one = {"cpu_seconds": 6.0, "parameters": 5, "scoring_cpu_seconds": 1.0}
+    report = {"costs": {"joint": one, "twin of a": one, "twin of b": {**one, "cpu_seconds": 2.0}}}
+    assert mtl.costs([report])["cpu_seconds"] == [0.75]
+    assert mtl.costs([report])["parameters"] == [0.5]
+
+
+def test_answers_come_back_from_files_as_they_were(tmp_path):
+    ranks = RankingPredictions(np.array([7, 8]), np.array([3, 1, 2]), np.array([0, 1, 1]))
+    rows = RowPredictions("binary", np.array([7, 8]), np.array([0.0, 1.0]), np.array([0.2, 0.7]))
+    tasks = [{"name": "next", "kind": "next_item"}, {"name": "like", "kind": "binary"}]
+    write_json(tmp_path / "report.json", {"settings": {"tasks": tasks}})
+    for task, record in (("next", ranks), ("like", rows)):
+        table_of(record).write_parquet(tmp_path / f"joint.{task}.parquet")
+    found = mtl.records_of(tmp_path, "unguarded")  # nothing was set apart
+    np.testing.assert_array_equal(found["next"].rank_T, [3, 1, 2])
+    np.testing.assert_array_equal(found["next"].users, [7, 8])
+    np.testing.assert_array_equal(found["like"].prediction_N, [0.2, 0.7])
+
+
+def test_a_gain_is_the_mean_over_tasks_whichever_way_is_better():
+    kinds = {"like": "binary", "rating": "regression", "comment": "binary"}
+    mine, plain = ({"like": a, "rating": r, "comment": c} for a, r, c in ((0.66, 0.9, 0.1), (0.6, 1.0, 0.9)))
+    assert gain_of(mine, plain, kinds, "kuairand") == pytest.approx(0.1)  # comment is not counted there
+
+
+def test_a_way_of_sharing_keeps_the_plain_balance():
+    assert options_of("sharing:ple", "ml100k", 3)[0] == "model.sharing.kind=ple"
+    assert options_of("mgda", "ml100k", 3)[:2] == ["training.balance=mgda", "training.seed=3"]
+
+
+def test_fewer_users_keep_all_items(tmp_path):
+    tables = tmp_path / "all"
+    tables.mkdir()
+    pl.DataFrame({"user": [0, 1, 4]}).write_parquet(tables / "events.parquet")
+    pl.DataFrame({"item": [0, 1, 4]}).write_parquet(tables / "items.parquet")
+    few = fewer_users(tables, tmp_path / "few")
+    assert pl.read_parquet(few / "events.parquet")["user"].to_list() == [0, 4]
+    assert pl.read_parquet(few / "items.parquet").height == 3
