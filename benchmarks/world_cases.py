@@ -52,7 +52,8 @@ class Case:
                 "timeline": {"width": self.width, "layers": 1, "dropout": 0.0, "bias": "none"},
                 "sharing": {"layers": [self.width], "dropout": 0.0} | self.sharing,
             },
-            "training": {"epochs": 12, "patience": 12, "batch_size": 32, "learning_rate": 0.01, "warmup": 20,
+            "training": {"balance": "fixed", "epochs": 12, "patience": 12, "batch_size": 32,
+                         "learning_rate": 0.01, "warmup": 20,
                          "precision": "fp32", "threads": 1, "seed": seed},
             "report": {"twins": "all", "baselines": [], "ablations": []},
         }  # fmt: skip
@@ -87,7 +88,7 @@ def newcomers(shared: float) -> Case:
     )
     parts: dict[str, dict[str, Any]] = {
         "model": {"item": {}, "fold_in": 0, "timeline": {"width": 32, "layers": 1, "bias": "none"}},
-        "training": {"epochs": 20},
+        "training": {"balance": "fixed", "epochs": 20},
         "evaluation": {"history": "frozen"},
         "report": {"twins": "none", "baselines": ["popularity"], "ablations": []},
     }  # fmt: skip

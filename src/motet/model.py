@@ -137,6 +137,11 @@ class Motet(nn.Module):
         named = [(key.removeprefix("of_"), head) for key, head in self.heads.items()]
         return [(name, head) for name, head in named if name in self.own]  # type: ignore[misc]
 
+    @property
+    def nats(self) -> dict[str, float]:
+        """Task name -> nats of a loss of 1: its loss is divided by them, see `motet.tasks`."""
+        return {name: head.nats for part in self.parts for name, head in part._named_heads()}
+
     def backbone_parameters(self) -> list[nn.Parameter]:
         """What stands before the representation that all tasks share."""
         return [p for name in BACKBONE for p in getattr(self, name).parameters()]

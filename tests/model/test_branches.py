@@ -74,7 +74,7 @@ def test_surgery_at_the_representation_leaves_nothing_out():
     factor = {"next": 1.0, "click": 0.5, "stars": 2.0}
     found = []
     for descent in (
-        build_descent(TrainingConfig().balance, of, factor),
+        build_descent(TrainingConfig(balance="fixed").balance, of, factor),
         RepresentationDescent(of, Plain(list(factor)), factor),
     ):
         of.zero_grad(set_to_none=True)

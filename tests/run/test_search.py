@@ -37,7 +37,7 @@ def searched(place: Path, tried: list[dict[str, float]], **balance) -> search.Se
     def train_one(name: str, own: Config) -> search.Trial:
         weights = {task.name: task.weight for task in own.tasks}
         assert name == f"trial {len(tried)}"
-        assert own.training.balance.kind == "fixed"
+        assert own.training.balance.kind == "likelihood"
         tried.append(weights)
         return search.Trial(measured(weights), 2.0)
 
@@ -62,7 +62,7 @@ def test_the_best_trial_is_kept(tmp_path, sampler):
     assert all(0.1 <= weight <= 10 for weights in tried for weight in weights.values())
     assert all(weights["next"] == 1.0 for weights in tried)
     assert {task.name: task.weight for task in found.tasks} == max(tried, key=gain)
-    assert found.training.balance.kind == "fixed"
+    assert found.training.balance.kind == "likelihood"
     assert found.training.epochs == config().training.epochs
     assert f"mean gain over those of the configuration {gain(max(tried, key=gain)):+.2%}" in said
 

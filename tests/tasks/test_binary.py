@@ -35,8 +35,8 @@ def test_focal_loss_weighs_each_row_by_the_square_of_its_error():
     plain, focal = BinaryHead(4, RATE), BinaryHead(4, RATE, focal=True)
     raw, label = torch.tensor([2.0]), torch.tensor([1.0])
     error = 1 - torch.sigmoid(raw).item()
-    unweighted = plain.loss(raw, label).item() * plain.scale
-    assert focal.loss(raw, label).item() * focal.scale == pytest.approx(unweighted * error**2, rel=1e-4)
+    unweighted = plain.loss(raw, label).item() * plain.nats
+    assert focal.loss(raw, label).item() * focal.nats == pytest.approx(unweighted * error**2, rel=1e-4)
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])

@@ -73,7 +73,7 @@ def test_only_tasks_that_ask_for_it_read_what_is_passed_on():
 def test_a_later_head_starts_from_the_rate_among_what_it_follows():
     head = BinaryHead(3, 0.02, earlier=0.1)
     assert torch.sigmoid(head.linear.bias).item() == pytest.approx(0.2)
-    assert head.scale == BinaryHead(3, 0.02).scale  # of the loss over all rows
+    assert head.nats == BinaryHead(3, 0.02).nats  # of the loss over all rows
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,15 @@ import pytest
 import torch
 
 from motet.config.training import TrainingConfig
-from motet.training.balance import Balance, FixedBalance, UncertaintyBalance, build_balance
+from motet.training.balance import (
+    Balance,
+    FixedBalance,
+    UncertaintyBalance,
+    build_balance,
+    likelihood_weights,
+)
+from motet.training.descent import build_descent
+from tests.model.world import material, model, training_batch
 
 LOSS_KINDS = ["fixed", "uncertainty", "dwa", "random", "geometric"]
 WEIGHTS = {"next": 1.0, "like": 0.5, "type": 0.0}
@@ -45,6 +53,26 @@ def test_uncertainty_learns_the_logarithm_of_each_loss():
     assert balance.log_variance["of_next"].item() == pytest.approx(math.log(0.5), abs=1e-3)
     assert balance.log_variance["of_like"].item() == pytest.approx(math.log(4.0), abs=1e-2)
     assert balance.current() == pytest.approx({"next": 1.0, "like": 0.0625}, rel=1e-2)
+
+
+def test_likelihood_counts_every_loss_in_nats():
+    of = model(material().config, material())
+    rate, items = of.row_heads["click"].nats, int(of.next_heads["next"].get_buffer("item_K").numel())
+    assert of.nats == {"next": pytest.approx(math.log(items)), "click": rate, "stars": 0.5}
+    descent = build_descent(TrainingConfig().balance, of, {"next": 1.0, "click": 2.0, "stars": 0.0})
+    mean = (math.log(items) + rate) / 2
+    assert descent.method.current() == pytest.approx(
+        {"next": math.log(items) / mean, "click": 2 * rate / mean, "stars": 0.0}
+    )
+    batch = training_batch()
+    found = descent.losses(batch)
+    assert descent.balance(found).item() == pytest.approx(
+        (found["next"].item() * math.log(items) + 2 * found["click"].item() * rate) / mean, rel=1e-5
+    )
+
+
+def test_a_twin_has_the_weight_that_is_written():
+    assert likelihood_weights({"like": 0.3}, {"like": 0.1}) == {"like": pytest.approx(0.3)}
 
 
 @pytest.mark.parametrize("kind", LOSS_KINDS)

@@ -31,13 +31,13 @@ def test_surgery_that_adds_up_gives_the_gradients_of_the_sum(at):
     factor = {"next": 1.0, "click": 0.5, "stars": 2.0}
     found = {}
     for name, descent in (
-        ("sum", build_descent(TrainingConfig().balance, made, factor)),
+        ("sum", build_descent(TrainingConfig(balance="fixed").balance, made, factor)),
         ("surgery", at(made, Plain(list(factor)), factor)),
     ):
         made.zero_grad(set_to_none=True)
         descent.backward(descent.losses(batch))
         found[name] = gradients(made)
-    assert isinstance(build_descent(TrainingConfig().balance, made, factor), SumDescent)
+    assert isinstance(build_descent(TrainingConfig(balance="fixed").balance, made, factor), SumDescent)
     assert found["sum"].keys() == found["surgery"].keys()
     for name, wanted in found["sum"].items():
         assert torch.allclose(found["surgery"][name], wanted, atol=1e-5), name
@@ -46,7 +46,7 @@ def test_surgery_that_adds_up_gives_the_gradients_of_the_sum(at):
 def test_heads_get_the_gradients_of_their_own_task_whatever_the_method():
     made, batch = model(changed()).eval(), training_batch()
     factor = dict.fromkeys(("next", "click", "stars"), 1.0)
-    plain = build_descent(TrainingConfig().balance, made, factor)
+    plain = build_descent(TrainingConfig(balance="fixed").balance, made, factor)
     plain.backward(plain.losses(batch))
     wanted, backbone = gradients(made.heads), gradients(made.timeline)
     made.zero_grad(set_to_none=True)

@@ -6,7 +6,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from motet.config.record import Record, as_list, misfits
 
-LossKind = Literal["fixed", "uncertainty", "dwa", "random", "geometric"]
+LossKind = Literal["likelihood", "fixed", "uncertainty", "dwa", "random", "geometric"]
 GradientKind = Literal[
     "pcgrad", "cagrad", "mgda", "imtl_g", "aligned_mtl", "nash_mtl", "upgrad", "graddrop", "gradnorm",
     "priorities",
@@ -38,10 +38,10 @@ class Balance(Record):
     """How the losses of several tasks become one step. In YAML the name of a method or a mapping."""
 
     kind: Literal[LossKind, GradientKind, SearchKind, BilevelKind] = Field(
-        "fixed",
-        description="Weights of the losses: fixed (those of the tasks), uncertainty, dwa, random, geometric; "
-        "search: found by short trainings; stackelberg: what helps a leading task on held-out rows. The "
-        "others make one gradient of several.",
+        "likelihood",
+        description="Weights of the losses: likelihood (each counts in nats), fixed (each in what a constant "
+        "guess has), uncertainty, dwa, random, geometric; search: found by short trainings; stackelberg: "
+        "what helps a leading task on held-out rows. The others make one gradient of several.",
     )
     at: Literal["representation", "parameters"] = Field(
         "representation",

@@ -30,7 +30,7 @@ class BinaryHead(nn.Module):
         self.linear = nn.Linear(width, 1)
         nn.init.constant_(self.linear.bias, math.log(start / (1 - start)))
         wrong = ((1 - rate) ** 2, rate**2) if focal else (1.0, 1.0)  # weight of a positive, of a negative
-        self.scale = -(rate * wrong[0] * math.log(rate) + (1 - rate) * wrong[1] * math.log(1 - rate))
+        self.nats = -(rate * wrong[0] * math.log(rate) + (1 - rate) * wrong[1] * math.log(1 - rate))
         self.focal = focal
 
     def forward(self, shared_RD: Tensor) -> Tensor:
@@ -43,7 +43,7 @@ class BinaryHead(nn.Module):
         loss_R = F.binary_cross_entropy_with_logits(raw, label_R, reduction="none")
         if self.focal:
             loss_R = loss_R * (1 - torch.exp(-loss_R)) ** 2
-        return loss_R.mean() / self.scale
+        return loss_R.mean() / self.nats
 
     def prediction(self, raw: Tensor) -> Tensor:
         """Probabilities ``(R,)``."""

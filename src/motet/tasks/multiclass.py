@@ -22,7 +22,7 @@ class MulticlassHead(nn.Module):
         share_K = share_K.clamp(min=1e-6)
         with torch.no_grad():
             self.linear.bias.copy_(share_K.log())
-        self.scale = max(float(-(share_K * share_K.log()).sum()), 1e-6)
+        self.nats = max(float(-(share_K * share_K.log()).sum()), 1e-6)
 
     def forward(self, shared_RD: Tensor) -> Tensor:
         """Logits ``(R, K)``."""
@@ -31,7 +31,7 @@ class MulticlassHead(nn.Module):
 
     def loss(self, raw: Tensor, label_R: Tensor) -> Tensor:
         """Mean loss over labelled rows, in units of what the class shares alone reach."""
-        return F.cross_entropy(raw, label_R.long()) / self.scale
+        return F.cross_entropy(raw, label_R.long()) / self.nats
 
     def prediction(self, raw: Tensor) -> Tensor:
         """Probabilities ``(R, K)``."""

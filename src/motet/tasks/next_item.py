@@ -94,7 +94,7 @@ class NextItemHead(nn.Module):
         self.label_smoothing, self.sampled, self.ahead = label_smoothing, sampled, ahead or Ahead()
         self.newcomers = Newcomers()
         self.set_catalogue(allowed_I, trained_I)
-        self.scale = math.log(max(len(self.get_buffer("item_K")), 2))
+        self.nats = math.log(max(len(self.get_buffer("item_K")), 2))
 
     def set_catalogue(self, allowed_I: Tensor, trained_I: Tensor) -> None:
         """Say anew which items are ranked and which of them stand in the training softmax."""
@@ -151,7 +151,7 @@ class NextItemHead(nn.Module):
             loss = sampled_cross_entropy(
                 query_RD, key_KD, targets, self._draw(), scale=scale, banned=banned, settings=settings
             )
-        return loss / self.scale
+        return loss / self.nats
 
     def learns_from(self, targets: Targets) -> bool:
         """Whether any target stands in the training softmax."""

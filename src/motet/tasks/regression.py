@@ -27,6 +27,7 @@ class RegressionHead(nn.Module):
         nn.init.zeros_(self.linear.bias)
         self.mean, self.deviation = mean, max(deviation, 1e-6)
         self.kind = loss
+        self.nats = 0.5  # of the squared loss, if errors are normal and as wide as the labels
 
     def forward(self, shared_RD: Tensor) -> Tensor:
         """Standardised numbers ``(R,)``."""

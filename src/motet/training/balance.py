@@ -47,6 +47,29 @@ class FixedBalance(Balance):
         return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
 
 
+def likelihood_weights(weights: dict[str, float], nats: dict[str, float]) -> dict[str, float]:
+    """Weights with which the sum of the losses is, but for a factor, the log-likelihood of all labels.
+
+    A loss counts in units of what a constant guess has; here it counts in nats again. So a task has as much
+    to say in the shared parts as its labels tell: of a click that half of the views get 0.69 nats, of a like
+    that one in fifty gets 0.1, of the next of 7,583 items 8.9. With equal weights the few likes push as hard
+    as all clicks, and learn by heart (LOG.md, 26 November 2026).
+
+    Args:
+        weights: Task name -> factor.
+        nats: Task name -> nats of a loss of 1.
+
+    Returns:
+        Task name -> weight; those of equal tasks are their factors.
+
+    >>> likelihood_weights({"next": 1.0, "like": 2.0}, {"next": 3.0, "like": 1.0})
+    {'next': 1.5, 'like': 1.0}
+    """
+    counted = [nats[name] for name, weight in weights.items() if weight > 0]
+    mean = sum(counted) / max(len(counted), 1)
+    return {name: weight * nats[name] / mean for name, weight in weights.items()}
+
+
 class UncertaintyBalance(Balance):
     """Weights learned as each task's noise (Kendall, Gal, Cipolla, CVPR 2018, arXiv:1705.07115).
 

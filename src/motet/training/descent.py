@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from motet.batch import Batch
 from motet.config.balance import Balance as Settings
-from motet.training.balance import Balance, build_balance
+from motet.training.balance import Balance, build_balance, likelihood_weights
 from motet.training.processes import count
 from motet.training.stackelberg import StackelbergBalance, leaders_of
 from motet.training.surgery import Surgery, build_surgery
@@ -175,6 +175,9 @@ def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float
     """The way that the configuration names."""
     if settings.kind == "stackelberg":
         return SumDescent(model, StackelbergBalance(weights, leaders_of(settings, weights)))
+    if settings.kind == "likelihood":
+        assert isinstance(model.nats, dict)
+        weights = likelihood_weights(weights, model.nats)
     if not settings.of_gradients:
         return SumDescent(model, build_balance(settings, weights))
     method = build_surgery(settings, list(weights))
