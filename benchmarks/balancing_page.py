@@ -1,0 +1,84 @@
+"""The tables of docs/balancing.md, out of benchmarks/results/balancing.json and balance_cost.json.
+
+python -m benchmarks.balancing_page
+"""
+
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+from motet.system.files import read_json, write_text
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "balancing.md"
+
+
+def write_page() -> None:
+    """Put the tables into the page."""
+    tables = {"cost": costs(read_json(RESULTS / "balance_cost.json"))}
+    if (RESULTS / "balancing.json").exists():
+        tables["methods"] = methods(read_json(RESULTS / "balancing.json"))
+    write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), tables))
+
+
+def filled(page: str, tables: dict[str, str]) -> str:
+    """A page with the tables between their marks."""
+    for name, table in tables.items():
+        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        before, _, rest = page.partition(start)
+        _, found, after = rest.partition(end)
+        assert found, f"{PAGE.name} must hold a place for {name}, between {start} and {end}"
+        page = f"{before}{start}\n{table}{end}{after}"
+    return page
+
+
+def costs(result: dict[str, Any]) -> str:
+    """A row a method: the mean share over seeds, the least and the greatest.
+
+    >>> print(costs({"details": {"ratios": {"fixed": [1.0, 1.0], "mgda": [1.2, 1.4]}}}))
+    | method | step |
+    | --- | --- |
+    | `fixed` | 1.00 |
+    | `mgda` | 1.30 (1.20 to 1.40) |
+    <BLANKLINE>
+    """
+    lines = ["| method | step |", "| --- | --- |"]
+    for name, ratios in result["details"]["ratios"].items():
+        spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if max(ratios) > min(ratios) else ""
+        lines.append(f"| `{name}` | {mean(ratios):.2f}{spread} |")
+    return "\n".join(lines) + "\n"
+
+
+def methods(result: dict[str, Any]) -> str:
+    """A row a method, a column a set, the best mean first.
+
+    >>> claims = [{"name": f"balancing.{where}.{method}.gain", "value": value, "low": None, "high": None}
+    ...           for where in ("a", "all") for method, value in (("fixed", 0.0), ("sharing_ple", 0.02))]
+    >>> print(methods({"claims": claims}))
+    | method | a | all |
+    | --- | --- | --- |
+    | `sharing ple` | +2.0% | +2.0% |
+    | `fixed` | +0.0% | +0.0% |
+    <BLANKLINE>
+    """
+    held: dict[str, dict[str, dict[str, Any]]] = {}
+    for claim in result["claims"]:
+        _, where, method, _ = claim["name"].split(".")
+        held.setdefault(method, {})[where] = claim
+    sets = list(next(iter(held.values())))
+    lines = [f"| method | {' | '.join(sets)} |", "| --- |" + " --- |" * len(sets)]
+    for method, found in sorted(held.items(), key=lambda one: -one[1]["all"]["value"]):
+        cells = [_cell(found[where]) for where in sets]
+        lines.append(f"| `{method.replace('sharing_', 'sharing ')}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(claim: dict[str, Any]) -> str:
+    low, high = claim["low"], claim["high"]
+    spread = "" if low is None else f" ({low:+.1%} to {high:+.1%})"
+    return f"{claim['value']:+.1%}{spread}"
+
+
+if __name__ == "__main__":
+    write_page()
