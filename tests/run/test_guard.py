@@ -159,6 +159,7 @@ def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
 
 def test_hurt_tasks_that_help_each_other_get_a_model_together(monkeypatch):
     monkeypatch.setattr(course, "best_groups", lambda matrix, most, after: [["next", "stars"], ["click"]])
+    monkeypatch.setattr(course, "LOOKS", 1)
     found = guarded(monkeypatch, *TASKS, after=(-0.1, 0.1))
     assert groups(found) == [(["next", "stars"], "own"), (["click"], "own")]
     assert "was given a model of its own, with stars: " in found.story[3]
@@ -178,6 +179,12 @@ def test_the_look_ahead_gives_every_pair_of_hurt_tasks_a_number(monkeypatch):
     assert {(a, b) for a, row in matrix.items() for b, share in row.items() if share is not None} == {
         (a, b) for a in ("click", "stars") for b in ("click", "stars")
     }
+
+
+def test_hurt_tasks_stay_alone_where_an_epoch_is_too_short_to_look_ahead(monkeypatch):
+    monkeypatch.setattr(course, "LOOKS", 10**9)
+    found = guarded(monkeypatch, "click", "stars", after=(-0.1, 0.1))
+    assert sorted(groups(found)) == [(["click"], "own"), (["stars"], "own")]
 
 
 def test_where_nothing_helps_each_task_has_its_twin(monkeypatch):
