@@ -1,6 +1,7 @@
 """The guard: tasks that sharing hurts are set apart, the others stay as they are, and the story is told."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from motet.evaluation.evaluate import Examiner
 from motet.gather import Material, gather
 from motet.guard import Guarded, course, guard, refuse_without_twins
 from motet.guard import found as guarding
-from motet.judge import examiner_of, variants
+from motet.judge import _guard, examiner_of, variants
 from motet.model import BACKBONE
 from motet.run import train
 from motet.training.fit import Hooks, Start, Trained, fit
@@ -223,6 +224,16 @@ def test_a_chain_keeps_what_helped_it_most_and_else_stays(monkeypatch, after, cu
     assert said in found.story[-1]
 
 
+def test_a_task_on_which_the_guard_gave_up_has_its_figures_all_the_same():
+    of = replace(gathered(), guard={"click": {"before": {}, "after": None, "cure": None}})
+    joint = examiner_of(of, of.config, of.prepared).examine(models()["joint"].model, TEST)
+    found = _guard(of, of.config, {"joint": joint})["click"]["unguarded"]
+    assert (
+        found["auc"]["value"]
+        == joint["click"].metrics([10], 0, 0.95, np.random.default_rng(0))["auc"]["value"]
+    )
+
+
 ONE = [{"name": "next", "kind": "next_item"}]
 
 
@@ -256,6 +267,7 @@ def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, after, cur
     test = done.metrics["tasks"]["click"]["test"]["auc"]
     assert (test == done.metrics["twins"]["click"]["test"]["auc"]) is (cure == "twin")
     assert case["unguarded"]["auc"] != test
+    assert "joint before the guard" not in {point["model"] for point in done.metrics["plots"]["curves"]}
     assert len(opened.recommend(k=3)) > 0
     assert opened.similar(opened.bundle.catalogue.ids[0], k=2).height == 2
     rows = opened.tables.events.select(user="@user", item="@item").head(3).collect()
