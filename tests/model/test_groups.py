@@ -135,6 +135,7 @@ def test_a_saved_model_keeps_what_leans_and_saves_the_backbone_once(tmp_path: Pa
     for name in ("click", "stars"):
         np.testing.assert_array_equal(one[name].prediction_N, other[name].prediction_N)
 
+
 @pytest.mark.parametrize("backbone", ["own", "shared"])
 def test_a_chain_that_passes_on_may_lie_apart_where_every_task_has_parts_of_its_own(backbone):
     """The first model then makes no state for the tasks of the chain, so nothing is passed on there."""
