@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import motet
+from motet import run
 from motet.config import Config
 from motet.config.read import config_from_dict
 from motet.data.timelines import TEST
@@ -300,6 +301,18 @@ def test_gradient_methods_and_leaders_are_refused_before_anything_is_trained(kin
     config = config_from_dict(tiny_settings(report__twins="all", training__balance=kind))
     with pytest.raises(ConfigError, match=f"balance {kind} is for those that share"):
         refuse_without_twins(config)
+
+
+def test_a_run_that_goes_on_says_too_that_its_snapshots_are_gone(monkeypatch, tmp_path):
+    pretend(monkeypatch, "click")
+    training = gathered().config.training.model_copy(update={"snapshots": 2})
+    of = replace(gathered(), config=gathered().config.model_copy(update={"training": training}))
+
+    def fit_again(name: str, config: Config, _: object, start: Start, look: Look | None) -> Trained:
+        return fit_one(name, config, start, look)
+
+    found = run._guard(of, dict(models()), fit_again, tmp_path, stopped=False)  # an earlier try removed them
+    assert any("so its snapshots are gone" in line for line in found.statements)
 
 
 def test_a_guarded_training_goes_on_guarded_alone(monkeypatch, tmp_path):
