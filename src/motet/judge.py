@@ -85,6 +85,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     gates = examiner_of(material, *wanted["joint"]).gates(models["joint"].model, TEST)
     in_valid = measured(examiner.examine(models["joint"].model, VALID), config, "valid")
     others = {name: found for name, found in records.items() if name.startswith("without ")}
+    histories = {name: model.history for name, model in models.items() if name != UNGUARDED}  # that of joint
     return {
         "tasks": {task: in_valid[task] | parts for task, parts in measured(joint, config, "test").items()},
         "twins": measured(twins, config, "test"),
@@ -95,7 +96,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "guard": _guard(material, config, records),
         "search": material.search,
         "cost": _cost(models, seconds),
-        "plots": plots(joint, {name: model.history for name, model in models.items()}) | {"gates": gates},
+        "plots": plots(joint, histories) | {"gates": gates},
         "behaviour": material.behaviour,
         "statements": [*_stopped(models, list(wanted), config), *material.statements, *left_out],
     }  # fmt: skip
@@ -145,8 +146,11 @@ def _slice_settings(config: Config) -> tuple[list[int], int, float, Any]:
 def _guard(
     material: Material, config: Config, records: Mapping[str, dict[str, Predictions]]
 ) -> dict[str, Any]:
-    """What the guard found on validation rows, and the test figures of its tasks without it."""
-    before = measured(records[UNGUARDED], config, "test") if UNGUARDED in records else {}
+    """What the guard found on validation rows, and the test figures of its tasks without it.
+
+    Where it put nothing in, those are the figures of the joint model as it is.
+    """
+    before = measured(records.get(UNGUARDED, records["joint"]), config, "test") if material.guard else {}
     return {
         task: case | {"unguarded": before[task]["test"] if task in before else None}
         for task, case in material.guard.items()

@@ -206,8 +206,8 @@ def _guard(
     if done.config.model.groups:
         models[UNGUARDED] = models["joint"]
         said += [AFTERWARDS] if any(name.startswith("without ") for name in models) else []
-    if done.config.model.groups and (work / FOLDER).exists():
-        shutil.rmtree(work / FOLDER)
+    if done.config.model.groups and material.config.training.snapshots:
+        shutil.rmtree(work / FOLDER, ignore_errors=True)  # gone already where an earlier try came so far
         said.append("The guard put another model in the place of the joint one, so its snapshots are gone.")
     models["joint"] = done.joint
     statements = [*material.statements, *said]

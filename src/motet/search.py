@@ -45,7 +45,7 @@ class Searched:
     """What a search found.
 
     Args:
-        config: The configuration with the weights that were found, and plain sums of losses.
+        config: The configuration with the weights that were found, and the default balance.
         said: A statement.
         account: The weights, their gain, the trials and what they took, for metrics.json.
     """
@@ -91,7 +91,7 @@ def search(config: Config, facts: dict[str, TaskFacts], train_one: TrainOne, pla
             done.append({"weights": weights, "metrics": metrics, "cpu_seconds": seconds})
             write_json(place, done)
         if monitor is None:
-            monitor = build_monitor(_with(config, weights, None), facts)
+            monitor = build_monitor(_with(config, weights, settings.trial_epochs), facts)
             monitor.take(metrics, 0)
         gain = monitor.gain(metrics) if number else 0.0
         trials.append((weights, gain))
@@ -117,7 +117,7 @@ def _numbers(kept: dict[str, dict[str, float | None]]) -> Metrics:
 
 
 def _with(config: Config, weights: Weights, epochs: int | None) -> Config:
-    """The configuration with weights, a plain sum, and perhaps fewer epochs; every task counts alike."""
+    """The configuration with weights, losses in nats, and perhaps fewer epochs, all tasks counting alike."""
     tasks = [task.model_copy(update={"weight": weights[task.name]}) for task in config.tasks]
     update: dict[str, Any] = {"balance": Balance()}
     if epochs is not None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -11,6 +12,7 @@ import torch
 import motet
 from motet.data.timelines import TEST
 from motet.derive.chorus import log_chances, voices
+from motet.derive.combine import Weights
 from motet.derive.ensemble import Ensemble
 from motet.errors import ArtifactError, ConfigError
 from tests.derive.pair import NAMES, ensemble_of, opened, pair
@@ -132,6 +134,15 @@ def test_alike_items_are_by_the_weighted_mean_of_cosines():
     first, second = model.combiners["next"].weight_M
     wanted = first * both["score"] + second * both["score_right"]
     np.testing.assert_allclose(both["score_joint"], wanted, atol=1e-5)
+
+
+def test_members_without_weight_are_asked_where_no_other_can_say():
+    """As where the one that leads has all weight and the others alone read sentences."""
+    model = replace(motet.open(ensemble_of("average")), combiners={"next": Weights((1.0, 0.0))})
+    cosine_I = model.members[1].likeness(101)
+    found = model._nearest([None, cosine_I], "next", 5)
+    wanted = opened(1).similar(101, k=5)
+    assert found["item"].to_list() == wanted["item"].to_list()
 
 
 def test_a_sentence_needs_a_member_that_reads():

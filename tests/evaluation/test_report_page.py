@@ -12,6 +12,7 @@ import pytest
 from motet.cli.app import main
 from motet.errors import ArtifactError
 from motet.evaluation.report import render, write_report
+from motet.evaluation.report.evidence import read_files
 from motet.evaluation.report.page import embedded
 from motet.system.files import sha256_file
 from tests.evaluation.test_report_world import CONFIG, EVIL, cleaning, curves, folder, manifest, metrics, page
@@ -223,6 +224,21 @@ def test_curves_come_from_the_log_when_the_metrics_hold_none(tmp_path):
     (run / "log.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"model": "jo')
     drawn = specs(write_report(run).read_text(encoding="utf8"))
     assert {"curve-next-loss", "curve-next-ndcg@10"} <= set(drawn)
+
+
+def test_only_models_that_were_measured_are_drawn_from_the_log(tmp_path):
+    run = folder(tmp_path / "run")
+    held = metrics()
+    held["plots"]["curves"] = [
+        {"model": "joint", "epoch": 1, "task": "next", "name": "ndcg@10", "value": 0.1}
+    ]
+    (run / "metrics.json").write_text(json.dumps(held))
+    lines = [
+        {"model": model, "epoch": 1, "loss": {"next": 5.1}} for model in ("joint", "trial 1", "guard of next")
+    ]
+    (run / "log.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    found = read_files(run)[0]["plots"]["curves"]
+    assert [point["model"] for point in found if point["name"] == "loss"] == ["joint"]
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

@@ -12,12 +12,12 @@ import torch
 from motet.bundle import open_bundle, save_bundle
 from motet.data.timelines import TEST
 from motet.evaluation.evaluate import Examiner
-from motet.gather import Material
+from motet.gather import Material, gather
 from motet.model import Motet
 from motet.system.manifest import write_manifest
 from motet.training.fit import learn_facts
 from tests.model.world import changed, material, model, training_batch
-from tests.worlds import tiny_settings
+from tests.worlds import tiny_settings, tiny_tables, tiny_world
 
 MODEL: dict[str, Any] = tiny_settings()["model"]
 
@@ -134,3 +134,19 @@ def test_a_saved_model_keeps_what_leans_and_saves_the_backbone_once(tmp_path: Pa
     one, other = examiner.examine(made, TEST), examiner.examine(again.model, TEST)
     for name in ("click", "stars"):
         np.testing.assert_array_equal(one[name].prediction_N, other[name].prediction_N)
+
+
+@pytest.mark.parametrize("backbone", ["own", "shared"])
+def test_a_chain_that_passes_on_may_lie_apart_where_every_task_has_parts_of_its_own(backbone):
+    """The first model then makes no state for the tasks of the chain, so nothing is passed on there."""
+    later = {"name": "stay", "kind": "binary", "label": "dwell >= 20", "types": ["impression"]}
+    tasks = [*tiny_settings()["tasks"], later | {"after": "click", "transfer": True}]
+    group = {"tasks": ["click", "stay"], "backbone": backbone}
+    sharing = {"layers": [16], "adapter": 4}
+    config = changed(tasks=tasks, model=MODEL | {"groups": [group], "sharing": sharing})
+    of = gather(config, Path(), tiny_tables(tiny_world(), config))
+    made = model(of.config, of)
+    assert set(made(training_batch(of))) == {"next", "click", "stars", "stay"}
+    found = Examiner(of.config, of.prepared.dataset, of.views).examine(made, TEST)
+    assert len(found["stay"].prediction_N) > 0
+    assert (found["stay"].prediction_N <= found["click"].prediction_N + 1e-6).all()

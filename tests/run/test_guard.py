@@ -1,6 +1,7 @@
 """The guard: tasks that sharing hurts are set apart, the others stay as they are, and the story is told."""
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 import motet
+from motet import run
 from motet.config import Config
 from motet.config.read import config_from_dict
 from motet.data.timelines import TEST
@@ -16,7 +18,7 @@ from motet.evaluation.evaluate import Examiner
 from motet.gather import Material, gather
 from motet.guard import Guarded, course, guard, refuse_without_twins
 from motet.guard import found as guarding
-from motet.judge import examiner_of, variants
+from motet.judge import _guard, examiner_of, variants
 from motet.model import BACKBONE
 from motet.run import train
 from motet.training.fit import Hooks, Start, Trained, fit
@@ -159,6 +161,7 @@ def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
 
 def test_hurt_tasks_that_help_each_other_get_a_model_together(monkeypatch):
     monkeypatch.setattr(course, "best_groups", lambda matrix, most, after: [["next", "stars"], ["click"]])
+    monkeypatch.setattr(course, "LOOKS", 1)
     found = guarded(monkeypatch, *TASKS, after=(-0.1, 0.1))
     assert groups(found) == [(["next", "stars"], "own"), (["click"], "own")]
     assert "was given a model of its own, with stars: " in found.story[3]
@@ -178,6 +181,12 @@ def test_the_look_ahead_gives_every_pair_of_hurt_tasks_a_number(monkeypatch):
     assert {(a, b) for a, row in matrix.items() for b, share in row.items() if share is not None} == {
         (a, b) for a in ("click", "stars") for b in ("click", "stars")
     }
+
+
+def test_hurt_tasks_stay_alone_where_an_epoch_is_too_short_to_look_ahead(monkeypatch):
+    monkeypatch.setattr(course, "LOOKS", 10**9)
+    found = guarded(monkeypatch, "click", "stars", after=(-0.1, 0.1))
+    assert sorted(groups(found)) == [(["click"], "own"), (["stars"], "own")]
 
 
 def test_where_nothing_helps_each_task_has_its_twin(monkeypatch):
@@ -216,6 +225,16 @@ def test_a_chain_keeps_what_helped_it_most_and_else_stays(monkeypatch, after, cu
     assert said in found.story[-1]
 
 
+def test_a_task_on_which_the_guard_gave_up_has_its_figures_all_the_same():
+    of = replace(gathered(), guard={"click": {"before": {}, "after": None, "cure": None}})
+    joint = examiner_of(of, of.config, of.prepared).examine(models()["joint"].model, TEST)
+    found = _guard(of, of.config, {"joint": joint})["click"]["unguarded"]
+    assert (
+        found["auc"]["value"]
+        == joint["click"].metrics([10], 0, 0.95, np.random.default_rng(0))["auc"]["value"]
+    )
+
+
 ONE = [{"name": "next", "kind": "next_item"}]
 
 
@@ -249,6 +268,7 @@ def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, after, cur
     test = done.metrics["tasks"]["click"]["test"]["auc"]
     assert (test == done.metrics["twins"]["click"]["test"]["auc"]) is (cure == "twin")
     assert case["unguarded"]["auc"] != test
+    assert "joint before the guard" not in {point["model"] for point in done.metrics["plots"]["curves"]}
     assert len(opened.recommend(k=3)) > 0
     assert opened.similar(opened.bundle.catalogue.ids[0], k=2).height == 2
     rows = opened.tables.events.select(user="@user", item="@item").head(3).collect()
@@ -281,6 +301,18 @@ def test_gradient_methods_and_leaders_are_refused_before_anything_is_trained(kin
     config = config_from_dict(tiny_settings(report__twins="all", training__balance=kind))
     with pytest.raises(ConfigError, match=f"balance {kind} is for those that share"):
         refuse_without_twins(config)
+
+
+def test_a_run_that_goes_on_says_too_that_its_snapshots_are_gone(monkeypatch, tmp_path):
+    pretend(monkeypatch, "click")
+    training = gathered().config.training.model_copy(update={"snapshots": 2})
+    of = replace(gathered(), config=gathered().config.model_copy(update={"training": training}))
+
+    def fit_again(name: str, config: Config, _: object, start: Start, look: Look | None) -> Trained:
+        return fit_one(name, config, start, look)
+
+    found = run._guard(of, dict(models()), fit_again, tmp_path, stopped=False)  # an earlier try removed them
+    assert any("so its snapshots are gone" in line for line in found.statements)
 
 
 def test_a_guarded_training_goes_on_guarded_alone(monkeypatch, tmp_path):

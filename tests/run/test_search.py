@@ -67,6 +67,18 @@ def test_the_best_trial_is_kept(tmp_path, sampler):
     assert f"mean gain over those of the configuration {gain(max(tried, key=gain)):+.2%}" in said
 
 
+def test_every_task_counts_whatever_the_training_watches(tmp_path, monkeypatch):
+    plain = config
+    watching = plain().training.model_copy(update={"monitor": "next.ndcg@10"})
+    monkeypatch.setitem(
+        globals(), "config", lambda **more: plain(**more).model_copy(update={"training": watching})
+    )
+    tried: list[dict[str, float]] = []
+    done = searched(tmp_path / "search.json", tried)
+    assert done.account["gain"] == pytest.approx(gain(max(tried, key=gain)))
+    assert done.account["gain"] > 0
+
+
 def test_a_grid_ends_when_all_is_tried(tmp_path):
     tried: list[dict[str, float]] = []
     searched(tmp_path / "search.json", tried, sampler="grid", trials=50)

@@ -142,11 +142,13 @@ class Ensemble:
         """Items by the weighted mean of the members' cosines; without weights all count the same."""
         combiner = self.combiners[task]
         weight_M = combiner.weight_M if isinstance(combiner, Weights) else [1.0] * len(self.members)
-        parts = [
+        there = [
             (cosine_I[torch.from_numpy(voice.column_I)], weight)
             for cosine_I, voice, weight in zip(cosine_M, self.voices, weight_M, strict=True)
-            if cosine_I is not None and weight > 0
+            if cosine_I is not None
         ]
+        weighted = [(cosine_I, weight) for cosine_I, weight in there if weight > 0]
+        parts = weighted or [(cosine_I, 1.0) for cosine_I, _ in there]  # all that can say have no weight
         total = sum(weight for _, weight in parts)
         score_I = torch.stack([cosine_I * (weight / total) for cosine_I, weight in parts]).sum(0)
         return one_list(score_I, self.members[0].bundle.catalogue, k)

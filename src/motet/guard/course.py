@@ -100,6 +100,8 @@ class Ward:
         if trained.stopped:
             self.stopped = True
             return []
+        if not look.count_TT.any():  # an epoch of few steps: nobody knows who helps whom
+            return [list(group) for group in groups]
         return best_groups(look.matrix, len(groups), _followers(config))
 
     def _told(self, cure: Cure, name: str) -> str:

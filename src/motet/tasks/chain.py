@@ -84,7 +84,7 @@ class Chains(nn.Module):
         """Task name -> what its head reads, with what is passed on."""
         found = dict(state)
         for later, earlier in self.pairs:
-            if f"of_{later}" in self.transfers:
+            if f"of_{later}" in self.transfers and later in found:  # else it is answered apart
                 found[later] = self.transfers[f"of_{later}"](found[earlier], found[later])
         return found
 

@@ -1,9 +1,9 @@
 """Balance: from the losses of all tasks to one number to minimise.
 
-Losses come normalised: a predictor that knows only the training mean has about 1 (see `motet.tasks`). A task
-without a row in the batch has no loss: it takes no part in the step, nor does its learned weight. Every
-method multiplies its own weights by those of the configuration. Methods that look at gradients stand in
-`motet.training.surgery`.
+Losses come normalised: a predictor that knows only the training mean has about 1 (see `motet.tasks`). All
+methods take them so but `likelihood_weights`, by which they count in nats again. A task without a row in the
+batch has no loss: it takes no part in the step, nor does its learned weight. Every method multiplies its own
+weights by those of the configuration. Methods that look at gradients stand in `motet.training.surgery`.
 
 K tasks of a step, T tasks of the model.
 """

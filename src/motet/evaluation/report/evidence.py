@@ -236,7 +236,9 @@ def read_files(run: Path) -> tuple[dict[str, Any], Any, str, dict[str, Any]]:
     plots = mapping(metrics.get("plots"))
     curves = records(plots.get("curves"))
     known = {(point.get("task"), point.get("name")) for point in curves}
-    curves += [point for point in _log(run / "log.jsonl") if (point["task"], point["name"]) not in known]
+    models = {str(point.get("model", "joint")) for point in curves}  # the log has trials and cures too
+    logged = [point for point in _log(run / "log.jsonl") if str(point["model"]) in models or not models]
+    curves += [point for point in logged if (point["task"], point["name"]) not in known]
     metrics["plots"] = {**plots, "curves": curves}
     config = run / "motet.yaml"
     text = config.read_text(encoding="utf8", errors="replace") if config.is_file() else ""
