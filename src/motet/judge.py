@@ -85,6 +85,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     gates = examiner_of(material, *wanted["joint"]).gates(models["joint"].model, TEST)
     in_valid = measured(examiner.examine(models["joint"].model, VALID), config, "valid")
     others = {name: found for name, found in records.items() if name.startswith("without ")}
+    histories = {name: model.history for name, model in models.items() if name != UNGUARDED}  # joint has it
     return {
         "tasks": {task: in_valid[task] | parts for task, parts in measured(joint, config, "test").items()},
         "twins": measured(twins, config, "test"),
@@ -95,7 +96,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "guard": _guard(material, config, records),
         "search": material.search,
         "cost": _cost(models, seconds),
-        "plots": plots(joint, {name: model.history for name, model in models.items()}) | {"gates": gates},
+        "plots": plots(joint, histories) | {"gates": gates},
         "behaviour": material.behaviour,
         "statements": [*_stopped(models, list(wanted), config), *material.statements, *left_out],
     }  # fmt: skip
