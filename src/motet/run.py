@@ -203,6 +203,8 @@ def _guard(
         material, models, lambda name, own, start, look=None: fit_one(name, own, prepared, start, look)
     )
     said = [*done.story]
+    for line in said:
+        say(line)
     if done.config.model.groups:
         models[UNGUARDED] = models["joint"]
         said += [AFTERWARDS] if any(name.startswith("without ") for name in models) else []

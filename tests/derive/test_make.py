@@ -67,6 +67,8 @@ def test_members_with_other_seeds_of_the_data_are_told_what_to_write(tmp_path):
 def test_one_run_two_ensembles_and_a_folder_that_is_taken_are_refused(tmp_path):
     with pytest.raises(ConfigError, match="at least two members"):
         motet.ensemble([trained_run()], tmp_path / "out")
+    with pytest.raises(ConfigError, match="stands there twice"):
+        motet.ensemble([trained_run(), trained_run() / "."], tmp_path / "out")
     with pytest.raises(ConfigError, match="is an ensemble itself"):
         motet.ensemble([trained_run(), ensemble_of("vote")], tmp_path / "out")
     with pytest.raises(ConfigError, match="exists already"):

@@ -44,8 +44,15 @@ def test_the_card_speaks_of_the_best_member():
     card = cards(evidence())[0]
     assert card.badge == "Better than its best member"
     assert card.sentence.endswith("; better than first, the best of its members on validation rows.")
+    assert card.other == "Best member"
     assert card.twin == "AUC 0.8000 against 0.7000 of first; 95% interval of the gain 0.0500 to 0.1500."
     assert summary([card], 2) == "2 models put together, for 1 task."
+
+
+def test_no_member_binds_what_follows_to_what_comes_first():
+    config = "tasks: [{name: like, kind: binary, label: liked, after: click}]"
+    assert "never more probable" not in render(metrics(), {}, config, {})
+    assert "never more probable" in render(metrics(members={}, gains={}), {}, config, {})
 
 
 def test_a_gain_that_was_not_tested_is_none():

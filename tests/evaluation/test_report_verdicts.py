@@ -5,6 +5,7 @@ import pytest
 from motet.evaluation.report.evidence import Score, gather
 from motet.evaluation.report.facts import facts, statements
 from motet.evaluation.report.guarded import guarded
+from motet.evaluation.report.origins import reproduce
 from motet.evaluation.report.sentences import quality, question, sentence
 from motet.evaluation.report.verdicts import alarms, cards, summary, verdict
 from tests.evaluation.test_report_world import CONFIG, cleaning, manifest, metrics, score, transfer
@@ -194,6 +195,20 @@ def test_an_alarm_says_that_the_guard_gave_up():
     hurt = next(card.task for card in cards(evidence()) if card.verdict.tone == "worse")
     (_, text), *_ = alarms(cards(evidence(guard={hurt: case(None)})))
     assert "The guard tried to set it apart and gave up" in text
+
+
+def test_a_guard_that_was_stopped_did_not_give_up():
+    found = evidence(guard={"like": case(None) | {"stopped": True}})
+    card = next(each for each in cards(found) if each.task == "like")
+    assert card.guard == "The guard was stopped by hand before it had found a cure: it shares as before."
+    (table,) = guarded(found).blocks
+    assert table.rows[0].cells[0].text == "Nothing: stopped by hand"
+
+
+def test_a_guarded_run_is_trained_again_with_the_guard():
+    groups = "motet train motet.yaml --guard --set model.groups=[] --run"
+    assert reproduce(evidence(guard={"like": case("experts")})).blocks[0].text.startswith(groups)
+    assert "--guard" not in reproduce(evidence()).blocks[0].text
 
 
 def test_the_guard_has_a_table_of_before_and_after():

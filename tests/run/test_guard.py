@@ -18,7 +18,7 @@ from motet.evaluation.evaluate import Examiner
 from motet.gather import Material, gather
 from motet.guard import Guarded, course, guard, refuse_without_twins
 from motet.guard import found as guarding
-from motet.judge import _guard, examiner_of, variants
+from motet.judge import UNGUARDED, _guard, examiner_of, variants
 from motet.model import BACKBONE
 from motet.run import train
 from motet.training.fit import Hooks, Start, Trained, fit
@@ -199,6 +199,17 @@ def test_where_nothing_helps_each_task_has_its_twin(monkeypatch):
         )
 
 
+def test_a_guard_that_was_stopped_by_hand_says_what_it_left(monkeypatch):
+    def stop_at_click(name: str, *args: Any) -> Trained:
+        return replace(fit_one(name, *args), stopped=name == "guard of click")
+
+    pretend(monkeypatch, "click", "stars")
+    found = guard(gathered(), models(), stop_at_click)
+    assert [found.cases[name].get("stopped") for name in ("click", "stars")] == [True, True]
+    assert found.story[-1].endswith("below their twins on validation rows stay click, stars.")
+    assert groups(found) == []
+
+
 def test_tasks_that_follow_one_another_go_together():
     config = config_from_dict(tiny_settings(tasks=CHAIN))
     assert course._groups(config, ["stay", "stars"]) == [["click", "stay"], ["stars"]]
@@ -236,11 +247,13 @@ def test_a_task_on_which_the_guard_gave_up_has_its_figures_all_the_same():
 
 
 ONE = [{"name": "next", "kind": "next_item"}]
+IDLE = [*ONE, {"name": "click", "kind": "binary", "label": "dwell >= 20", "weight": 0}]
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"report__twins": "none"}, "write  report"), ({"tasks": ONE}, "two or more"),
+    [({"tasks": IDLE}, "a weight above 0"),
+     ({"report__twins": "none"}, "write  report"), ({"tasks": ONE}, "two or more"),
      ({"model__groups": [["click"]]}, "take  model.groups  out")],
 )  # fmt: skip
 def test_without_twins_there_is_no_guard(changes, said):
@@ -249,13 +262,15 @@ def test_without_twins_there_is_no_guard(changes, said):
 
 
 @pytest.mark.parametrize(("after", "cure"), [((0.1,), "experts"), ((-0.1,), "twin")])
-def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, after, cure):
+def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, after, cure):
     pretend(monkeypatch, "click", after=after)
     config = run_config(report__ablations=[], report__baselines=["popularity"])
     done = train(config, world_folder(), tmp_path / "run", guarded=True)
     case = done.metrics["guard"]["click"]
     assert case["cure"] == cure
     assert any("The guard: click" in line for line in done.metrics["statements"])
+    assert "The guard: click" in capsys.readouterr().err
+    assert UNGUARDED not in {point["model"] for point in done.metrics["plots"]["curves"]}
     opened = motet.open(done.folder)
     assert [each.tasks for each in opened.bundle.config.model.groups] == [["click"]]
     again = opened.evaluate("test")

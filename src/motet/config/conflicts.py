@@ -115,7 +115,7 @@ def _leaders(leader: list[str], learned: list[str], names: list[str]) -> Found:
             )
     if len(learned) < 2:
         text = "a leader needs others to lead: declare two or more tasks with a weight above 0"
-        yield path[:2], f"training.balance: {text}, or write  balance: fixed"
+        yield path[:2], f"training.balance: {text}, or write  balance: likelihood"
     elif set(learned) <= set(leader):
         yield path, f"{said}every task leads, so that none follows; name those alone that matter most"
 
@@ -186,7 +186,7 @@ def _groups(parts: Parts) -> Found:
             yield path, f"{said}{task.name!r} follows {earlier!r}; put both into one group"
     if parts.training and parts.training.balance.of_sharing:
         kind = parts.training.balance.kind
-        yield path, f"{said}balance {kind} is for tasks that share; write  training: {{balance: fixed}}"
+        yield path, f"{said}balance {kind} is for tasks that share; write  training: {{balance: likelihood}}"
 
 
 def _in_circle(task: Binary, known: dict[str, Any]) -> bool:

@@ -59,11 +59,15 @@ def open_members(
         users: Likewise.
 
     Raises:
-        ConfigError: They are ensembles, or answer different questions.
+        ConfigError: They are ensembles, one is given twice, or they answer different questions.
     """
     for folder in folders:
         if is_ensemble(folder):
             raise ConfigError(f"{folder} is an ensemble itself. Give the runs that it was made of.")
+    places = [folder.resolve() for folder in folders]
+    for folder, place in zip(folders, places, strict=True):
+        if places.count(place) > 1:
+            raise ConfigError(f"{folder} stands there twice. Give each run once.")
     bundles = [open_bundle(folder) for folder in folders]
     refuse_other_questions(folders, [each.config for each in bundles])
     read = _reader(bundles[0], events, items, users)

@@ -222,4 +222,6 @@ def _cases(ward: Ward, kept: Sequence[Cure]) -> dict[str, Any]:
         if cure is not None and cure.kind == "twin":
             after = Transfer(**{**ward.before[name], "joint": ward.before[name]["twin"], "difference": 0.0})
         cases[name] = {"before": ward.before[name], "after": after, "cure": cure.kind if cure else None}
+        if cure is None and ward.stopped:
+            cases[name]["stopped"] = True
     return cases

@@ -77,15 +77,15 @@ def refuse_without_twins(config: Config) -> None:
     """
     if config.report.twins == "none" or sum(task.weight > 0 for task in config.tasks) < 2:
         raise ConfigError(
-            "the guard compares tasks with their twins, and there are none: declare two or more tasks, and "
-            "write  report: {twins: all}"
+            "the guard compares tasks with their twins, and there are none: declare two or more tasks "
+            "with a weight above 0, and write  report: {twins: all}"
         )
     if config.model.groups:
         raise ConfigError("the guard finds groups by itself: take  model.groups  out of the configuration.")
     if config.training.balance.of_sharing:
         raise ConfigError(
             f"the guard sets tasks apart; balance {config.training.balance.kind} is for those that share: "
-            "write  training: {balance: fixed} , or train without --guard."
+            "write  training: {balance: likelihood} , or train without --guard."
         )
 
 

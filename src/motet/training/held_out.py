@@ -39,7 +39,7 @@ def held_out_rows(config: Config, log: Timelines) -> np.ndarray | None:
     if not chosen:
         raise DataError(
             f"training.balance: no training user can be held out to choose weights for {', '.join(leaders)}: "
-            "each has the only events of some item or task. Write  balance: fixed , or take more data."
+            "each has the only events of some item or task. Write  balance: likelihood , or take more data."
         )
     return np.isin(log.user_N, chosen)
 

@@ -133,6 +133,11 @@ class Evidence:
                 return task
         return {"name": name, "kind": self._guess(name)}
 
+    def asked(self, name: str) -> dict[str, Any]:
+        """A task as it was answered: an ensemble puts each together by itself, none bound by `after`."""
+        held = self.task(name)
+        return {**held, "after": None} if self.metrics.get("members") else held
+
     def _guess(self, name: str) -> str:
         measured = {split_metric(metric)[0] for metric in self.joint.scores(name, self.split(name))}
         return next((kind for kind, metrics in SHOWN.items() if measured & set(metrics[:2])), "")

@@ -13,6 +13,7 @@ CURES = {
     "twin": "Its twin",
 }
 GAVE_UP = "Nothing: no cure helped"
+STOPPED = "Nothing: stopped by hand"
 INTRO = (
     "Tasks that were probably worse than their twins on the validation rows got a part of the model to "
     "themselves, if that helped there. The test rows were looked at afterwards alone."
@@ -45,6 +46,8 @@ def said_of(evidence: Evidence, task: str) -> str:
     if not case:
         return ""
     cure = CURES.get(str(case.get("cure")))
+    if cure is None and case.get("stopped"):
+        return "The guard was stopped by hand before it had found a cure: it shares as before."
     if cure is None:
         return "The guard tried to set it apart and gave up: nothing brought it up to its twin."
     before = _test(evidence, task, case)[0].value
@@ -56,8 +59,9 @@ def said_of(evidence: Evidence, task: str) -> str:
 def _row(evidence: Evidence, task: str, case: dict[str, Any]) -> Row:
     before, after = mapping(case.get("before")), mapping(case.get("after"))
     unshared, now = _test(evidence, task, case)
+    nothing = STOPPED if case.get("stopped") else GAVE_UP
     put_in = Cell(
-        CURES.get(str(case.get("cure")), GAVE_UP), tone="none" if case.get("cure") else "worse", number=False
+        CURES.get(str(case.get("cure")), nothing), tone="none" if case.get("cure") else "worse", number=False
     )
     cells = (
         put_in,

@@ -7,7 +7,8 @@ from motet.evaluation.report.blocks import Block, Cell, Code, Fold, Row, Section
 from motet.evaluation.report.evidence import Evidence, mapping
 from motet.evaluation.report.words import capital, label, meaning, plain, said, split_metric
 
-COMMANDS = "motet train motet.yaml --run {run}\nmotet evaluate {run}\nmotet report {run}"
+COMMANDS = "motet train motet.yaml{options} --run {run}\nmotet evaluate {run}\nmotet report {run}"
+GUARDED = " --guard --set model.groups=[]"  # it finds the groups anew, and is refused beside groups by hand
 REPRODUCE = (
     "The configuration below holds every setting, also those that were chosen by measurement. "
     "The same seed on the same machine gives the same figures."
@@ -16,7 +17,9 @@ REPRODUCE = (
 
 def reproduce(evidence: Evidence) -> Section:
     """Commands, seed, versions, hashes of the files, and the whole configuration."""
-    commands = evidence.manifest.get("command") or COMMANDS.format(run=f"runs/{_slug(evidence.name)}")
+    commands = evidence.manifest.get("command") or COMMANDS.format(
+        run=f"runs/{_slug(evidence.name)}", options=GUARDED if evidence.metrics.get("guard") else ""
+    )
     blocks: list[Block] = [Code(str(commands), "Commands")]
     known = _known(evidence)
     if known:

@@ -31,7 +31,7 @@ def results(evidence: Evidence) -> Section:
 def _task(evidence: Evidence, task: str) -> list[Block]:
     split, name = evidence.split(task), plain(task)
     rivals, metrics = measured(evidence, task, split)
-    blocks: list[Block] = [Heading(name, f"{question(evidence.task(task))}.")]
+    blocks: list[Block] = [Heading(name, f"{question(evidence.asked(task))}.")]
     if not rivals:
         return [*blocks, Text("This task was not measured.")]
     main, found = shown(evidence, task, metrics), verdict(evidence, task)

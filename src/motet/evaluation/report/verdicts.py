@@ -40,6 +40,7 @@ class Card:
 
     Attributes:
         sentence: What was predicted, how well, and the verdict against the twin.
+        other: What it was held against: its twin, or the best member of an ensemble.
         twin: The figures behind that verdict; empty without a twin.
         guard: What the guard did about it; empty where nothing.
         rival: How it stands against the best baseline; empty without one.
@@ -51,6 +52,7 @@ class Card:
     verdict: Verdict
     badge: str
     sentence: str
+    other: str
     twin: str
     metric: str
     score: str
@@ -94,10 +96,11 @@ def _card(evidence: Evidence, task: str) -> Card:
         kind=plain(str(evidence.task(task).get("kind") or "")),
         verdict=found,
         badge=joined.BADGES[beside["verdict"]] if beside else BADGES[found.tone],
-        sentence=sentence(evidence.task(task), scores, found.tone, joined.outcome(beside) if beside else ""),
+        sentence=sentence(evidence.asked(task), scores, found.tone, joined.outcome(beside) if beside else ""),
         twin=joined.figures(beside, evidence.confidence)
         if beside
         else against_twin(found, evidence.confidence),
+        other="Best member" if beside else "Twin",
         metric=label(found.metric),
         score=brief(score.value),
         interval=_ends(score),
