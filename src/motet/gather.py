@@ -10,7 +10,7 @@ import polars as pl
 
 from motet.config import Config
 from motet.config.data import DataConfig
-from motet.config.tasks import Binary, is_row_task
+from motet.config.tasks import Binary, Task, is_row_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import (
     CountedRows,
@@ -66,7 +66,11 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     for doubt in dataset.statements:
         if doubt.startswith(SUSPICIOUS):
             warn(doubt)
-    settled = [*_labels_that_never_vary(config, dataset), *_chains_that_break(config, dataset)]
+    settled = [
+        *_labels_that_never_vary(config, dataset),
+        *_chains_that_break(config, dataset),
+        *(f"{task.name} has weight 0: nothing is learned for it." for task in _idle(config)),
+    ]
     for doubt in settled:
         warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
@@ -76,6 +80,11 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     statements += told(config, dataset.log)
     prepared = Prepared(dataset, content, counter_NC, scaler, names)
     return Material(config, prepared, asked, account.to_json(), dataset.behaviour, statements)
+
+
+def _idle(config: Config) -> list[Task]:
+    """Tasks that take no part in the training."""
+    return [task for task in config.tasks if task.weight == 0]
 
 
 def _labels_that_never_vary(config: Config, dataset: Dataset) -> list[str]:

@@ -186,3 +186,28 @@ def test_files_without_a_log_are_named_with_what_they_hold(tmp_path):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(DataError, match=r"absent.csv: there is no such file"):
         infer([tmp_path / "absent.csv"])
+
+
+def test_a_damaged_table_that_was_named_is_refused_and_one_in_a_folder_is_left_out(tmp_path):
+    rows = "".join(
+        f"{user},{item},{60 * user + item}\n" for user in range(12) for item in range(user, user + 4)
+    )
+    (tmp_path / "plays.csv").write_text("user,item,time\n" + rows)
+    (tmp_path / "more.csv").write_text("user,item,time\n" + rows + "1,2\n")
+    with pytest.raises(
+        DataError, match=r"more\.csv: line 50 has 2 columns .*Mend the file, or leave it out\."
+    ):
+        infer([tmp_path / "plays.csv", tmp_path / "more.csv"])
+    assert any("more.csv: not used (line 50" in line for line in infer([tmp_path]).statements)
+
+
+def test_a_catalogue_with_an_item_twice_is_a_catalogue(tmp_path):
+    rows = "".join(
+        f"{user},{item % 40},{60 * user + item}\n" for user in range(30) for item in range(user, user + 6)
+    )
+    (tmp_path / "plays.csv").write_text("user,song,time\n" + rows)
+    songs = [f"{item},Song of the {item}. sea\n" for item in [*range(40), 7]]
+    (tmp_path / "songs.csv").write_text("song,title\n" + "".join(songs))
+    found = infer([tmp_path / "plays.csv", tmp_path / "songs.csv"])
+    assert "songs.csv: items, by song" in found.statements
+    assert "song is different in all but 1 of its 41 rows" in found.text

@@ -11,10 +11,13 @@ import pytest
 
 import motet
 from motet import run as run_module
+from motet.config.read import config_from_dict
 from motet.errors import ConfigError, DataError
+from motet.gather import gather
 from motet.run import resolve, train
 from motet.system.files import sha256_file
 from tests.trained import TASKS, run_config, run_settings, world_folder
+from tests.worlds import tiny_settings, tiny_tables, tiny_world
 
 SMALL = {"report__twins": "none", "report__ablations": [], "report__baselines": ["popularity"]}
 
@@ -190,3 +193,11 @@ def test_other_settings_train_and_answer_too(tmp_path, changes):
                 task,
                 name,
             )
+
+
+def test_a_task_of_weight_0_is_said_to_learn_nothing():
+    tasks = [dict(task) for task in tiny_settings()["tasks"]]
+    tasks[1]["weight"] = 0
+    config = config_from_dict(tiny_settings(tasks=tasks))
+    said = gather(config, Path(), tiny_tables(tiny_world(), config)).statements
+    assert "click has weight 0: nothing is learned for it." in said

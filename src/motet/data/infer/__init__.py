@@ -17,6 +17,8 @@ from motet.data.infer.gather import Findings, gather, history_lengths
 from motet.data.infer.plan import Plan, make_plan
 from motet.errors import DataError
 
+TABLES = {".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"}
+
 
 @dataclass(frozen=True)
 class Inference:
@@ -39,10 +41,11 @@ def infer(files: Sequence[Path], folder: Path | None = None, name: str | None = 
         name: Of the configuration; None: the name of the folder of the first file.
 
     Raises:
-        DataError: A file is missing, or no file is a log of events.
+        DataError: A file is missing or damaged, or no file is a log of events.
     """
     paths = _files(files)
     found = gather(paths)
+    _refuse_damaged([path for path in files if path.is_file()], found)
     plan = make_plan(found.logs, history_lengths(found.logs))
     text = write_document(found, plan, name or paths[0].resolve().parent.name or "motet", folder or Path())
     config = config_from_dict(yaml.safe_load(text), "the inferred configuration")
@@ -59,6 +62,13 @@ def _files(files: Sequence[Path]) -> list[Path]:
     if not found:
         raise DataError("no file was named. Write  motet init FILES")
     return found
+
+
+def _refuse_damaged(named: Sequence[Path], found: Findings) -> None:
+    """A table that somebody named by itself and that cannot be read is a mistake, not a file to pass over."""
+    for path in named:
+        if path in found.unread and TABLES.intersection(path.suffixes):
+            raise DataError(f"{path}: {found.unread[path]}. Mend the file, or leave it out.")
 
 
 def _statements(found: Findings, plan: Plan) -> list[str]:

@@ -65,7 +65,9 @@ def _relative(path: Path, folder: Path) -> str:
 def _write_source(page: Page, described: Described, part: str, folder: Path) -> None:
     look, key = described.table.look, described.key
     if described.only is None:
-        reason = f"{key} is different in each of its {look.rows:,} rows and is what the log points to"
+        twice = look.rows - len(described.table.values(key))
+        where = f"all but {twice:,}" if twice else "each"
+        reason = f"{key} is different in {where} of its {look.rows:,} rows and is what the log points to"
     else:
         reason = f"there is no file of {part}; these columns of the log are the same for each {key}"
     page.comment(reason, 2)

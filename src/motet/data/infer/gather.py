@@ -29,6 +29,8 @@ class Findings:
     users: list[Described] = field(default_factory=list)
     unused: dict[str, str] = field(default_factory=dict)
     """File -> why it is left out."""
+    unread: dict[Path, str] = field(default_factory=dict)
+    """Those of them that could not be read."""
     separate_kinds: bool = False
     """The catalogues hold different items: each is a kind of its own."""
 
@@ -51,6 +53,7 @@ def gather(files: Sequence[Path]) -> Findings:
     alone = [path for path in files if [each.name for each in files].count(path.name) == 1]
     again = _gather([path for path in files if path not in alone or path.name not in found.unused], names)
     again.unused = found.unused | again.unused
+    again.unread = found.unread | again.unread
     return again
 
 
@@ -61,6 +64,7 @@ def _gather(files: Sequence[Path], names: dict[Path, list[str]]) -> Findings:
     if not families.logs:
         raise DataError(_no_log(families, unread))
     found = Findings([settle(log) for log in families.logs], unused={**unread, **families.unused})
+    found.unread = {look.path: look.reason for look in looks if isinstance(look, Unread)}
     _keep_related_logs(found)
     _describe(found, families.tables)
     _describe_from_log(found)

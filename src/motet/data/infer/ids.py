@@ -10,6 +10,7 @@ from motet.data.infer.profile import Profile, profiles
 from motet.data.readers_cells import flat_strings, is_list, parts
 
 _ID_KINDS = ("integer", "word", "code", "text", "flag")
+FEW = 20  # rows of which nothing is said to be nearly always so
 
 
 @dataclass
@@ -19,7 +20,7 @@ class Table:
     look: Look
     profiles: dict[str, Profile]
     keys: list[str] = field(default_factory=list)
-    """Columns with a different value in every row."""
+    """Columns with a different value in every row; or else a first column in which hardly any repeats."""
     _values: dict[str, pl.Series] = field(default_factory=dict)
 
     @property
@@ -59,6 +60,8 @@ def as_table(look: Look) -> Table:
     found = profiles(look)
     table = Table(look, found)
     table.keys = [name for name, profile in found.items() if _is_key(table, profile)]
+    if not table.keys:
+        table.keys = [name for name, profile in list(found.items())[:1] if _is_nearly_key(table, profile)]
     return table
 
 
@@ -67,6 +70,13 @@ def _is_key(table: Table, profile: Profile) -> bool:
     if not unique or table.look.rows == table.look.sample.height:
         return unique
     return len(table.values(profile.name)) == table.look.rows
+
+
+def _is_nearly_key(table: Table, profile: Profile) -> bool:
+    """A first column in which one value in a hundred is there twice, as a catalogue has that grew by hand."""
+    if profile.kind not in _ID_KINDS[:4] or profile.missing or table.look.rows < FEW:
+        return False
+    return table.look.rows - len(table.values(profile.name)) <= max(1, table.look.rows // 100)
 
 
 def _distinct(table: Table, column: str) -> pl.Series:
