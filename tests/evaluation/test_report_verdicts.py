@@ -191,6 +191,12 @@ def test_a_card_says_what_the_guard_put_in_and_how_it_was_before():
     assert card_of("next", guard={"like": case("experts")}).guard == ""
 
 
+def test_the_summary_counts_what_the_guard_set_apart():
+    assert "guard" not in summary(cards(evidence()))
+    found = summary(cards(evidence(guard={"like": case("experts"), "rating": case(None)})))
+    assert found.endswith(". The guard set 1 of them apart.")
+
+
 def test_an_alarm_says_that_the_guard_gave_up():
     hurt = next(card.task for card in cards(evidence()) if card.verdict.tone == "worse")
     (_, text), *_ = alarms(cards(evidence(guard={hurt: case(None)})))

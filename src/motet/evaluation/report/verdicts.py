@@ -180,7 +180,10 @@ def summary(made: list[Card], members: int = 0) -> str:
         return f"One model for {amount(len(made), 'task')}; none was tested against a twin."
     silent = counts["none"] + counts["untested"]
     unknown = f"; {silent} not tested" if silent else ""
-    return f"One model for {amount(len(made), 'task')}; beside twins trained alone: {listed(parts)}{unknown}."
+    apart = sum(card.guard.startswith("Set apart") for card in made)
+    guard = f" The guard set {apart} of them apart." if apart else ""
+    found = f"beside twins trained alone: {listed(parts)}{unknown}."
+    return f"One model for {amount(len(made), 'task')}; {found}{guard}"
 
 
 def alarms(made: list[Card]) -> list[tuple[str, str]]:
