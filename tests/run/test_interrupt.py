@@ -35,11 +35,11 @@ def press_at(monkeypatch, name: str, epoch: int, batch: int, times: int = 1) -> 
     """Press Ctrl-C in the middle of a step of one model."""
     whole = Loop._one_step
 
-    def pressed(loop, batch_of_rows, total, where):
-        if loop.calls.name == name and where == f"epoch {epoch}, batch {batch}":
+    def pressed(loop, batches, total, where):
+        if loop.calls.name == name and where == [f"epoch {epoch}, batch {batch}"]:
             for _ in range(times):
                 signal.raise_signal(signal.SIGINT)
-        return whole(loop, batch_of_rows, total, where)
+        return whole(loop, batches, total, where)
 
     monkeypatch.setattr(Loop, "_one_step", pressed)
 
