@@ -261,7 +261,9 @@ def test_without_twins_there_is_no_guard(changes, said):
         refuse_without_twins(config_from_dict(tiny_settings(**({"report__twins": "all"} | changes))))
 
 
-@pytest.mark.parametrize(("after", "cure"), [((0.1,), "experts"), ((-0.1,), "twin")])
+@pytest.mark.parametrize(
+    ("after", "cure"), [((0.1,), "experts"), pytest.param((-0.1,), "twin", marks=pytest.mark.slow)]
+)
 def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, after, cure):
     pretend(monkeypatch, "click", after=after)
     config = run_config(report__ablations=[], report__baselines=["popularity"])
@@ -330,6 +332,7 @@ def test_a_run_that_goes_on_says_too_that_its_snapshots_are_gone(monkeypatch, tm
     assert any("so its snapshots are gone" in line for line in found.statements)
 
 
+@pytest.mark.slow
 def test_a_guarded_training_goes_on_guarded_alone(monkeypatch, tmp_path):
     config = run_config(training__epochs=1, report__ablations=[], report__baselines=[])
 
