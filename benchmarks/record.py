@@ -46,6 +46,21 @@ def claim(
     }
 
 
+def without_places(value: Any) -> Any:
+    """The same without folders of the machine: of an absolute path its last two parts.
+
+    >>> without_places({"path": ["/home/me/tables/items.parquet", "a/b"]})
+    {'path': ['tables/items.parquet', 'a/b']}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_places(held) for key, held in value.items()}
+    if isinstance(value, list | tuple):
+        return [without_places(held) for held in value]
+    if isinstance(value, str) and value.startswith("/"):
+        return "/".join(Path(value).parts[-2:])
+    return value
+
+
 def record(
     name: str,
     command: str,
@@ -75,7 +90,7 @@ def record(
         "machine": machine(),
         "versions": versions(),
         "claims": [dict(each) for each in claims],
-        "details": dict(details or {}),
+        "details": without_places(dict(details or {})),
     }
     write_json(folder / f"{name}.json", result)
     return folder / f"{name}.json"
