@@ -49,7 +49,7 @@ def claim(
 def without_places(value: Any) -> Any:
     """The same without folders of the machine: of an absolute path its last two parts.
 
-    >>> without_places({"path": ["/home/me/tables/items.parquet", "a/b"]})
+    >>> without_places({"path": ["/data/tables/items.parquet", "a/b"]})
     {'path': ['tables/items.parquet', 'a/b']}
     """
     if isinstance(value, Mapping):
