@@ -332,29 +332,38 @@ class Motet(nn.Module):
         return head.loss(self.states(name, encoded, timeline_R, ask_R), encoded.item_ID, targets, seen_2N)
 
     @torch.no_grad()
-    def predict(self, batch: Batch, item_ID: Tensor) -> dict[str, Tensor]:
-        """Predictions of all row tasks for all real rows, flat, in the order of ``row_BP[row_BP >= 0]``.
+    def predict(
+        self, batch: Batch, item_ID: Tensor, encoded: Encoded | None = None, keep_BP: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Predictions of all row tasks, flat, in the order of ``row_BP[keep_BP]``: of all real rows.
 
         A task that follows another has a second one under ``NAME given OTHER``: where that has happened.
+
+        Args:
+            batch: Timelines and rows.
+            item_ID: Vectors of the whole catalogue.
+            encoded: The batch after the backbone, where that is known already.
+            keep_BP: Rows to predict, bool; None for all real ones.
         """
-        encoded = self.encode(batch, item_ID)
+        encoded = self.encode(batch, item_ID) if encoded is None else encoded
+        keep_BP = batch.row_BP >= 0 if keep_BP is None else keep_BP
         said: dict[str, Tensor] = {}
         for part in (self, *self.leaning):
-            said |= part._predicted(batch, encoded)
+            said |= part._predicted(batch, encoded, keep_BP)
         return said
 
-    def _predicted(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
+    def _predicted(self, batch: Batch, encoded: Encoded, keep_BP: Tensor) -> dict[str, Tensor]:
         if not self.row_heads:
             return {}
-        given = self.given(self.rows(batch, encoded, batch.row_BP >= 0))
+        given = self.given(self.rows(batch, encoded, keep_BP))
         raw = self.chains.raw(given)
         conditional = self.chains.conditional(given)
         said = {name: head.prediction(raw[name]) for name, head in self.row_heads.items()}
         return said | {f"{later} given {earlier}": p for (later, earlier), p in conditional.items()}
 
     @torch.no_grad()
-    def ask(self, batch: Batch, item_ID: Tensor, task: str) -> Tensor:
+    def ask(self, batch: Batch, item_ID: Tensor, task: str, encoded: Encoded | None = None) -> Tensor:
         """States from which a `next_item` task is asked, ``(R, D)``, for rows with one in their window."""
-        encoded = self.encode(batch, item_ID)
+        encoded = self.encode(batch, item_ID) if encoded is None else encoded
         timeline_R, place_R = torch.nonzero(batch.ask_BP >= 0, as_tuple=True)
         return self.states(task, encoded, timeline_R, batch.ask_BP[timeline_R, place_R])

@@ -15,7 +15,7 @@ from motet.evaluation.protocol import View
 from motet.evaluation.scoring import Ranked, Scorer, questions, rank
 from motet.metrics.ranking import NOT_RANKED
 from tests.data.hand_log import hand_log
-from tests.model.world import LENGTH, material, model
+from tests.model.world import LENGTH, changed, material, model
 
 ITEMS = 6  # number 0 included
 PART = np.array([TRAIN, TRAIN, TEST, TEST, TEST, TRAIN, VALID, TEST], np.int8)
@@ -166,3 +166,64 @@ def test_a_model_without_tasks_for_rows_scores_none():
     config = material().config
     alone = model(config.model_copy(update={"tasks": config.tasks[:1]}))
     assert Scorer(alone, material().prepared.dataset, LENGTH).rows(material().views[0], TEST) == {}
+
+
+def passes(monkeypatch, made: Scorer) -> list[int]:
+    """Windows of each batch that the backbone reads from now on."""
+    read: list[int] = []
+    encode = made.model.encode
+
+    def counted(batch, *rest):
+        read.append(len(batch.item_BL))
+        return encode(batch, *rest)
+
+    monkeypatch.setattr(made.model, "encode", counted)
+    return read
+
+
+@pytest.mark.parametrize("history", ["rolling", "frozen"])
+@pytest.mark.parametrize("earlier", [0, 1])
+def test_one_pass_answers_all_tasks_as_passes_of_their_own_do(monkeypatch, history, earlier):
+    """Unless rows see more than may be known when `next_item` is asked for them: then there are two."""
+    of = material()
+    log = of.prepared.dataset.log
+    asks = np.maximum(log.moment_N - earlier * (np.arange(len(log)) % 3 == 0), log.offset_U[log.user_N])
+    dataset = replace(of.prepared.dataset, log=replace(log, ask_N=asks))
+    split = replace(of.views[0], history=history)
+    made = Scorer(model(), dataset, LENGTH)
+    asked = questions(dataset, split, "next", TEST, LENGTH)
+    alone = made._states(asked, split, "next")
+    read = passes(monkeypatch, made)
+    together = made._hear(split, TEST).states("next", asked)
+    rows = made.rows(split, TEST)
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+    labelled_N = ~np.isnan(log.label["click"]) | ~np.isnan(log.label["stars"])
+    plan = split.plan(dataset.log, TEST, labelled_N, LENGTH)
+    said = made._pass(plan, split, [], ["click", "stars"]).scored(dataset.log)
+    for task, scored in said.items():
+        np.testing.assert_array_equal(rows[task].row_R, scored.row_R)
+        np.testing.assert_allclose(rows[task].prediction_R, scored.prediction_R, atol=1e-5)
+    windows = [len(plan), len(asked.plan) + len(plan)]
+    both_N = labelled_N | log.positive["next"]
+    whole = split.plan(dataset.log, TEST, both_N, LENGTH)
+    wanted = windows[1] + len(plan) if earlier and history == "rolling" else len(whole) + len(plan)
+    assert sum(read) == wanted
+
+
+def test_a_part_that_leans_on_the_backbone_is_answered_in_the_same_pass(monkeypatch):
+    of = material()
+    group = {"tasks": ["next"], "backbone": "shared", "adapter": 8}
+    made = Scorer(model(changed(model__groups=[group])), of.prepared.dataset, LENGTH)
+    split = replace(of.views[0], history="frozen")  # rolling rows see more here than may be asked from
+    read = passes(monkeypatch, made)
+    made.next_item(split, "next", TEST, 3)
+    made.rows(split, TEST)
+    log = of.prepared.dataset.log
+    both_N = log.positive["next"] | ~np.isnan(log.label["click"]) | ~np.isnan(log.label["stars"])
+    assert sum(read) == len(split.plan(log, TEST, both_N, LENGTH))
+
+
+def test_lists_that_nobody_wants_are_not_made():
+    found = scorer().next_item(material().views[0], "next", TEST, 0)
+    assert found.top_QK.shape == (len(found.user_Q), 0)
+    assert (found.rank_T == scorer().next_item(material().views[0], "next", TEST, 3).rank_T).all()

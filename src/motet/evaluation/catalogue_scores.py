@@ -37,6 +37,7 @@ class CatalogueScores:
             self.key_ID = self.head.keys(item_ID)
         trained_I, allowed_I = self.head.get_buffer("trained_I"), self.head.get_buffer("allowed_I")
         known_I = (self.key_ID != 0).any(-1)
+        self.unknown_J = torch.nonzero(~known_I).squeeze(-1)
         self.past_I = trained_I & allowed_I
         self.new_C = torch.nonzero(~trained_I & allowed_I & known_I).squeeze(-1)
         self.items = model.part(task).items
@@ -57,7 +58,7 @@ class CatalogueScores:
             query_B: The queries, as places in the plan.
         """
         newcomers = self.head.newcomers
-        score_BI = self.head.scores(self.head.queries(state_BD), self.key_ID)
+        score_BI = self._scores(state_BD)
         if not len(self.new_C):
             return score_BI
         if newcomers.plain:
@@ -67,6 +68,9 @@ class CatalogueScores:
         moved_BC = newcomers(new_BC, past_B, likeness_BC)
         score_BI[:, self.new_C] = torch.where(past_B.isfinite()[:, None], moved_BC, new_BC)
         return score_BI
+
+    def _scores(self, state_BD: Tensor) -> Tensor:
+        return self.head.scores(self.head.queries(state_BD), self.key_ID, self.unknown_J)
 
     @torch.no_grad()
     def evidence(
@@ -91,7 +95,7 @@ class CatalogueScores:
         parts = []
         for begin in range(0, len(kept), BLOCK):
             query = kept[begin : begin + BLOCK]
-            score_BI = self.head.scores(self.head.queries(state_QD[query]), self.key_ID)
+            score_BI = self._scores(state_QD[query])
             offset, place = histories(plan, query_Q[query], self._positive())
             beside = self._beside(score_BI, offset, place, hide=True)
             here_T = (row_T >= begin) & (row_T < begin + len(query))

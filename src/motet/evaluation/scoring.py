@@ -4,7 +4,7 @@ Shapes: Q queries, T targets, R rows, I items, K places of a list.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -62,7 +62,7 @@ class Questions:
 
 
 Score = Callable[[np.ndarray], np.ndarray]
-"""Queries, as places 0 to Q - 1, to scores of the whole catalogue ``(len, I)``."""
+"""Queries, as places 0 to Q - 1, to scores of the whole catalogue ``(len, I)``, which may be written over."""
 
 
 class Answers(Protocol):
@@ -127,24 +127,33 @@ def rank(
         dataset: Catalogue and log.
         task: Name of the task.
         score: Queries (their places, 0 to Q - 1) to scores ``(len, I)``.
-        k: Length of the lists that are kept.
+        k: Length of the lists that are kept; 0: none.
         allowed_I: Items that take part.
     """
     log = dataset.log
+    banned = np.flatnonzero(~allowed_I)
     ranks = np.zeros(len(asked.target_T), np.int64)
     tops: list[np.ndarray] = []
     order = np.argsort(asked.query_T, kind="stable")
     sorted_query = asked.query_T[order]
     for begin in range(0, len(asked.query_Q), BLOCK):
         query = np.arange(begin, min(begin + BLOCK, len(asked.query_Q)))
-        score_QI = np.where(allowed_I, score(query), -np.inf)
+        score_QI = score(query)
+        score_QI[:, banned] = -np.inf
         hide_seen(score_QI, asked, query, log, task)
         mine = order[np.searchsorted(sorted_query, begin) : np.searchsorted(sorted_query, begin + len(query))]
         ranks[mine] = rank_of_targets(score_QI, asked.target_T[mine], asked.query_T[mine] - begin)
-        best = torch.topk(torch.from_numpy(score_QI), min(k, score_QI.shape[1] - 1))
-        tops.append(torch.where(best.values == -torch.inf, 0, best.indices).numpy())
+        tops.append(_top(score_QI, k))
     known_Q = asked.plan.known_Q[asked.query_Q]
     return Ranked(asked.user_Q, ranks, asked.query_T, asked.target_T, np.concatenate(tops), known_Q)
+
+
+def _top(score_QI: np.ndarray, k: int) -> np.ndarray:
+    """The k best items of each row, best first; 0 where there are no more."""
+    if k == 0:
+        return np.zeros((len(score_QI), 0), np.int64)
+    best = torch.topk(torch.from_numpy(score_QI), min(k, score_QI.shape[1] - 1))
+    return torch.where(best.values == -torch.inf, 0, best.indices).numpy()
 
 
 def hide_seen(score_BI: np.ndarray, asked: Questions, query_B: np.ndarray, log: Timelines, task: str) -> None:
@@ -152,6 +161,39 @@ def hide_seen(score_BI: np.ndarray, asked: Questions, query_B: np.ndarray, log: 
     if log.seen_once:
         offset, place = histories(asked.plan, asked.query_Q[query_B], log.positive[task])
         score_BI[np.repeat(np.arange(len(query_B)), np.diff(offset)), log.item_N[place]] = -np.inf
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a model said in one pass over a part of a view.
+
+    Args:
+        plan: The windows; every row that any task asks about.
+        state: `next_item` task -> state of each row of the plan, ``(Q, D)``; zeros where it is not asked.
+        row_R: Rows that were scored, as places in the log.
+        said: Row task -> its predictions for them, ``(R,)`` or ``(R, classes)``.
+    """
+
+    plan: Plan
+    state: dict[str, Tensor]
+    row_R: np.ndarray
+    said: dict[str, np.ndarray]
+
+    def states(self, task: str, asked: Questions) -> Tensor:
+        """State of each query of a `next_item` task, ``(Q, D)``."""
+        row_Q = asked.plan.row_Q[asked.query_Q]
+        return self.state[task][torch.from_numpy(np.searchsorted(self.plan.row_Q, row_Q))]
+
+    def scored(self, log: Timelines) -> dict[str, Scored]:
+        """Predictions of each row task for the rows that it has a label of."""
+        order = np.argsort(self.row_R)
+        out: dict[str, Scored] = {}
+        for name, said_R in self.said.items():
+            label_R = log.label[name][self.row_R[order]]
+            has = ~np.isnan(label_R)
+            rows = self.row_R[order][has]
+            out[name] = Scored(rows, log.user_N[rows], label_R[has], said_R[order][has])
+        return out
 
 
 class Scorer:
@@ -173,6 +215,7 @@ class Scorer:
         self.apart = [
             Scorer(part, dataset, length, item_ID if part.leans else None) for part in model.parts[1:]
         ]
+        self.heard: tuple[View, int, Heard] | None = None  # the last view and part that were passed over
 
     def of(self, task: str) -> "Scorer":
         """The one whose model has a task's head."""
@@ -193,12 +236,11 @@ class Scorer:
 
     def scores(self, view: View, task: str, part: int) -> tuple[Questions, Score]:
         """What a `next_item` task is asked, and what scores the whole catalogue for some of the queries."""
-        if self.of(task) is not self:
-            return self.of(task).scores(view, task, part)
-        allowed_I = self.allowed(task)
-        asked = questions(self.dataset, view, task, part, self.length, allowed_I)
-        state_QD = self._states(asked, view, task)
-        scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
+        owner = self.of(task)
+        reader = self if owner.model.leans else owner  # whoever passes over the timelines
+        asked = questions(self.dataset, view, task, part, self.length, self.allowed(task))
+        state_QD = reader._hear(view, part).states(task, asked)
+        scores = CatalogueScores(owner.model, self.dataset.log, task, owner.item_ID)
 
         def score(query: np.ndarray) -> np.ndarray:
             return scores(state_QD[query], asked.plan, asked.query_Q[query]).numpy()
@@ -223,34 +265,69 @@ class Scorer:
         """Predictions of the view's row tasks."""
         found: dict[str, Scored] = {}
         for each in (self, *self.apart):
-            found |= {} if each.model.leans else each._own_rows(view, part)
+            if not each.model.leans and any(name in each.model.row_tasks for name in view.tasks):
+                found |= each._hear(view, part).scored(self.dataset.log)
         return {name: found[name] for name in view.tasks if name in found}
 
-    def _own_rows(self, view: View, part: int) -> dict[str, Scored]:
-        names = [name for name in view.tasks if name in self.model.row_tasks]
-        if not names:
-            return {}
-        log = self.dataset.log
-        labelled_N = np.logical_or.reduce([~np.isnan(log.label[name]) for name in names])
-        plan = view.plan(log, part, labelled_N, self.length)
-        _refuse_empty(plan, names)
+    def _states(self, asked: Questions, view: View, task: str) -> Tensor:
+        """State of each query of a `next_item` task, ``(Q, D)``, in a pass for it alone."""
+        return self._pass(asked.plan, view, [task], []).states(task, asked)
+
+    def _hear(self, view: View, part: int) -> "Heard":
+        """What the model says in a part of a view, in one pass over its timelines where that can be."""
+        if self.heard is None or self.heard[0] is not view or self.heard[1] != part:
+            self.heard = view, part, self._pass_over(view, part)
+        return self.heard[2]
+
+    def _pass_over(self, view: View, part: int) -> "Heard":
+        log, model = self.dataset.log, self.model
+        readers = (model, *model.leaning)
+        asks = [name for name in view.tasks if any(name in each.next_heads for each in readers)]
+        rows = [name for name in view.tasks if name in model.row_tasks]
+        asked_N = np.zeros(len(log), bool)
+        for name in asks:
+            asked_N |= log.positive[name] & self.allowed(name)[log.item_N]
+        labelled_N = np.zeros(len(log), bool)
+        for name in rows:
+            labelled_N |= ~np.isnan(log.label[name])
+        together = view.plan(log, part, asked_N | labelled_N, self.length)
+        mine_Q = asked_N[together.row_Q]
+        if not rows or (together.ask_Q[mine_Q] == together.state_Q[mine_Q]).all():
+            plan = together if rows else view.plan(log, part, asked_N, self.length, asking=True)
+            return self._pass(plan, view, asks, rows)
+        # Some rows see more than `next_item` may when it is asked for them: their windows are others.
+        asking = view.plan(log, part, asked_N, self.length, asking=True)
+        apart = self._pass(asking, view, asks, [])
+        scored = self._pass(view.plan(log, part, labelled_N, self.length), view, [], rows)
+        return replace(apart, row_R=scored.row_R, said=scored.said)
+
+    @torch.no_grad()
+    def _pass(self, plan: Plan, view: View, asks: Sequence[str], rows: Sequence[str]) -> "Heard":
+        """One pass over the windows of a plan: states for some tasks, predictions of others."""
+        _refuse_empty(plan, [*asks, *rows])
+        log, width = self.dataset.log, self.item_ID.shape[1]
+        states = {name: torch.zeros(len(plan.row_Q), width) for name in asks}
         places: list[np.ndarray] = []
-        said: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        said: dict[str, list[np.ndarray]] = {name: [] for name in rows}
+        labelled_N = np.logical_or.reduce([~np.isnan(log.label[name]) for name in rows]) if rows else None
+        readers = {name: self.of(name).model for name in asks}
         for batch in self._batches(plan, view):
-            places.append(batch.row_BP[batch.row_BP >= 0].numpy())
-            for name, prediction in self.model.predict(batch, self.item_ID).items():
+            encoded = self.model.encode(batch, self.item_ID)
+            row_BP = batch.row_BP.numpy()
+            has_BP = batch.ask_BP >= 0
+            place_R = torch.from_numpy(np.searchsorted(plan.row_Q, row_BP[has_BP.numpy()]))
+            for name, reader in readers.items():
+                states[name][place_R] = reader.ask(batch, self.item_ID, name, encoded).float()
+            if labelled_N is None:
+                continue
+            keep_BP = (row_BP >= 0) & labelled_N[row_BP]
+            places.append(row_BP[keep_BP])
+            kept = torch.from_numpy(keep_BP)
+            for name, prediction in self.model.predict(batch, self.item_ID, encoded, kept).items():
                 if name in said:
                     said[name].append(prediction.float().numpy())
-        row_R = np.concatenate(places)
-        order = np.argsort(row_R)
-        out: dict[str, Scored] = {}
-        for name in names:
-            of_rows = np.concatenate(said[name])[order]
-            label_R = log.label[name][row_R[order]]
-            has = ~np.isnan(label_R)
-            rows = row_R[order][has]
-            out[name] = Scored(rows, log.user_N[rows], label_R[has], of_rows[has])
-        return out
+        row_R = np.concatenate(places) if places else np.zeros(0, np.int64)
+        return Heard(plan, states, row_R, {name: np.concatenate(each) for name, each in said.items()})
 
     @torch.no_grad()
     def gates(self, view: View, part: int) -> dict[str, dict[str, tuple[float, float]]]:
@@ -279,16 +356,6 @@ class Scorer:
                 ends = zip(share_RX.mean(0).tolist(), share_RX.std(0, correction=0).tolist(), strict=True)
                 found[name] = dict(zip(experts.names(name), ends, strict=True))
         return found
-
-    def _states(self, asked: Questions, view: View, task: str) -> Tensor:
-        """State of each query of a `next_item` task, ``(Q, D)``."""
-        plan = asked.plan
-        found = torch.zeros(len(plan.row_Q), self.item_ID.shape[1])
-        for batch in self._batches(plan, view):
-            has = batch.ask_BP >= 0
-            place_R = np.searchsorted(plan.row_Q, batch.row_BP[has].numpy())
-            found[torch.from_numpy(place_R)] = self.model.ask(batch, self.item_ID, task).float()
-        return found[torch.from_numpy(asked.query_Q)]
 
     def _batches(self, plan: Plan, view: View) -> Iterator[Batch]:
         collate = Collator(self.dataset.log, plan, self.dataset.catalogue.time_I, view.counter_NC)

@@ -64,20 +64,23 @@ def rank_of_targets(
 def _ranks(score_QI: Array, target_T: Array, query_T: Array) -> Ints:
     row_TI = score_QI[query_T]
     own_T1 = score_QI[query_T, target_T][:, None]
-    earlier_TI = np.arange(score_QI.shape[1]) < target_T[:, None]
-    ahead_TI = (row_TI > own_T1) | ((row_TI == own_T1) & earlier_TI)
-    return np.where(np.isneginf(own_T1[:, 0]), NOT_RANKED, np.count_nonzero(ahead_TI, axis=1) + 1)
+    ahead_T = np.count_nonzero(row_TI > own_T1, axis=1)
+    ties_T = np.count_nonzero(row_TI == own_T1, axis=1)
+    for target in np.flatnonzero(ties_T > 1):  # others of the same score: the smaller number comes first
+        ahead_T[target] += np.count_nonzero(row_TI[target, : target_T[target]] == own_T1[target])
+    return np.where(np.isneginf(own_T1[:, 0]), NOT_RANKED, ahead_T + 1)
 
 
 def _refuse_nan(score_QI: Array) -> None:
+    if not np.isnan(score_QI.max(initial=-np.inf)):  # a NaN is the largest of all
+        return
     wrong_QI = np.isnan(score_QI)
-    if wrong_QI.any():
-        query, item = (int(place) for place in np.argwhere(wrong_QI)[0])
-        raise DataError(
-            f"Ranking: {int(wrong_QI.sum())} of {score_QI.size} scores are NaN, the first in query {query} "
-            f"for item {item}. A model that scores NaN has diverged: lower training.learning_rate, or write  "
-            "precision: fp32  under training."
-        )
+    query, item = (int(place) for place in np.argwhere(wrong_QI)[0])
+    raise DataError(
+        f"Ranking: {int(wrong_QI.sum())} of {score_QI.size} scores are NaN, the first in query {query} "
+        f"for item {item}. A model that scores NaN has diverged: lower training.learning_rate, or write  "
+        "precision: fp32  under training."
+    )
 
 
 def targets_per_query(query_T: Array, num_queries: int) -> Ints:

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motet.nn.blockwise import Targets
+from motet.nn.blockwise import Targets, fast_products
 from motet.nn.softmax import Sample, Softmax, catalogue_cross_entropy, sampled_cross_entropy
 from motet.tasks.newcomers import Newcomers
 
@@ -117,11 +117,19 @@ class NextItemHead(nn.Module):
         """Keys ``(I, D)``."""
         return F.normalize(item_ID, dim=-1) if self.cosine else item_ID
 
-    def scores(self, query_RD: Tensor, key_ID: Tensor) -> Tensor:
-        """Scores ``(R, I)``, newcomers as any other; an item of which nothing is known is `LAST`."""
-        nothing_I = (key_ID == 0).all(-1)
-        score_RI = query_RD @ key_ID.T
-        return score_RI.masked_fill(nothing_I, LAST)
+    def scores(self, query_RD: Tensor, key_ID: Tensor, unknown_J: Tensor | None = None) -> Tensor:
+        """Scores ``(R, I)``, newcomers as any other; an item of which nothing is known is `LAST`.
+
+        Args:
+            query_RD: Queries.
+            key_ID: Keys; that of an item of which nothing is known is zero.
+            unknown_J: Numbers of such items, where they are at hand.
+        """
+        if unknown_J is None:
+            unknown_J = torch.nonzero((key_ID == 0).all(-1)).squeeze(-1)
+        with fast_products(query_RD.device):
+            score_RI = query_RD @ key_ID.T
+        return score_RI.index_fill_(1, unknown_J, LAST)
 
     def loss(
         self, state_RD: Tensor, item_ID: Tensor, targets: Tensor | Targets, seen_2N: Tensor | None
