@@ -143,12 +143,18 @@ def test_training_on_begins_at_the_joint_weights(frozen):
         assert head > 1e-3 if frozen and task == "stars" else 0 < head < 1e-4
 
 
-def test_a_task_that_experts_do_not_help_gets_a_model_of_its_own(monkeypatch):
-    found = guarded(monkeypatch, "click", after=(-0.1, 0.1))
-    assert groups(found) == [(["click"], "own")]
-    assert found.cases["click"]["cure"] == "model"
-    said = [line.split(" and was given ")[1].split(" of its own")[0] for line in found.story]
-    assert said == ["experts", "a model"]
+def test_the_guard_goes_by_the_intervals_of_the_report():
+    wide = gathered().config.evaluation.model_copy(update={"confidence": 0.999})
+    config = gathered().config.model_copy(update={"evaluation": wide})
+    said = {
+        name: examiner_of(gathered(), config, gathered().prepared).examine(trained.model, TEST)["click"]
+        for name, trained in models().items()
+        if name in ("joint", "twin of click")
+    }
+    ours, twins = ({"click": said[name]} for name in ("joint", "twin of click"))
+    narrow = guarding.compare(gathered().config, ours, twins)["click"]
+    broad = guarding.compare(config, ours, twins)["click"]
+    assert broad["high"] - broad["low"] > narrow["high"] - narrow["low"]
 
 
 def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
@@ -159,11 +165,19 @@ def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
     assert found.cases["stars"]["after"]["difference"] == 0
 
 
+def test_what_the_guard_trained_is_counted_and_a_twin_is_not_counted_twice(monkeypatch):
+    found = guarded(monkeypatch, "stars", after=(-0.1,))
+    models_of = models()
+    spent = found.joint.cost["examples"] - models_of["joint"].cost["examples"]
+    assert 0 < spent <= models_of["twin of stars"].cost["examples"]  # the experts alone, of as many epochs
+
+
 def test_hurt_tasks_that_help_each_other_get_a_model_together(monkeypatch):
     monkeypatch.setattr(course, "best_groups", lambda matrix, most, after: [["next", "stars"], ["click"]])
     monkeypatch.setattr(course, "LOOKS", 1)
     found = guarded(monkeypatch, *TASKS, after=(-0.1, 0.1))
     assert groups(found) == [(["next", "stars"], "own"), (["click"], "own")]
+    assert [found.cases[name]["cure"] for name in TASKS] == ["model", "twin", "model"]
     assert "was given a model of its own, with stars: " in found.story[3]
 
 

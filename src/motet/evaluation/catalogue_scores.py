@@ -29,12 +29,24 @@ class CatalogueScores:
         log: Where histories come from.
         task: Name of the task.
         item_ID: Vectors of the whole catalogue.
+        keys: Those of heads that compare by cosine, and of the others, where they are known; this one's are
+            added: a task does not need its own.
     """
 
-    def __init__(self, model: Motet, log: Timelines, task: str, item_ID: Tensor) -> None:
+    def __init__(
+        self,
+        model: Motet,
+        log: Timelines,
+        task: str,
+        item_ID: Tensor,
+        keys: dict[bool, Tensor] | None = None,
+    ) -> None:
         self.head, self.log, self.task = model.part(task).next_heads[task], log, task
-        with torch.no_grad():
-            self.key_ID = self.head.keys(item_ID)
+        keys = {} if keys is None else keys
+        if self.head.cosine not in keys:
+            with torch.no_grad():
+                keys[self.head.cosine] = self.head.keys(item_ID)
+        self.key_ID = keys[self.head.cosine]
         trained_I, allowed_I = self.head.get_buffer("trained_I"), self.head.get_buffer("allowed_I")
         known_I = (self.key_ID != 0).any(-1)
         self.unknown_J = torch.nonzero(~known_I).squeeze(-1)
@@ -62,7 +74,8 @@ class CatalogueScores:
         if not len(self.new_C):
             return score_BI
         if newcomers.plain:
-            score_BI[:, self.new_C] += newcomers.bonus
+            if newcomers.bonus:
+                score_BI[:, self.new_C] += newcomers.bonus
             return score_BI
         past_B, new_BC, likeness_BC = self._beside(score_BI, *histories(plan, query_B, self._positive()))
         moved_BC = newcomers(new_BC, past_B, likeness_BC)

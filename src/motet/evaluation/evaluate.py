@@ -52,7 +52,8 @@ class Examiner:
         for view in self.views:
             for task in view.tasks:
                 if answers.ranks(task):
-                    ranked = answers.next_item(view, task, part, max(self.config.evaluation.k) if lists else 0)
+                    k = max(self.config.evaluation.k) if lists else 0
+                    ranked = answers.next_item(view, task, part, k)
                     out[task] = self.ranking_record(ranked, view, task, part, lists=lists)
             out |= {task: self.row_record(task, scored) for task, scored in answers.rows(view, part).items()}
         return {task.name: out[task.name] for task in self.config.tasks if task.name in out}

@@ -212,6 +212,7 @@ class Scorer:
             with torch.no_grad():
                 item_ID = model.items()
         self.item_ID: Tensor = item_ID
+        self.keys: dict[bool, Tensor] = {}  # see `CatalogueScores`
         self.apart = [
             Scorer(part, dataset, length, item_ID if part.leans else None) for part in model.parts[1:]
         ]
@@ -240,7 +241,7 @@ class Scorer:
         reader = self if owner.model.leans else owner  # whoever passes over the timelines
         asked = questions(self.dataset, view, task, part, self.length, self.allowed(task))
         state_QD = reader._hear(view, part).states(task, asked)
-        scores = CatalogueScores(owner.model, self.dataset.log, task, owner.item_ID)
+        scores = CatalogueScores(owner.model, self.dataset.log, task, owner.item_ID, owner.keys)
 
         def score(query: np.ndarray) -> np.ndarray:
             return scores(state_QD[query], asked.plan, asked.query_Q[query]).numpy()
@@ -253,7 +254,7 @@ class Scorer:
             return self.of(task).fit_newcomers(view, task, part)
         head = self.model.next_heads[task]
         asked = questions(self.dataset, view, task, part, self.length, allowed_items(head))
-        scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID)
+        scores = CatalogueScores(self.model, self.dataset.log, task, self.item_ID, self.keys)
         if np.isin(asked.target_T, scores.new_C.numpy()).sum() < ENOUGH:
             return False
         state_QD = self._states(asked, view, task)

@@ -163,6 +163,9 @@ def _cures(ward: Ward) -> list[Cure]:
         elif cure is not None:
             waiting.append(tasks)
     for tasks in [] if ward.stopped else ward.companies(waiting):
+        if len(tasks) == 1:  # a model for it alone is there already
+            kept.append(ward.twin(tasks[0]))
+            continue
         cure = None if ward.stopped else ward.treat("model", tasks)
         if cure is not None and cure.helps(ward.before, ward.hurt):
             kept.append(cure)
@@ -206,9 +209,9 @@ def _followers(config: Config) -> dict[str, str]:
 
 
 def _cost(ward: Ward) -> dict[str, float]:
-    """Of the joint model and of all that was tried."""
+    """Of the joint model and of all that was trained for the guard; twins have costs of their own."""
     cost = dict(ward.joint.cost)
-    for cure in ward.tried:
+    for cure in (each for each in ward.tried if each.kind != "twin"):
         cost = summed(cost, cure.trained.cost)
     return cost
 

@@ -12,7 +12,6 @@ from motet.evaluation.records import Predictions
 from motet.system.randomness import generator
 from motet.training.fit import Trained
 
-SURE = 0.8  # how probably a task is worse before the guard acts; to act in vain costs time alone
 CureKind = Literal["experts", "model", "twin"]
 
 
@@ -92,18 +91,18 @@ def refuse_without_twins(config: Config) -> None:
 def compare(
     config: Config, ours: Mapping[str, Predictions], twins: Mapping[str, Predictions]
 ) -> dict[str, Transfer]:
-    """Each task against its twin; an interval that ends below zero says worse with probability `SURE`."""
+    """Each task against its twin, with the intervals that the report shows."""
     return transfer(
         {name: ours[name] for name in twins if name in ours},
         twins,
         bootstrap=config.evaluation.bootstrap,
-        confidence=2 * SURE - 1,
+        confidence=config.evaluation.confidence,
         generator=generator(config.training.seed, "guard"),
     )
 
 
 def below(found: Transfer) -> bool:
-    """Whether a task is probably worse than its twin."""
+    """Whether a task is worse than its twin beyond noise."""
     high = found["high"]
     return high is not None and high < 0
 
