@@ -5,28 +5,38 @@
 Output: `MODEL.TASK.parquet` for the models `joint` (guarded), `unguarded` (where the guard set anything
 apart) and `twin`: `user`, `query`, `rank` in the whole catalogue for tasks that rank, `user`, `label`,
 `prediction` for tasks that score rows; the same rows in the same order for all models. `report.json`:
-validation metrics and curve, cost (CPU seconds of training, parameters, CPU seconds to score the test rows)
-of each model, what the guard found and did, settings. A killed training goes on from its checkpoints.
+validation metrics and curve, cost (CPU seconds of training, parameters, CPU milliseconds to answer a request,
+CPU seconds to score all test rows) of each model, what the guard found and did, settings. A killed training
+goes on from its checkpoints.
 """
 
 import argparse
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
+import torch
 
 from motet.config.read import config_folder, read_config
+from motet.data.collate import Collator
 from motet.data.timelines import TEST
+from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
 from motet.gather import Material, gather
 from motet.judge import UNGUARDED, examiner_of
+from motet.model import Motet
 from motet.run import fit_all, settle
 from motet.system.files import write_json
 from motet.system.log import JsonLines
 from motet.system.machine import cpu_seconds, peak_rss_mb
 from motet.training.fit import Trained
+
+REQUESTS = 300  # that are answered to see what one costs
+SHOWN = 20  # items of an answer
 
 
 def table_of(record: Predictions) -> pl.DataFrame:
@@ -42,6 +52,43 @@ def table_of(record: Predictions) -> pl.DataFrame:
             raise TypeError(record)
 
 
+def request_ms(material: Material, model: Motet) -> float:
+    """CPU milliseconds to answer one request as a server would, the mean of some drawn at random.
+
+    A request is a window of a timeline with the test rows that are asked about there. The answer holds all
+    that the model has to say: the best items of each task that ranks, predictions of the others.
+    """
+    dataset, length = material.prepared.dataset, material.config.model.timeline.length
+    with torch.no_grad():
+        item_PID = {part: part.items() for part in model.eval().parts if not part.leans}
+    random, seconds, count = np.random.default_rng(0), 0.0, 0
+    for view in material.views:
+        plan = view.plan(dataset.log, TEST, np.ones(len(dataset.log), bool), length)
+        collate = Collator(dataset.log, plan, dataset.catalogue.time_I, view.counter_NC)
+        scores = {
+            task: CatalogueScores(part, dataset.log, task, item_ID, keys)
+            for root, item_ID in item_PID.items()
+            for keys in [{}]
+            for part in (root, *root.leaning)
+            for task in part.next_heads
+        }
+        for window in random.choice(len(plan), min(REQUESTS, len(plan)), replace=False):
+            began = time.process_time()
+            batch = collate(np.array([window]))
+            for root, item_ID in item_PID.items():
+                with torch.no_grad():
+                    encoded = root.encode(batch, item_ID)
+                root.predict(batch, item_ID, encoded)
+                for task, part in ((t, p) for p in (root, *root.leaning) for t in p.next_heads):
+                    state_RD = part.ask(batch, item_ID, task, encoded)[-1:]
+                    if len(state_RD):
+                        found = scores[task](state_RD, plan, plan.offset_W[window + 1 : window + 2] - 1)
+                        torch.topk(found, min(SHOWN, found.shape[1]))
+            seconds += time.process_time() - began
+            count += 1
+    return 1000 * seconds / count
+
+
 def write_answers(output: Path, material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     """What every model says about the test rows, into files; their costs."""
     costs: dict[str, Any] = {}
@@ -51,7 +98,12 @@ def write_answers(output: Path, material: Material, models: Mapping[str, Trained
         found = examiner_of(material, config, material.prepared).examine(trained.model, TEST, lists=False)
         seconds = cpu_seconds() - began
         parameters = sum(p.numel() for p in trained.model.parameters())
-        costs[name] = {**trained.cost, "parameters": parameters, "scoring_cpu_seconds": seconds}
+        costs[name] = {
+            **trained.cost,
+            "parameters": parameters,
+            "scoring_cpu_seconds": seconds,
+            "request_cpu_ms": request_ms(material, trained.model),
+        }
         whose = "unguarded" if name == UNGUARDED else name.partition(" ")[0]
         for task, record in found.items():
             table_of(record).write_parquet(output / f"{whose}.{task}.parquet")

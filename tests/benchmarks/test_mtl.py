@@ -56,7 +56,7 @@ def test_the_order_of_taobao_is_the_same_every_time(shop, tmp_path):
 
 
 def test_costs_are_shares_of_the_sum_of_the_twins():
-    one = {"cpu_seconds": 6.0, "parameters": 5, "scoring_cpu_seconds": 1.0}
+    one = {"cpu_seconds": 6.0, "parameters": 5, "request_cpu_ms": 2.0, "scoring_cpu_seconds": 1.0}
     report = {"costs": {"joint": one, "twin of a": one, "twin of b": {**one, "cpu_seconds": 2.0}}}
     assert mtl.costs([report])["cpu_seconds"] == [0.75]
     assert mtl.costs([report])["parameters"] == [0.5]

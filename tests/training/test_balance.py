@@ -55,11 +55,15 @@ def test_uncertainty_learns_the_logarithm_of_each_loss():
     assert balance.current() == pytest.approx({"next": 1.0, "like": 0.0625}, rel=1e-2)
 
 
-def test_likelihood_counts_every_loss_in_nats():
+def test_likelihood_to_the_power_of_one_counts_every_loss_in_nats():
     of = model(material().config, material())
     rate, items = of.row_heads["click"].nats, int(of.next_heads["next"].get_buffer("item_K").numel())
     assert of.nats == {"next": pytest.approx(math.log(items)), "click": rate, "stars": 0.5}
-    descent = build_descent(TrainingConfig().balance, of, {"next": 1.0, "click": 2.0, "stars": 0.0})
+    descent = build_descent(
+        TrainingConfig(balance={"kind": "likelihood", "power": 1.0}).balance,
+        of,
+        {"next": 1.0, "click": 2.0, "stars": 0.0},
+    )
     mean = (math.log(items) + rate) / 2
     assert descent.method.current() == pytest.approx(
         {"next": math.log(items) / mean, "click": 2 * rate / mean, "stars": 0.0}
@@ -69,6 +73,13 @@ def test_likelihood_counts_every_loss_in_nats():
     assert descent.balance(found).item() == pytest.approx(
         (found["next"].item() * math.log(items) + 2 * found["click"].item() * rate) / mean, rel=1e-5
     )
+
+
+@pytest.mark.parametrize(("power", "wanted"), [(0.0, 1.0), (0.5, 3.0), (1.0, 9.0)])
+def test_the_power_says_how_much_more_the_fuller_label_counts(power, wanted):
+    found = likelihood_weights({"next": 1.0, "like": 1.0}, {"next": 9.0, "like": 1.0}, power)
+    assert found["next"] / found["like"] == pytest.approx(wanted)
+    assert sum(found.values()) == pytest.approx(2.0)
 
 
 def test_a_twin_has_the_weight_that_is_written():

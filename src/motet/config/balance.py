@@ -14,6 +14,7 @@ GradientKind = Literal[
 SearchKind = Literal["search"]
 BilevelKind = Literal["stackelberg"]
 _READ_BY = {
+    "power": ["likelihood"],
     "temperature": ["dwa"],
     "radius": ["cagrad"],
     "asymmetry": ["gradnorm"],
@@ -39,13 +40,19 @@ class Balance(Record):
 
     kind: Literal[LossKind, GradientKind, SearchKind, BilevelKind] = Field(
         "likelihood",
-        description="Weights of the losses: likelihood (each counts in nats), fixed (each in what a constant "
-        "guess has), uncertainty, dwa, random, geometric; search: found by short trainings; stackelberg: "
+        description="Weights of the losses: likelihood (each counts by its nats), fixed (each in what a "
+        "constant guess has), uncertainty, dwa, random, geometric; search: found by short trainings; stackelberg: "
         "what helps a leading task on held-out rows. The others make one gradient of several.",
     )
     at: Literal["representation", "parameters"] = Field(
         "representation",
         description="Where gradients are made one: at states and item vectors, or at parameters (slow).",
+    )
+    power: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="likelihood: of the nats of a label; 1: the likelihood of all labels, 0: as fixed.",
     )
     temperature: float = Field(2.0, gt=0, description="dwa: the higher, the more alike the weights.")
     radius: float = Field(

@@ -47,27 +47,32 @@ class FixedBalance(Balance):
         return torch.stack([self.weights[name] * loss for name, loss in losses.items()]).sum()
 
 
-def likelihood_weights(weights: dict[str, float], nats: dict[str, float]) -> dict[str, float]:
-    """Weights with which the sum of the losses is, but for a factor, the log-likelihood of all labels.
+def likelihood_weights(
+    weights: dict[str, float], nats: dict[str, float], power: float = 1.0
+) -> dict[str, float]:
+    """Weights by which losses count as much as their labels tell, in nats, to a power.
 
-    A loss counts in units of what a constant guess has; here it counts in nats again. So a task has as much
-    to say in the shared parts as its labels tell: of a click that half of the views get 0.69 nats, of a like
-    that one in fifty gets 0.1, of the next of 7,583 items 8.9. With equal weights the few likes push as hard
-    as all clicks, and learn by heart (LOG.md, 26 November 2026).
+    A loss comes in units of what a constant guess has. To the power of 1 it counts in nats again, and the sum
+    of the losses is, but for a factor, the log-likelihood of all labels: of a click that half of the views get
+    0.69 nats, of a like that one in fifty gets 0.1, of the next of 7,583 items 8.9. To the power of 0 all
+    count alike: then the few likes push as hard as all clicks, and learn by heart. What lies between is
+    measured in docs/balancing.md.
 
     Args:
         weights: Task name -> factor.
         nats: Task name -> nats of a loss of 1.
+        power: Of the nats.
 
     Returns:
-        Task name -> weight; those of equal tasks are their factors.
+        Task name -> weight; their mean is 1 where the factors are 1.
 
-    >>> likelihood_weights({"next": 1.0, "like": 2.0}, {"next": 3.0, "like": 1.0})
+    >>> likelihood_weights({"next": 1.0, "like": 2.0}, {"next": 9.0, "like": 1.0}, 0.5)
     {'next': 1.5, 'like': 1.0}
     """
-    counted = [nats[name] for name, weight in weights.items() if weight > 0]
+    told = {name: nats[name] ** power for name in weights}
+    counted = [told[name] for name, weight in weights.items() if weight > 0]
     mean = sum(counted) / max(len(counted), 1)
-    return {name: weight * nats[name] / mean for name, weight in weights.items()}
+    return {name: weight * told[name] / mean for name, weight in weights.items()}
 
 
 class UncertaintyBalance(Balance):

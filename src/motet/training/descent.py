@@ -177,7 +177,7 @@ def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float
         return SumDescent(model, StackelbergBalance(weights, leaders_of(settings, weights)))
     if settings.kind == "likelihood":
         assert isinstance(model.nats, dict)
-        weights = likelihood_weights(weights, model.nats)
+        weights = likelihood_weights(weights, model.nats, settings.power)
     if not settings.of_gradients:
         return SumDescent(model, build_balance(settings, weights))
     method = build_surgery(settings, list(weights))
