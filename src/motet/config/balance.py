@@ -41,8 +41,8 @@ class Balance(Record):
     kind: Literal[LossKind, GradientKind, SearchKind, BilevelKind] = Field(
         "likelihood",
         description="Weights of the losses: likelihood (each counts by its nats), fixed (each in what a "
-        "constant guess has), uncertainty, dwa, random, geometric; search: found by short trainings; stackelberg: "
-        "what helps a leading task on held-out rows. The others make one gradient of several.",
+        "constant guess has), uncertainty, dwa, random, geometric; search: found by short trainings; "
+        "stackelberg: what helps a leading task on held-out rows. The others make one gradient of several.",
     )
     at: Literal["representation", "parameters"] = Field(
         "representation",

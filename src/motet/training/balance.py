@@ -53,8 +53,8 @@ def likelihood_weights(
     """Weights by which losses count as much as their labels tell, in nats, to a power.
 
     A loss comes in units of what a constant guess has. To the power of 1 it counts in nats again, and the sum
-    of the losses is, but for a factor, the log-likelihood of all labels: of a click that half of the views get
-    0.69 nats, of a like that one in fifty gets 0.1, of the next of 7,583 items 8.9. To the power of 0 all
+    of the losses is, but for a factor, the log-likelihood of all labels: of a click that half of the views
+    get 0.69 nats, of a like that one in fifty gets 0.1, of the next of 7,583 items 8.9. To the power of 0 all
     count alike: then the few likes push as hard as all clicks, and learn by heart. What lies between is
     measured in docs/balancing.md.
 
