@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
@@ -9,10 +11,11 @@ from safetensors.torch import load_file
 
 import motet
 from motet.cli.app import main
+from motet.config.model import Group
 from motet.derive.folder import open_ensemble
 from motet.derive.make import refuse_count
 from motet.derive.members import member_names, open_members, refuse_other_questions, same_rows
-from motet.derive.soup import mean_weights
+from motet.derive.soup import _difference, mean_weights
 from motet.errors import ConfigError
 from motet.system.files import read_json
 from motet.use import TrainedModel, open_run
@@ -99,6 +102,14 @@ def test_the_mean_of_weights_is_their_mean_and_counts_stay():
     found = mean_weights([one, two])
     assert found["w"].tolist() == [2.0, 4.0]
     assert found["n"].tolist() == [4]
+
+
+def test_a_soup_of_a_guarded_run_says_what_stands_apart():
+    def bundle(*groups: Group) -> Any:
+        return SimpleNamespace(config=SimpleNamespace(model=SimpleNamespace(groups=list(groups))))
+
+    said = _difference(bundle(Group(tasks=["click"], backbone="shared")), bundle())
+    assert said == "the guard set tasks apart in one of them as it did not in the other (click (shared) and none)"
 
 
 def test_a_soup_of_other_architectures_is_refused(tmp_path):

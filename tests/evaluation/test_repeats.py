@@ -65,6 +65,15 @@ def test_what_the_guard_and_a_search_found_may_differ(tmp_path):
     assert of_runs(runs)["next"]["test"]["hr@10"]["mean"] == pytest.approx(0.2)
 
 
+def test_what_is_trained_and_kept_beside_the_joint_model_may_differ(tmp_path):
+    runs = [run(tmp_path / "a", 0.1), run(tmp_path / "b", 0.3, seed=2)]
+    found = yaml.safe_load((runs[1] / "motet.yaml").read_text())
+    found["training"] |= {"snapshots": 2, "threads": 1, "checkpoint_minutes": 1, "loggers": ["tensorboard"]}
+    found["report"] = {"twins": "none"}
+    (runs[1] / "motet.yaml").write_text(yaml.safe_dump(found))
+    assert of_runs(runs)["next"]["test"]["hr@10"]["mean"] == pytest.approx(0.2)
+
+
 def test_missing_folds_are_named(tmp_path, capsys):
     of_runs([run(tmp_path / "a", 0.1, fold=0), run(tmp_path / "b", 0.2, fold=2)])
     assert "of 3 folds there is no run of fold 1" in capsys.readouterr().err

@@ -69,6 +69,9 @@ def refuse_unlike(members: Members) -> None:
 
 
 def _difference(one: Bundle, other: Bundle) -> str:
+    apart = [_apart(each) for each in (one, other)]
+    if apart[0] != apart[1]:
+        return f"the guard set tasks apart in one of them as it did not in the other ({' and '.join(apart)})"
     here, there = (each.config.model.model_dump(mode="json") for each in (one, other))
     for said in differing(here, there, "model"):
         return said
@@ -79,6 +82,12 @@ def _difference(one: Bundle, other: Bundle) -> str:
     if _vocabulary(one) != _vocabulary(other):
         return "their vocabularies differ"
     return _different_tensors(one.model, other.model)
+
+
+def _apart(bundle: Bundle) -> str:
+    """Groups of tasks that have a part to themselves, in words."""
+    groups = [f"{', '.join(group.tasks)} ({group.backbone})" for group in bundle.config.model.groups]
+    return "; ".join(groups) or "none"
 
 
 def _different_tensors(one: Motet, other: Motet) -> str:

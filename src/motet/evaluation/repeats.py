@@ -18,6 +18,9 @@ Repeats = dict[str, dict[str, dict[str, dict[str, float | int | None]]]]
 """Task -> part -> metric -> mean, sd, low, high, runs."""
 
 
+BESIDE = ("snapshots", "threads", "checkpoint_minutes", "loggers")  # settings of the training of that sort
+
+
 def of_runs(runs: Sequence[Path], part: str = "test") -> Repeats:
     """Mean, standard deviation (of a sample), least and greatest value of every metric over several runs.
 
@@ -76,7 +79,7 @@ def _refuse_others(runs: Sequence[Path], configs: Sequence[Config], plain: Seque
         for said in differing(plain[0], other):
             raise ConfigError(
                 f"{runs[0]} and {run} are not runs of one configuration: {said}. "
-                "Give runs that differ in  data.split.fold  or  training.seed  alone."
+                "Give runs whose joint models differ in  data.split.fold  or  training.seed  alone."
             )
     (turn, times), *_ = Counter(map(_turn, configs)).most_common(1)
     if times > 1:
@@ -85,9 +88,14 @@ def _refuse_others(runs: Sequence[Path], configs: Sequence[Config], plain: Seque
 
 
 def _alike(config: Config, metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that all runs must have in common: not what the guard or a search found."""
+    """The settings that all runs must have in common: not what the guard or a search found.
+
+    Nor what moves no weight of the joint model: what is trained beside it, kept of it, told of it.
+    """
     plain = config.model_dump(mode="json")
-    del plain["data"]["split"]["fold"], plain["training"]["seed"]
+    del plain["data"]["split"]["fold"], plain["training"]["seed"], plain["report"]
+    for name in BESIDE:
+        del plain["training"][name]
     if metrics.get("guard"):
         plain["model"]["groups"] = []
     for task in plain["tasks"] if metrics.get("search") else []:
