@@ -6,7 +6,7 @@ it is asked.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motet.bundle import Bundle, open_bundle
+from motet.config.model import Language
 from motet.config.tasks import RowTask
 from motet.data.collate import Collator
 from motet.data.counting import CountedRows, count_asked
@@ -34,7 +35,7 @@ from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.evaluate import Examiner, measured
 from motet.gather import count, counter_source, split_columns
 from motet.gather import user_numbers as numbers_of
-from motet.language.backbone import load_language
+from motet.language.backbone import TextEncoder, load_language
 from motet.model import Motet
 from motet.present import Score, best_items, one_list, part_of, ranking_task, readable, row_task
 from motet.system.files import read_json
@@ -171,7 +172,7 @@ class TrainedModel:
             )
         if not text.strip():
             raise ConfigError("The text is empty. Write a sentence such as  --text 'I just bought a phone'.")
-        asked_T = torch.from_numpy(load_language(language).encode([text])[0])
+        asked_T = torch.from_numpy(sentence_encoder(language).encode([text])[0])
         return self._cosines(text_IT.float(), asked_T, ranking_task(self.bundle.config, task))
 
     def _cosines(self, vector_ID: Tensor, asked_D: Tensor, task: str, without: int = 0) -> Tensor:
@@ -294,6 +295,12 @@ class TrainedModel:
                 state_QD[torch.from_numpy(windows)] = part.ask(batch, self.item_PID[part], task)
                 bar.advance()
         return state_QD
+
+
+@lru_cache(maxsize=1)
+def sentence_encoder(language: Language) -> TextEncoder:
+    """The language model, opened once for all models and members that ask it one after the other."""
+    return load_language(language)
 
 
 def table_of(rows: Any) -> pl.DataFrame:

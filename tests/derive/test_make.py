@@ -109,7 +109,8 @@ def test_a_soup_of_a_guarded_run_says_what_stands_apart():
         return SimpleNamespace(config=SimpleNamespace(model=SimpleNamespace(groups=list(groups))))
 
     said = _difference(bundle(Group(tasks=["click"], backbone="shared")), bundle())
-    assert said == "the guard set tasks apart in one of them as it did not in the other (click (shared) and none)"
+    assert said.startswith("the guard set tasks apart in one of them")
+    assert said.endswith("(click (shared) and none)")
 
 
 def test_a_soup_of_other_architectures_is_refused(tmp_path):

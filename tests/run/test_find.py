@@ -36,7 +36,9 @@ def test_the_item_whose_text_says_the_same_comes_first(model: TrainedModel, monk
         content=replace(bundle.content, text_IT=text_IT),
     )
     seventh = np.eye(len(text_IT), dtype=np.float32)[[7]]
-    monkeypatch.setattr(motet.use, "load_language", lambda _: SimpleNamespace(encode=lambda texts: seventh))
+    monkeypatch.setattr(
+        motet.use, "sentence_encoder", lambda _: SimpleNamespace(encode=lambda texts: seventh)
+    )
     found = TrainedModel(read).find("the seventh", k=3)
     assert found["item"][0] == bundle.catalogue.ids[6]
     assert found["score"].to_list() == [1.0, 0.0, 0.0]
@@ -49,3 +51,13 @@ def test_an_empty_sentence_is_refused(model: TrainedModel):
     content = replace(bundle.content, text_IT=torch.zeros(len(bundle.catalogue), 2))
     with pytest.raises(ConfigError, match="The text is empty"):
         TrainedModel(replace(bundle, config=config, content=content)).find("  ")
+
+
+def test_members_that_ask_one_after_the_other_open_the_language_model_once(monkeypatch: pytest.MonkeyPatch):
+    opened: list[Language] = []
+    monkeypatch.setattr(motet.use, "load_language", opened.append)
+    motet.use.sentence_encoder.cache_clear()
+    for _ in range(2):
+        motet.use.sentence_encoder(Language())
+    motet.use.sentence_encoder.cache_clear()
+    assert opened == [Language()]
