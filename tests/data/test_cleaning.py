@@ -62,6 +62,16 @@ def test_impossible_times_are_dropped_and_each_row_counts_once():
     assert account.rows_out == {"events": 2}
 
 
+def test_a_time_of_zero_stands_for_none_where_others_are_later():
+    times = [NOW, 0, NOW - DAY, 1]
+    tables, account = cleaned(log(at_time=times))
+    assert the_events(tables)["@row"].to_list() == [0, 2, 3]
+    assert found(account) == {("@time", "time 0, which stands for none"): (1, 1, 0)}
+    counted = [0, 10, 20]  # seconds of some experiment: zero is when it began
+    assert the_events(cleaned(log(at_time=counted))[0]).height == 3
+    assert the_events(cleaned(log(at_time=times), config(earliest="1970-01-01"))[0]).height == 4
+
+
 def test_the_bounds_of_time_may_be_given():
     times = [DAY, 10 * DAY, 20 * DAY]
     tables, _ = cleaned(log(at_time=times), config(earliest="1970-01-05", latest="1970-01-15"))

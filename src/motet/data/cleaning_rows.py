@@ -26,6 +26,9 @@ def _empty(sheet: Sheet, name: str) -> pl.Expr:
     return column.is_null() | (column == "") if sheet.schema[name] == pl.String else column.is_null()
 
 
+TEN_YEARS = 10 * 365 * 86_400_000  # in ms: a log that reaches past 1980 has no event of the first of 1970
+
+
 def time_rules(data: DataConfig, earliest: int, latest: int) -> list[RowRule]:
     """Events of missing or impossible time, in sources that declare one."""
     timed = [place for place, source in enumerate(data.events) if source.time]
@@ -38,6 +41,8 @@ def time_rules(data: DataConfig, earliest: int, latest: int) -> list[RowRule]:
         f"time before {iso(earliest)}": time < earliest,
         f"time after {iso(latest)}": time > latest,
     }
+    if data.cleaning.earliest == "auto":
+        cases["time 0, which stands for none"] = (time == 0) & (time.max() > TEN_YEARS)
     return [RowRule(name, holds, setting, drop, "@time") for name, holds in cases.items()]
 
 
