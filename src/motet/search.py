@@ -117,7 +117,7 @@ def _numbers(kept: dict[str, dict[str, float | None]]) -> Metrics:
 
 
 def _with(config: Config, weights: Weights, epochs: int | None) -> Config:
-    """The configuration with weights, losses by their nats, and perhaps fewer epochs, all tasks counting alike."""
+    """The configuration with weights, losses by their nats, perhaps fewer epochs, tasks counting alike."""
     tasks = [task.model_copy(update={"weight": weights[task.name]}) for task in config.tasks]
     update: dict[str, Any] = {"balance": Balance()}
     if epochs is not None:
