@@ -33,7 +33,7 @@ def fitted(config: Config, log: list[dict[str, Any]], prepared: Prepared | None 
 
 @pytest.mark.parametrize("kind", ["transformer", "hstu"])
 def test_a_tiny_world_is_learned_by_heart(kind):
-    settings = NO_DROPOUT | {"training": TRAINING | {"epochs": 20, "patience": 20, "learning_rate": 0.02}}
+    settings = NO_DROPOUT | {"training": TRAINING | {"epochs": 30, "patience": 30, "learning_rate": 0.02}}
     settings["model__timeline"] = settings["model__timeline"] | {"kind": kind}
     config, log = changed(**settings), []
     fitted(config, log)
