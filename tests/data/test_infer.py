@@ -87,6 +87,23 @@ def test_frequent_flags_are_tasks_and_rare_ones_say_why_not(tmp_path):
     assert "fewer than 200 are too few to learn from" in inference.text
 
 
+def test_a_flag_that_never_comes_without_another_is_said_to_be_able_to_follow_it(tmp_path):
+    write_impressions(tmp_path)
+    table = pl.read_csv(tmp_path / "f.csv")
+    bought = table["clicked"] * flags(table, 0.5, "x", seed=9)
+    table.with_columns(bought.alias("bought")).write_csv(tmp_path / "f.csv")
+    lines = {
+        line.split("name: ")[1].split(",")[0]: line for line in tasks_of(infer([tmp_path], tmp_path).text)
+    }
+    assert "never without clicked: `after: clicked` would make them a chain" in lines["bought"]
+    assert not any("never without" in lines[name] for name in ("clicked", "liked"))
+
+
+def tasks_of(text: str) -> list[str]:
+    """The lines of the configuration that hold a task."""
+    return [line for line in text.splitlines() if "{name: " in line and "kind: binary" in line]
+
+
 def test_a_log_that_describes_its_items_is_their_catalogue_too(tmp_path):
     events = log()
     described = events.join(catalogue().rename({"item": "i"}), on="i", maintain_order="left")

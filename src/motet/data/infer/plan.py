@@ -1,6 +1,7 @@
 """Tasks, split and model settings for the logs that were found, each with its reason."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,6 +20,8 @@ from motet.data.windows import window_label
 
 LEAST_POSITIVES = 200
 _MOST_FLAGS, _MOST_NUMBERS, _MOST_WINDOWS = 6, 2, 3
+_ONES = ("1", "1.0", "true")
+_CHAIN = 20  # ones that must have come with another before a chain is spoken of
 _WINDOWS = ("7d", "3d", "1d", "6h", "1h", "10m")
 
 
@@ -188,7 +191,25 @@ def _flag_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
         elif place >= _MOST_FLAGS:
             off = f"{ones}: {_MOST_FLAGS} more frequent ones are tasks already"
         tasks.append(_on_types(Planned(settings, ones, off), where))
+    _tell_chains(roles, [column.name for column in _flags(roles)], tasks)
     return tasks
+
+
+def _tell_chains(roles: LogRoles, columns: Sequence[str], tasks: Sequence[Planned]) -> None:
+    """Say of flags that never come without a more frequent one that they may be declared to follow it."""
+    head = roles.log.table.look.head
+    ones = [(head[name].cast(pl.String).str.to_lowercase().is_in(_ONES)).fill_null(False) for name in columns]
+    for later, (task, one) in enumerate(zip(tasks, ones, strict=True)):
+        if task.off or one.sum() < _CHAIN:
+            continue
+        found = [
+            earlier
+            for earlier in range(later)
+            if not tasks[earlier].off and ones[earlier].sum() > one.sum() and not (one & ~ones[earlier]).any()
+        ]
+        if found:
+            first = tasks[found[-1]].settings["name"]  # the rarest of them is the nearest
+            task.reason += f"; never without {first}: `after: {first}` would make them a chain"
 
 
 def _star_tasks(roles: LogRoles, names: set[str]) -> list[Planned]:
