@@ -181,6 +181,22 @@ def test_hurt_tasks_that_help_each_other_get_a_model_together(monkeypatch):
     assert "was given a model of its own, with stars: " in found.story[3]
 
 
+@pytest.mark.parametrize(("room", "cure"), [(2.0, "twin"), (0.5, "model")])
+def test_twins_are_put_in_as_they_are_where_that_leaves_the_model_small_enough(monkeypatch, room, cure):
+    monkeypatch.setattr(course, "ROOM", room)
+    monkeypatch.setattr(course, "LOOKS", 1)
+    monkeypatch.setattr(course, "best_groups", lambda matrix, most, after: [["click", "stars"]])
+    found = guarded(monkeypatch, "click", "stars", after=(-0.1, 0.1))
+    assert [found.cases[name]["cure"] for name in ("click", "stars")] == [cure, cure]
+
+
+@pytest.mark.parametrize(("patience", "wanted"), [(16, 3), (2, 2)])
+def test_a_cure_stops_after_a_few_epochs_that_bring_nothing(patience, wanted):
+    training = gathered().config.training.model_copy(update={"patience": patience})
+    config = gathered().config.model_copy(update={"training": training})
+    assert course._impatient(config).training.patience == wanted
+
+
 def test_the_look_ahead_gives_every_pair_of_hurt_tasks_a_number(monkeypatch):
     seen = []
 

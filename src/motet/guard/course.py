@@ -22,6 +22,8 @@ from motet.training.loop import Look
 
 LOOKS = 5  # steps from one look ahead to the next, in the one epoch in which hurt tasks are looked at
 NARROW = 4  # a bottleneck beside the timeline has this part of its width
+PATIENCE = 3  # epochs without a better one after which a cure stops, if training has more
+ROOM = 0.5  # of the parameters of all twins: so large the model may be for twins to be put in as they are
 
 
 class FitOne(Protocol):
@@ -68,7 +70,7 @@ class Ward:
         names = ", ".join(tasks)
         name = f"guard of {names}" if shared else f"guard of {names} alone"
         start = Start(self.joint.model.state_dict(), frozen=shared)
-        trained = self.fit_one(name, settings_of(config, group), start)
+        trained = self.fit_one(name, _impatient(settings_of(config, group)), start)
         if trained.stopped:
             self.stopped = True
             return None
@@ -86,10 +88,18 @@ class Ward:
         self.tried.append(cure)
         return cure
 
+    def fits(self, groups: Sequence[Sequence[str]]) -> bool:
+        """Whether the twins of tasks, each on its own, leave the model small enough beside all twins."""
+        if any(len(group) > 1 for group in groups):
+            return False
+        sizes = {name: _parameters(twin) for name, twin in self.twins.items()}
+        with_them = _parameters(self.joint) + sum(sizes[group[0]] for group in groups)
+        return with_them <= ROOM * sum(sizes.values())
+
     def companies(self, groups: Sequence[Sequence[str]]) -> list[list[str]]:
         """Hurt tasks put together where they help each other, by one epoch in which each is looked at."""
         tasks = [name for group in groups for name in group]
-        if len(groups) < 2 or len(tasks) > MOST_TASKS:
+        if len(groups) < 2 or len(tasks) > MOST_TASKS or self.fits(groups):
             return [list(group) for group in groups]
         config = settings_of(self.material.config, Group(tasks=tasks))
         training = config.training.model_copy(update={"epochs": 1})
@@ -172,6 +182,16 @@ def _cures(ward: Ward) -> list[Cure]:
         elif cure is not None:
             kept += _last_resort(ward, tasks)
     return kept
+
+
+def _impatient(config: Config) -> Config:
+    training = config.training
+    patience = min(training.patience, PATIENCE)
+    return config.model_copy(update={"training": training.model_copy(update={"patience": patience})})
+
+
+def _parameters(trained: Trained) -> int:
+    return sum(p.numel() for p in trained.model.parameters())
 
 
 def _last_resort(ward: Ward, tasks: Sequence[str]) -> list[Cure]:
