@@ -2,9 +2,10 @@
 
     python -m benchmarks.guarded CONFIG OUTPUT_FOLDER [a.b=c ...]
 
-Output: `MODEL.TASK.parquet` for the models `joint` (guarded), `unguarded` (where the guard set anything
-apart) and `twin`: `user`, `query`, `rank` in the whole catalogue for tasks that rank, `user`, `label`,
-`prediction` for tasks that score rows; the same rows in the same order for all models. `report.json`:
+Output: `asked.TASK.parquet`, what is asked: `user`, `time`, `item` (ids) of every row or right item, in the
+order of the other files, which the seed chooses. `MODEL.TASK.parquet` for the models `joint` (guarded),
+`unguarded` (where the guard set anything apart) and `twin`: `user`, `query`, `rank` in the whole catalogue
+for tasks that rank, `user`, `label`, `prediction` for tasks that score rows. `report.json`:
 validation metrics and curve, cost (CPU seconds of training, parameters, CPU milliseconds to answer a request,
 CPU seconds to score all test rows) of each model, what the guard found and did, settings. A killed training
 goes on from its checkpoints.
@@ -26,6 +27,7 @@ from motet.data.collate import Collator
 from motet.data.timelines import TEST
 from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
+from motet.evaluation.scoring import questions
 from motet.gather import Material, gather
 from motet.judge import UNGUARDED, examiner_of
 from motet.model import Motet
@@ -89,9 +91,28 @@ def request_ms(material: Material, model: Motet) -> float:
     return 1000 * seconds / count
 
 
+def asked_of(material: Material, task: str) -> pl.DataFrame:
+    """What is asked about the test rows of a task: user, time and item of each row or right item."""
+    dataset, length = material.prepared.dataset, material.config.model.timeline.length
+    log = dataset.log
+    view = next(each for each in material.views if task in each.tasks)
+    if task in log.positive:
+        allowed_I = examiner_of(material, material.config, material.prepared).allowed(task)
+        asked = questions(dataset, view, task, TEST, length, allowed_I)
+        row_T, item_T = asked.plan.row_Q[asked.query_Q][asked.query_T], asked.target_T
+    else:
+        row_T = np.flatnonzero((view.part_N == TEST) & ~np.isnan(log.label[task]))
+        item_T = log.item_N[row_T]
+    time_T = log.time_N[row_T] if view.history == "rolling" else np.zeros(len(row_T), np.int64)
+    users, items = log.user_ids[log.user_N[row_T]], dataset.catalogue.ids[item_T.astype(np.int64) - 1]
+    return pl.DataFrame({"user": users, "time": time_T, "item": items})
+
+
 def write_answers(output: Path, material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     """What every model says about the test rows, into files; their costs."""
     costs: dict[str, Any] = {}
+    for task in material.config.tasks:
+        asked_of(material, task.name).write_parquet(output / f"asked.{task.name}.parquet")
     for name, trained in models.items():
         began = cpu_seconds()
         config = material.config

@@ -73,18 +73,25 @@ def train(config: Path, output: Path, seed: int) -> None:
 
 
 def records_of(output: Path, whose: str) -> dict[str, Predictions]:
-    """What one model of a finished training said of the test rows, by task."""
+    """What one model of a finished training said of the test rows, by task, in an order that all seeds share.
+
+    Events of one moment lie in an order of each seed's own, so rows are sorted by user, time and item.
+    """
     kinds = {task["name"]: task["kind"] for task in report_of(output)["settings"]["tasks"]}
     found: dict[str, Predictions] = {}
     for task, kind in kinds.items():
         path = output / f"{whose}.{task}.parquet"
         path = path if path.exists() else output / f"joint.{task}.parquet"  # nothing was set apart
-        table = pl.read_parquet(path)
+        asked = pl.read_parquet(output / f"asked.{task}.parquet").rename({"user": "id"})
+        table = pl.concat([asked, pl.read_parquet(path)], how="horizontal")
         if kind == "next_item":
-            _, first_Q, query_T = np.unique(table["query"].to_numpy(), return_index=True, return_inverse=True)
-            user_Q = table["user"].to_numpy()[first_Q]
-            found[task] = RankingPredictions(user_Q, table["rank"].to_numpy(), query_T.reshape(-1))
+            table = table.sort("id", "time", "item", "query")
+            _, first_Q, place_T = np.unique(table["query"].to_numpy(), return_index=True, return_inverse=True)
+            new_Q = np.argsort(np.argsort(first_Q))  # queries in the order in which they come now
+            users = table["user"].to_numpy()[np.sort(first_Q)]
+            found[task] = RankingPredictions(users, table["rank"].to_numpy(), new_Q[place_T.reshape(-1)])
         else:
+            table = table.sort("id", "time", "item", "label")
             columns = (table[name].to_numpy() for name in ("user", "label", "prediction"))
             found[task] = RowPredictions(kind, *columns)
     return found

@@ -62,17 +62,29 @@ def test_costs_are_shares_of_the_sum_of_the_twins():
     assert mtl.costs([report])["parameters"] == [0.5]
 
 
-def test_answers_come_back_from_files_as_they_were(tmp_path):
-    ranks = RankingPredictions(np.array([7, 8]), np.array([3, 1, 2]), np.array([0, 1, 1]))
-    rows = RowPredictions("binary", np.array([7, 8]), np.array([0.0, 1.0]), np.array([0.2, 0.7]))
+def test_answers_come_back_from_files_in_an_order_that_all_seeds_share(tmp_path):
     tasks = [{"name": "next", "kind": "next_item"}, {"name": "like", "kind": "binary"}]
-    write_json(tmp_path / "report.json", {"settings": {"tasks": tasks}})
-    for task, record in (("next", ranks), ("like", rows)):
-        table_of(record).write_parquet(tmp_path / f"joint.{task}.parquet")
-    found = mtl.records_of(tmp_path, "unguarded")  # nothing was set apart
-    np.testing.assert_array_equal(found["next"].rank_T, [3, 1, 2])
-    np.testing.assert_array_equal(found["next"].users, [7, 8])
-    np.testing.assert_array_equal(found["like"].prediction_N, [0.2, 0.7])
+    user = {"next": [7, 8, 8], "like": [7, 8, 8]}
+    asked = {"next": ([0, 0, 0], ["a", "b", "c"]), "like": ([5, 6, 6], ["a", "b", "c"])}
+    ranks = RankingPredictions(np.array([7, 8]), np.array([3, 1, 2]), np.array([0, 1, 1]))
+    rows = RowPredictions("binary", np.array([7, 8, 8]), np.array([0.0, 1.0, 0.0]), np.array([0.2, 0.7, 0.4]))
+    for place, order in (("one", [0, 1, 2]), ("other", [2, 1, 0])):
+        folder = tmp_path / place
+        folder.mkdir()
+        write_json(folder / "report.json", {"settings": {"tasks": tasks}})
+        for task, record in (("next", ranks), ("like", rows)):
+            time, item = asked[task]
+            told = pl.DataFrame({"user": user[task], "time": time, "item": item})
+            told[order].write_parquet(folder / f"asked.{task}.parquet")
+            table = table_of(record)[order]
+            if task == "next" and place == "other":
+                table = table.with_columns(query=1 - pl.col("query"))  # numbered as they come
+            table.write_parquet(folder / f"joint.{task}.parquet")
+        found = mtl.records_of(folder, "unguarded")  # nothing was set apart
+        np.testing.assert_array_equal(found["next"].rank_T, [3, 1, 2])
+        np.testing.assert_array_equal(found["next"].query_T, [0, 1, 1])
+        np.testing.assert_array_equal(found["next"].users, [7, 8])
+        np.testing.assert_array_equal(found["like"].prediction_N, [0.2, 0.7, 0.4])
 
 
 def test_a_gain_is_the_mean_over_tasks_whichever_way_is_better():
