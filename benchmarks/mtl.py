@@ -83,7 +83,10 @@ def records_of(output: Path, whose: str) -> dict[str, Predictions]:
         path = output / f"{whose}.{task}.parquet"
         path = path if path.exists() else output / f"joint.{task}.parquet"  # nothing was set apart
         asked = pl.read_parquet(output / f"asked.{task}.parquet").rename({"user": "id"})
-        table = pl.concat([asked, pl.read_parquet(path)], how="horizontal")
+        said = pl.read_parquet(path)
+        if len(said) != len(asked):
+            raise ValueError(f"{path}: {len(said)} rows, but {len(asked)} are asked about. Train anew.")
+        table = pl.concat([asked, said], how="horizontal")
         if kind == "next_item":
             table = table.sort("id", "time", "item", "query")
             _, first_Q, place_T = np.unique(table["query"].to_numpy(), return_index=True, return_inverse=True)
