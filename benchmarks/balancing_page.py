@@ -1,4 +1,4 @@
-"""The tables of docs/balancing.md, out of benchmarks/results/balancing.json and balance_cost.json.
+"""The tables of docs/balancing.md, out of benchmarks/results: balancing, balance_cost and mtl.
 
 python -m benchmarks.balancing_page
 """
@@ -19,6 +19,8 @@ def write_page() -> None:
     tables = {"cost": costs(read_json(RESULTS / "balance_cost.json"))}
     if (RESULTS / "balancing.json").exists():
         tables["methods"] = methods(read_json(RESULTS / "balancing.json"))
+    if (RESULTS / "mtl.json").exists():
+        tables["twins"] = twins(read_json(RESULTS / "mtl.json"))
     write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), tables))
 
 
@@ -71,6 +73,32 @@ def methods(result: dict[str, Any]) -> str:
     for method, found in sorted(held.items(), key=lambda one: -one[1]["all"]["value"]):
         cells = [_cell(found[where]) for where in sets]
         lines.append(f"| `{method.replace('sharing_', 'sharing ')}` | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def twins(result: dict[str, Any]) -> str:
+    """A row a task: its twin, the joint model without the guard and with it, the difference and the verdict.
+
+    >>> values = {"twin": 0.7, "unguarded": 0.69, "joint": 0.71, "over_twin": 0.01}
+    >>> claims = [{"name": f"shop.like.auc.{what}", "value": value, "low": 0.005, "high": 0.015}
+    ...           for what, value in values.items()]
+    >>> gains = {"shop.like": {"verdict": "better"}}
+    >>> print(twins({"claims": claims, "details": {"gains": gains}}))
+    | task | twin | jointly | with the guard | above its twin by | |
+    | --- | --- | --- | --- | --- | --- |
+    | shop.like (auc) | 0.7000 | 0.6900 | 0.7100 | +0.0100 (+0.0050 to +0.0150) | better |
+    <BLANKLINE>
+    """
+    held = {claim["name"]: claim for claim in result["claims"]}
+    lines = ["| task | twin | jointly | with the guard | above its twin by | |", "| --- |" + " --- |" * 5]
+    for name in (each for each in held if each.endswith(".over_twin")):
+        whole = name.removesuffix(".over_twin")
+        task, _, metric = whole.rpartition(".")
+        values = [f"{held[f'{whole}.{what}']['value']:.4f}" for what in ("twin", "unguarded", "joint")]
+        gain = held[name]
+        spread = f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
+        verdict = result["details"]["gains"][task]["verdict"]
+        lines.append(f"| {task} ({metric}) | {' | '.join(values)} | {spread} | {verdict} |")
     return "\n".join(lines) + "\n"
 
 
