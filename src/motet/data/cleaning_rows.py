@@ -14,6 +14,7 @@ from motet.data.table import UNREAD
 
 _DAY = 86_400_000
 _PLACE = ("@source", "@row")
+TEN_YEARS = 10 * 365 * 86_400_000  # in ms: a log that reaches past 1980 has no event of the first of 1970
 
 
 def no_id_rules(sheet: Sheet, *columns: str) -> list[RowRule]:
@@ -24,9 +25,6 @@ def no_id_rules(sheet: Sheet, *columns: str) -> list[RowRule]:
 def _empty(sheet: Sheet, name: str) -> pl.Expr:
     column = pl.col(name)
     return column.is_null() | (column == "") if sheet.schema[name] == pl.String else column.is_null()
-
-
-TEN_YEARS = 10 * 365 * 86_400_000  # in ms: a log that reaches past 1980 has no event of the first of 1970
 
 
 def time_rules(data: DataConfig, earliest: int, latest: int) -> list[RowRule]:
