@@ -166,7 +166,7 @@ def fit_all(
             keep = Snapshots(work / FOLDER, settings.snapshots) if keeps else None
             hooks = Hooks(stop, look, start, keep)
             found = fit(config, prepared, examiner.validate, write, name, checkpoint, hooks)
-            for line in examiner.fit_newcomers(found.model) if found.history else []:
+            for line in examiner.fit_afterwards(found.model) if found.history else []:
                 say(line)
             return found
 

@@ -171,6 +171,11 @@ class ModelConfig(Record):
         ge=0,
         description="Factors of a ridge regression on the user's earlier labels, for row tasks; 0: none.",
     )
+    calibrate: bool = Field(
+        True,
+        description="Fit level and slope of probabilities on the validation rows, when training is over and "
+        "100 rows have either label; tasks of a chain stay as they are.",
+    )
     groups: list[Annotated[Group, BeforeValidator(_group)]] = Field(
         [], description="Groups of tasks that have a part of the model to themselves."
     )

@@ -31,7 +31,7 @@ def cook(members: Members, place: Path) -> dict[str, Any]:
     several, first = voices(members.models), members.models[0]
     mean = mean_weights([each.bundle.model.state_dict() for each in members.models])
     voice = Voice(replace(first, bundle=_with_weights(first.bundle, mean)), several[0].column_I)
-    said = voice.examiner.fit_newcomers(voice.model.bundle.model)
+    said = voice.examiner.fit_afterwards(voice.model.bundle.model)
     for line in said:
         say(line)
     ours = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from motet.config import Config
-from motet.config.tasks import is_row_task
+from motet.config.tasks import Binary, is_row_task
 from motet.data.dataset import Dataset
 from motet.data.requests import histories
 from motet.data.timelines import VALID
@@ -23,6 +23,7 @@ from motet.evaluation.scoring import Answers, Questions, Ranked, Scored, Scorer,
 from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet
 from motet.system.randomness import generator
+from motet.tasks.binary import BinaryHead
 
 SHORT = 5  # a history of at most so many events is a short one
 
@@ -90,6 +91,10 @@ class Examiner:
             for task, record in records.items()
         }
 
+    def fit_afterwards(self, model: Motet) -> list[str]:
+        """Fit on validation rows what training cannot know; a line for each task fitted."""
+        return [*self.fit_newcomers(model), *self.calibrate(model)]
+
     def fit_newcomers(self, model: Motet) -> list[str]:
         """Fit on validation rows what items score that training never met; a line for each task fitted."""
         if not self.config.model.scoring.fit_unmet:
@@ -100,6 +105,27 @@ class Examiner:
             for task in (each for each in view.tasks if model.ranks(each)):
                 if scorer.fit_newcomers(view, task, VALID):
                     said.append(f"{task}: {model.part(task).next_heads[task].newcomers.said()}")
+        return said
+
+    def calibrate(self, model: Motet) -> list[str]:
+        """Fit level and slope of probabilities on validation rows; a line for each task fitted.
+
+        Tasks of a chain stay as they are: there one is never more probable than another.
+        """
+        chained = {name for task in self.config.tasks if isinstance(task, Binary) and task.after
+                   for name in (task.name, task.after)}  # fmt: skip
+        heads = {name: head for part in model.parts for name, head in part.row_heads.items()
+                 if isinstance(head, BinaryHead) and name not in chained}  # fmt: skip
+        if not self.config.model.calibrate or not heads:
+            return []
+        for head in heads.values():
+            head.leave_as_it_is()
+        scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
+        said = []
+        for view in self.views:
+            for task, scored in scorer.rows(view, VALID).items() if set(view.tasks) & set(heads) else []:
+                line = heads[task].calibrate(scored.label_R, scored.prediction_R) if task in heads else ""
+                said += [f"{task}: {line}"] if line else []
         return said
 
     def gates(self, model: Motet, part: int) -> dict[str, Any]:

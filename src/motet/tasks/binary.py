@@ -5,9 +5,14 @@ Shapes: R rows, D width.
 
 import math
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from motet.tasks.calibration import fit_log_odds
+
+_AS_IT_IS = (1.0, 0.0)
 
 
 class BinaryHead(nn.Module):
@@ -23,6 +28,8 @@ class BinaryHead(nn.Module):
             rate among those.
     """
 
+    fitted_2: Tensor  # slope and level of the log odds, see `motet.tasks.calibration`
+
     def __init__(self, width: int, rate: float, *, focal: bool = False, earlier: float = 1.0) -> None:
         super().__init__()
         rate = min(max(rate, 1e-4), 1 - 1e-4)
@@ -32,6 +39,7 @@ class BinaryHead(nn.Module):
         wrong = ((1 - rate) ** 2, rate**2) if focal else (1.0, 1.0)  # weight of a positive, of a negative
         self.nats = -(rate * wrong[0] * math.log(rate) + (1 - rate) * wrong[1] * math.log(1 - rate))
         self.focal = focal
+        self.register_buffer("fitted_2", torch.tensor(_AS_IT_IS))
 
     def forward(self, shared_RD: Tensor) -> Tensor:
         """Logits ``(R,)``."""
@@ -47,4 +55,23 @@ class BinaryHead(nn.Module):
 
     def prediction(self, raw: Tensor) -> Tensor:
         """Probabilities ``(R,)``."""
-        return torch.sigmoid(raw)
+        slope, level = self.fitted_2.unbind()
+        return torch.sigmoid(slope * raw + level)
+
+    def leave_as_it_is(self) -> None:
+        """Forget what was fitted."""
+        self.fitted_2.copy_(torch.tensor(_AS_IT_IS))
+
+    def calibrate(self, label_N: np.ndarray, said_N: np.ndarray) -> str:
+        """Fit slope and level on rows that did not train; what was fitted in words, or nothing.
+
+        Args:
+            label_N: 0 or 1.
+            said_N: Probabilities of this head as it is.
+        """
+        known_N = np.clip(said_N.astype(np.float64), 1e-7, 1 - 1e-7)
+        found = fit_log_odds(np.log(known_N / (1 - known_N)), label_N)
+        if found is None:
+            return ""
+        self.fitted_2.copy_(torch.tensor(found))
+        return f"probabilities have {found[0]:.2f} times their log odds, {found[1]:+.2f}"

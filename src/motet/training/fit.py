@@ -52,6 +52,9 @@ class Trained:
     stopped: bool = False  # by hand, before its patience ended
 
 
+FITTED_LATER = ("newcomers.fitted_3", "fitted_2")  # on validation rows, when a training is over
+
+
 @dataclass(frozen=True)
 class Start:
     """Weights to start from, of a model that has all tasks of the new one, and perhaps more.
@@ -72,7 +75,7 @@ class Start:
         fitting = {
             name: value
             for name, value in self.state.items()
-            if name in own and own[name].shape == value.shape and not name.endswith("newcomers.fitted_3")
+            if name in own and own[name].shape == value.shape and not name.endswith(FITTED_LATER)
             if name.startswith(taken) or not self.frozen
         }
         model.load_state_dict(fitting, strict=False)

@@ -1,0 +1,96 @@
+"""Level and slope of probabilities, fitted on validation rows when training is over."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from motet.data.timelines import VALID
+from motet.evaluation.evaluate import Examiner
+from motet.gather import gather
+from motet.metrics.classes import log_loss
+from motet.tasks import calibration
+from motet.tasks.binary import BinaryHead
+from motet.tasks.calibration import fit_log_odds
+from motet.training.fit import Start
+from tests.model.world import changed, material, model
+from tests.worlds import tiny_tables, tiny_world
+
+
+def distorted(slope: float, level: float, rows: int = 20_000) -> tuple[np.ndarray, np.ndarray]:
+    """Log odds, and labels whose true log odds are slope * said + level."""
+    rng = np.random.default_rng(3)
+    said_N = rng.normal(-0.5, 1.5, rows)
+    return said_N, (rng.random(rows) < 1 / (1 + np.exp(-(slope * said_N + level)))).astype(np.float64)
+
+
+@pytest.mark.parametrize(("slope", "level"), [(1.0, 0.0), (0.5, 0.3), (1.6, -1.0)])
+def test_slope_and_level_of_a_known_world_are_found(slope, level):
+    assert fit_log_odds(*distorted(slope, level)) == pytest.approx((slope, level), abs=0.05)
+
+
+def test_what_says_the_contrary_or_too_little_is_left_alone():
+    assert fit_log_odds(*distorted(-1.0, 0.0)) is None
+    said_N, label_N = distorted(1.0, 0.0)
+    few = np.flatnonzero(label_N == 1)[: calibration.ENOUGH - 1]
+    rows = np.concatenate([few, np.flatnonzero(label_N == 0)])
+    assert fit_log_odds(said_N[rows], label_N[rows]) is None
+
+
+def test_a_head_says_more_probable_things_in_the_same_order():
+    said_N, label_N = distorted(0.5, 0.3)
+    head, raw_N = BinaryHead(4, 0.4), torch.from_numpy(said_N).float()
+    before = head.prediction(raw_N).numpy()
+    assert head.calibrate(label_N, before).startswith("probabilities have 0.5")
+    assert head.fitted_2.tolist() == pytest.approx([0.5, 0.3], abs=0.05)
+    after = head.prediction(raw_N).numpy()
+    assert (np.argsort(after, kind="stable") == np.argsort(before, kind="stable")).mean() > 0.999
+    assert log_loss(label_N, after) < log_loss(label_N, before) - 0.01
+    head.leave_as_it_is()
+    np.testing.assert_array_equal(head.prediction(raw_N).numpy(), before)
+
+
+CHAIN = [
+    {"name": "click", "kind": "binary", "label": "dwell >= 10", "types": ["impression"]},
+    {"name": "stay", "kind": "binary", "label": "dwell >= 20", "types": ["impression"], "after": "click"},
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "fitted"), [({}, True), ({"model__calibrate": False}, False), ({"tasks": CHAIN}, False)]
+)
+def test_probabilities_are_fitted_where_that_is_wanted_and_no_chain_is_broken(monkeypatch, changes, fitted):
+    monkeypatch.setattr(calibration, "ENOUGH", 1)
+    of = material()
+    config = changed(**changes)
+    if "tasks" in changes:
+        of = gather(config, Path(), tiny_tables(tiny_world(), config))
+    made = model(config, of)
+    examiner = Examiner(config, of.prepared.dataset, of.views)
+    said = examiner.calibrate(made)
+    assert bool(said) is fitted
+    head = made.row_heads["click"]
+    assert (head.fitted_2.tolist() != [1.0, 0.0]) is fitted
+    once = head.fitted_2.clone()
+    examiner.calibrate(made)
+    torch.testing.assert_close(head.fitted_2, once)  # it begins anew
+
+
+def test_calibration_lowers_the_log_loss_of_the_rows_that_it_was_fitted_on(monkeypatch):
+    monkeypatch.setattr(calibration, "ENOUGH", 1)
+    of = material()
+    made = model()
+    examiner = Examiner(of.config, of.prepared.dataset, of.views)
+    before = examiner.examine(made, VALID)["click"]
+    examiner.calibrate(made)
+    after = examiner.examine(made, VALID)["click"]
+    assert log_loss(after.label_N, after.prediction_N) < log_loss(before.label_N, before.prediction_N)
+
+
+def test_a_training_that_starts_from_other_weights_starts_uncalibrated():
+    state = model().state_dict()
+    state["heads.of_click.fitted_2"] = torch.tensor([2.0, 1.0])
+    made = model()
+    Start(state).put_into(made)
+    assert made.row_heads["click"].fitted_2.tolist() == [1.0, 0.0]
