@@ -326,7 +326,7 @@ def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, af
     "sharing",
     [{"kind": "cross_stitch"}, {"kind": "ple", "levels": 2, "experts": 2}, {"own_ids": True}, {"adapter": 4}],
 )
-@pytest.mark.parametrize("after", [(0.1,), (-0.1, 0.1)])
+@pytest.mark.parametrize("after", [(0.1,), pytest.param((-0.1, 0.1), marks=pytest.mark.slow)])
 def test_the_others_stay_whatever_is_shared(monkeypatch, sharing, after):
     of = gathered(model__sharing={"layers": [16]} | sharing, model__fold_in=2)
     wanted = variants(of)
