@@ -98,7 +98,9 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "cost": _cost(models, seconds),
         "plots": plots(joint, histories) | {"gates": gates},
         "behaviour": material.behaviour,
-        "statements": [*_stopped(models, list(wanted), config), *material.statements, *left_out],
+        "statements": [*_stopped(models, list(wanted), config), *material.statements,
+                       *(f"Fitted on the validation rows: {line}." for line in models["joint"].fitted),
+                       *left_out],
     }  # fmt: skip
 
 

@@ -166,9 +166,10 @@ def fit_all(
             keep = Snapshots(work / FOLDER, settings.snapshots) if keeps else None
             hooks = Hooks(stop, look, start, keep)
             found = fit(config, prepared, examiner.validate, write, name, checkpoint, hooks)
-            for line in examiner.fit_afterwards(found.model) if found.history else []:
+            lines = examiner.fit_afterwards(found.model) if found.history else []
+            for line in lines:
                 say(line)
-            return found
+            return replace(found, fitted=lines)
 
         if material.config.training.balance.kind == "search":
             material = _search(material, work, fit_one)

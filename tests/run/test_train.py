@@ -201,3 +201,15 @@ def test_a_task_of_weight_0_is_said_to_learn_nothing():
     config = config_from_dict(tiny_settings(tasks=tasks))
     said = gather(config, Path(), tiny_tables(tiny_world(), config)).statements
     assert "click has weight 0: nothing is learned for it." in said
+
+
+def test_what_was_fitted_afterwards_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("motet.tasks.calibration.ENOUGH", 1)
+    config = run_config(training__epochs=1, report__twins="none", report__ablations=[], report__baselines=[])
+    done = train(config, world_folder(), tmp_path / "run")
+    (said,) = [
+        line for line in done.metrics["statements"] if line.startswith("Fitted on the validation rows")
+    ]
+    assert "click: probabilities have " in said
+    head = motet.open(done.folder).bundle.model.row_heads["click"]
+    assert head.fitted_2.tolist() != [1.0, 0.0]

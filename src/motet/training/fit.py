@@ -50,6 +50,7 @@ class Trained:
     history: list[dict[str, Any]]
     cost: dict[str, float] = field(default_factory=dict)
     stopped: bool = False  # by hand, before its patience ended
+    fitted: list[str] = field(default_factory=list)  # on validation rows afterwards, in words
 
 
 FITTED_LATER = ("newcomers.fitted_3", "fitted_2")  # on validation rows, when a training is over
