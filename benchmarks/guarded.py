@@ -24,8 +24,10 @@ import torch
 
 from motet.config.read import config_folder, read_config
 from motet.data.collate import Collator
+from motet.data.requests import Plan
 from motet.data.timelines import TEST
 from motet.evaluation.catalogue_scores import CatalogueScores
+from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
 from motet.evaluation.scoring import questions
 from motet.gather import Material, gather
@@ -54,41 +56,60 @@ def table_of(record: Predictions) -> pl.DataFrame:
             raise TypeError(record)
 
 
-def request_ms(material: Material, model: Motet) -> float:
-    """CPU milliseconds to answer one request as a server would, the mean of some drawn at random.
+class Server:
+    """A model that answers requests of one view, each with all that it has to say."""
 
-    A request is a window of a timeline with the test rows that are asked about there. The answer holds all
-    that the model has to say: the best items of each task that ranks, predictions of the others.
+    def __init__(self, material: Material, view: View, plan: Plan, model: Motet) -> None:
+        dataset = material.prepared.dataset
+        self.plan = plan
+        self.collate = Collator(dataset.log, plan, dataset.catalogue.time_I, view.counter_NC)
+        self.roots = [part for part in model.eval().parts if not part.leans]
+        with torch.no_grad():
+            self.items = [root.items() for root in self.roots]
+        self.scores: list[dict[str, CatalogueScores]] = []
+        for root, item_ID in zip(self.roots, self.items, strict=True):
+            keys: dict[bool, torch.Tensor] = {}
+            tasks = [task for part in (root, *root.leaning) for task in part.next_heads]
+            self.scores.append(
+                {task: CatalogueScores(model, dataset.log, task, item_ID, keys) for task in tasks}
+            )
+        self.seconds = 0.0
+
+    @torch.no_grad()
+    def answer(self, window: int) -> None:
+        """The best items of each task that ranks, and predictions of the others."""
+        began = time.process_time()
+        batch = self.collate(np.array([window]))
+        query = self.plan.offset_W[window + 1 : window + 2] - 1
+        for root, item_ID, scores in zip(self.roots, self.items, self.scores, strict=True):
+            encoded = root.encode(batch, item_ID)
+            root.predict(batch, item_ID, encoded)
+            for task, score in scores.items():
+                state_RD = root.part(task).ask(batch, item_ID, task, encoded)[-1:]
+                if len(state_RD):
+                    found = score(state_RD, self.plan, query)
+                    torch.topk(found, min(SHOWN, found.shape[1]))
+        self.seconds += time.process_time() - began
+
+
+def request_ms(material: Material, models: Mapping[str, Motet]) -> dict[str, float]:
+    """CPU milliseconds to answer one request as a server would, of each model: the mean of some at random.
+
+    A request is a window of a timeline with the test rows that are asked about there. The models take turns,
+    so that what else the machine does meets them alike.
     """
-    dataset, length = material.prepared.dataset, material.config.model.timeline.length
-    with torch.no_grad():
-        item_PID = {part: part.items() for part in model.eval().parts if not part.leans}
-    random, seconds, count = np.random.default_rng(0), 0.0, 0
+    log, length = material.prepared.dataset.log, material.config.model.timeline.length
+    random, count = np.random.default_rng(0), 0
+    total = dict.fromkeys(models, 0.0)
     for view in material.views:
-        plan = view.plan(dataset.log, TEST, np.ones(len(dataset.log), bool), length)
-        collate = Collator(dataset.log, plan, dataset.catalogue.time_I, view.counter_NC)
-        scores = {
-            task: CatalogueScores(part, dataset.log, task, item_ID, keys)
-            for root, item_ID in item_PID.items()
-            for keys in [{}]
-            for part in (root, *root.leaning)
-            for task in part.next_heads
-        }
+        plan = view.plan(log, TEST, np.ones(len(log), bool), length)
+        servers = {name: Server(material, view, plan, model) for name, model in models.items()}
         for window in random.choice(len(plan), min(REQUESTS, len(plan)), replace=False):
-            began = time.process_time()
-            batch = collate(np.array([window]))
-            for root, item_ID in item_PID.items():
-                with torch.no_grad():
-                    encoded = root.encode(batch, item_ID)
-                root.predict(batch, item_ID, encoded)
-                for task, part in ((t, p) for p in (root, *root.leaning) for t in p.next_heads):
-                    state_RD = part.ask(batch, item_ID, task, encoded)[-1:]
-                    if len(state_RD):
-                        found = scores[task](state_RD, plan, plan.offset_W[window + 1 : window + 2] - 1)
-                        torch.topk(found, min(SHOWN, found.shape[1]))
-            seconds += time.process_time() - began
+            for server in servers.values():
+                server.answer(int(window))
             count += 1
-    return 1000 * seconds / count
+        total = {name: total[name] + server.seconds for name, server in servers.items()}
+    return {name: 1000 * seconds / count for name, seconds in total.items()}
 
 
 def asked_of(material: Material, task: str) -> pl.DataFrame:
@@ -119,15 +140,12 @@ def write_answers(output: Path, material: Material, models: Mapping[str, Trained
         found = examiner_of(material, config, material.prepared).examine(trained.model, TEST, lists=False)
         seconds = cpu_seconds() - began
         parameters = sum(p.numel() for p in trained.model.parameters())
-        costs[name] = {
-            **trained.cost,
-            "parameters": parameters,
-            "scoring_cpu_seconds": seconds,
-            "request_cpu_ms": request_ms(material, trained.model),
-        }
+        costs[name] = {**trained.cost, "parameters": parameters, "scoring_cpu_seconds": seconds}
         whose = "unguarded" if name == UNGUARDED else name.partition(" ")[0]
         for task, record in found.items():
             table_of(record).write_parquet(output / f"{whose}.{task}.parquet")
+    for name, took in request_ms(material, {name: each.model for name, each in models.items()}).items():
+        costs[name]["request_cpu_ms"] = took
     return costs
 
 
