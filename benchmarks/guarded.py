@@ -26,7 +26,7 @@ from motet.config.read import config_folder, read_config
 from motet.data.collate import Collator
 from motet.data.requests import Plan
 from motet.data.timelines import TEST
-from motet.evaluation.catalogue_scores import CatalogueScores
+from motet.evaluation.catalogue_scores import CatalogueScores, scores_together
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
 from motet.evaluation.scoring import questions
@@ -84,11 +84,10 @@ class Server:
         for root, item_ID, scores in zip(self.roots, self.items, self.scores, strict=True):
             encoded = root.encode(batch, item_ID)
             root.predict(batch, item_ID, encoded)
-            for task, score in scores.items():
-                state_RD = root.part(task).ask(batch, item_ID, task, encoded)[-1:]
-                if len(state_RD):
-                    found = score(state_RD, self.plan, query)
-                    torch.topk(found, min(SHOWN, found.shape[1]))
+            states = {task: root.part(task).ask(batch, item_ID, task, encoded)[-1:] for task in scores}
+            asked = {task: score for task, score in scores.items() if len(states[task])}
+            for found in scores_together(asked, states, self.plan, query).values():
+                torch.topk(found, min(SHOWN, found.shape[1]))
         self.seconds += time.process_time() - began
 
 

@@ -1,5 +1,6 @@
 """Scores over the whole catalogue: newcomers are set beside the rest, by the texts of the last items."""
 
+import copy
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from motet.data.requests import histories, plan_ends
 from motet.data.timelines import VALID
 from motet.evaluation import scoring
-from motet.evaluation.catalogue_scores import CatalogueScores, thinned
+from motet.evaluation.catalogue_scores import CatalogueScores, scores_together, thinned
 from motet.evaluation.evaluate import Examiner
 from motet.evaluation.scoring import Scorer, questions
 from motet.features.nearest import directions
@@ -200,3 +201,25 @@ def test_thinning_keeps_those_that_ask_for_newcomers():
     assert weight.sum() == pytest.approx(1000)
     assert (weight[new_Q[place]] == 1).all()
     assert thinned(new_Q, 1000)[1].tolist() == [1.0] * 1000
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_tasks_asked_together_score_as_each_alone(shared):
+    """Two heads of the same items, with newcomers moved apart; keys read once, or each its own."""
+    made, first, plan, state_QD, query_Q = asked(with_texts(once=True))
+    head = copy.deepcopy(made.next_heads["next"])
+    with torch.no_grad():
+        head.log_scale += 1.0
+        head.newcomers.fitted_3.copy_(NUMBERS)
+    second = copy.copy(first)
+    second.head, second.key_ID = head, first.key_ID if shared else first.key_ID.clone()
+    states = {"first": state_QD, "second": state_QD.flip(0)}
+    found = scores_together({"first": first, "second": second}, states, plan, query_Q)
+    alone = {"first": first(state_QD, plan, query_Q), "second": second(state_QD.flip(0), plan, query_Q)}
+    assert not torch.allclose(alone["first"], alone["second"])
+    for task, score_QI in alone.items():
+        torch.testing.assert_close(found[task], score_QI)
+
+
+def test_no_task_asked_together_scores_nothing():
+    assert scores_together({}, {}, asked(material())[2], np.zeros(0, np.int64)) == {}

@@ -4,6 +4,7 @@ Shapes: Q queries, B a block of them, I items, C newcomers (items that training 
 width.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 
 import numpy as np
@@ -60,7 +61,6 @@ class CatalogueScores:
         white_IT = dict(self.items.named_buffers()).get("white_IT")  # left out where it is None
         return None if white_IT is None else _texts(white_IT, self.head.get_buffer("trained_I"))
 
-    @torch.no_grad()
     def __call__(self, state_BD: Tensor, plan: Plan, query_B: np.ndarray) -> Tensor:
         """Scores ``(B, I)``.
 
@@ -69,8 +69,12 @@ class CatalogueScores:
             plan: What each query may see.
             query_B: The queries, as places in the plan.
         """
+        return self._beside_newcomers(self._scores(state_BD), plan, query_B)
+
+    @torch.no_grad()
+    def _beside_newcomers(self, score_BI: Tensor, plan: Plan, query_B: np.ndarray) -> Tensor:
+        """Scores in which newcomers, scored as any other item, take their fitted places."""
         newcomers = self.head.newcomers
-        score_BI = self._scores(state_BD)
         if not len(self.new_C):
             return score_BI
         if newcomers.plain:
@@ -82,6 +86,7 @@ class CatalogueScores:
         score_BI[:, self.new_C] = torch.where(past_B.isfinite()[:, None], moved_BC, new_BC)
         return score_BI
 
+    @torch.no_grad()
     def _scores(self, state_BD: Tensor) -> Tensor:
         return self.head.scores(self.head.queries(state_BD), self.key_ID, self.unknown_J)
 
@@ -163,6 +168,34 @@ class CatalogueScores:
     def _positive(self) -> np.ndarray:
         positive_N: np.ndarray = self.log.positive[self.task]
         return positive_N
+
+
+@torch.no_grad()
+def scores_together(
+    scores: Mapping[str, CatalogueScores], states: Mapping[str, Tensor], plan: Plan, query_B: np.ndarray
+) -> dict[str, Tensor]:
+    """What several tasks score for the same queries, ``(B, I)`` each; keys that heads share are read once.
+
+    Reading them is most of the work where queries are few.
+
+    Args:
+        scores: Task -> what scores for it.
+        states: Task -> state of each query, ``(B, D)``.
+        plan: What each query may see.
+        query_B: The queries, as places in the plan.
+    """
+    sharing: dict[int, list[str]] = {}
+    for task, each in scores.items():
+        sharing.setdefault(id(each.key_ID), []).append(task)
+    found: dict[str, Tensor] = {}
+    for tasks in sharing.values():
+        first = scores[tasks[0]]
+        query_RD = torch.cat([scores[task].head.queries(states[task]) for task in tasks])
+        score_RI = first.head.scores(query_RD, first.key_ID, first.unknown_J)
+        score_TBI = score_RI.view(len(tasks), len(query_B), -1)
+        for task, score_BI in zip(tasks, score_TBI, strict=True):
+            found[task] = scores[task]._beside_newcomers(score_BI, plan, query_B)
+    return found
 
 
 def thinned(new_Q: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
