@@ -1,4 +1,4 @@
-"""The tables of docs/balancing.md, out of benchmarks/results: balancing, balance_cost and mtl.
+"""The tables of docs/balancing.md, out of benchmarks/results: balancing, balance_cost, mtl, rechub.
 
 python -m benchmarks.balancing_page
 """
@@ -21,6 +21,8 @@ def write_page() -> None:
         tables["methods"] = methods(read_json(RESULTS / "balancing.json"))
     if (RESULTS / "mtl.json").exists():
         tables["twins"] = twins(read_json(RESULTS / "mtl.json"))
+    if (RESULTS / "rechub.json").exists():
+        tables["rechub"] = peers(read_json(RESULTS / "rechub.json"))
     write_text(PAGE, filled(PAGE.read_text(encoding="utf-8"), tables))
 
 
@@ -99,6 +101,35 @@ def twins(result: dict[str, Any]) -> str:
         spread = f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
         verdict = result["details"]["gains"][task]["verdict"]
         lines.append(f"| {task} ({metric}) | {' | '.join(values)} | {spread} | {verdict} |")
+    return "\n".join(lines) + "\n"
+
+
+def peers(result: dict[str, Any]) -> str:
+    """A row a task of `benchmarks.rechub`: ours, both of theirs, and how much better than the better of them.
+
+    >>> values = {"auc": 0.76, "mmoe": 0.74, "ple": 0.75, "best_peer": 0.75, "difference": 0.01}
+    >>> print(peers({"claims": [{"name": f"rechub.shop.like.{what}", "value": value, "low": 0.005,
+    ...                          "high": 0.015} for what, value in values.items()]}))
+    | task | ours | MMoE | PLE | better by |
+    | --- | --- | --- | --- | --- |
+    | shop.like (auc) | 0.7600 | 0.7400 | 0.7500 | +0.0100 (+0.0050 to +0.0150) |
+    <BLANKLINE>
+    """
+    lines = ["| task | ours | MMoE | PLE | better by |", "| --- |" + " --- |" * 4]
+    held: dict[str, dict[str, dict[str, Any]]] = {}
+    for claim in result["claims"]:
+        _, where, *rest = claim["name"].split(".")
+        if len(rest) == 2:  # others are of a set, or of all
+            task, what = rest
+            held.setdefault(f"{where}.{task}", {})[what] = claim
+    for task, found in held.items():
+        if "difference" not in found:
+            continue
+        (metric,) = set(found) - {"mmoe", "ple", "best_peer", "difference"}
+        gain = found["difference"]
+        values = [f"{found[what]['value']:.4f}" for what in (metric, "mmoe", "ple")]
+        spread = f"{gain['value']:+.4f} ({gain['low']:+.4f} to {gain['high']:+.4f})"
+        lines.append(f"| {task} ({metric}) | {' | '.join(values)} | {spread} |")
     return "\n".join(lines) + "\n"
 
 

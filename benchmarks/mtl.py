@@ -192,7 +192,7 @@ def write(outputs: Mapping[str, Sequence[Path]], count: int) -> None:
     above = [(gains[name]["difference"] or 0.0) > 0 for name in counted]
     seeds = range(count)
     claims = [
-        claim("mtl.tasks_below_twin", verdicts.count("worse"), "tasks", seeds=seeds),
+        claim("mtl.tasks_below_twin", verdicts.count("worse"), seeds=seeds),
         claim("mtl.share_above_twin", float(np.mean(above)), seeds=seeds),
         claim("mtl.share_clearly_above_twin", verdicts.count("better") / len(verdicts), seeds=seeds),
     ]

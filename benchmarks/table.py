@@ -31,6 +31,22 @@ HEADLINES = {
     ),
     "kuairand.click.auc": ("KuaiRand, will they click: AUC", "KuaiRand，是否点击：AUC"),
     "kuairand.watch.rmse": ("KuaiRand, how long they watch: RMSE", "KuaiRand，观看时长：RMSE"),
+    "mtl.tasks_below_twin": (
+        "three sets, 11 tasks, five seeds: tasks that sharing hurt (with the guard)",
+        "三个数据集、11 个任务、五个种子：因共享而变差的任务数（启用守护）",
+    ),
+    "mtl.cost_ratio": (
+        "the joint model in the sum of its single-task twins: CPU, parameters, a request; the worst",
+        "联合模型占各单任务模型总和的比例：CPU、参数、单次请求，取最差者",
+    ),
+    "mtl.rechub_wins_share": (
+        "share of 7 tasks on which we are better than torch-rechub's MMoE and PLE",
+        "7 个任务中优于 torch-rechub 的 MMoE 和 PLE 的比例",
+    ),
+    "mtl.rechub_speed_ratio": (
+        "training rows a CPU second, ours : theirs, the slower of two sets",
+        "每 CPU 秒训练行数，我们比对方，两个数据集取较慢者",
+    ),
     "beauty.time_ratio": (
         "time to the peer's best quality, ours : theirs",
         "达到对方最佳质量所需时间，我们比对方",
@@ -65,11 +81,13 @@ def read_results(folder: Path) -> list[dict[str, Any]]:
 def figure(value: float | None) -> str:
     """A figure with as many digits as it deserves.
 
-    >>> [figure(value) for value in (0.058123, 1.0514, 27.04, 812345.0, None)]
-    ['0.0581', '1.051', '27.0', '812,345', '-']
+    >>> [figure(value) for value in (0.058123, 1.0514, 27.04, 812345.0, 0, None)]
+    ['0.0581', '1.051', '27.0', '812,345', '0', '-']
     """
     if value is None:
         return "-"
+    if value == 0:
+        return "0"
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.3f}" if abs(value) >= 1 else f"{value:.4f}"
