@@ -12,7 +12,7 @@ from motet.gather import Material, gather
 
 SHARING: dict[str, dict[str, Any]] = {
     "shared_bottom": {}, "mmoe": {"kind": "mmoe", "experts": 2}, "cgc": {"kind": "cgc", "experts": 2},
-    "cross_stitch": {"kind": "cross_stitch"}, "own_ids": {"own_ids": True},
+    "ple": {"kind": "ple", "experts": 2}, "cross_stitch": {"kind": "cross_stitch"}, "own_ids": {"own_ids": True},
 }  # fmt: skip
 CLICK_AND_LIKE = settings()["tasks"][:2]
 BUY_AND_READ = [
@@ -52,7 +52,7 @@ class Case:
                 "timeline": {"width": self.width, "layers": 1, "dropout": 0.0, "bias": "none"},
                 "sharing": {"layers": [self.width], "dropout": 0.0} | self.sharing,
             },
-            "training": {"balance": "fixed", "epochs": 12, "patience": 12, "batch_size": 32,
+            "training": {"epochs": 12, "patience": 12, "batch_size": 32,
                          "learning_rate": 0.01, "warmup": 20,
                          "precision": "fp32", "threads": 1, "seed": seed},
             "report": {"twins": "all", "baselines": [], "ablations": []},
@@ -88,7 +88,7 @@ def newcomers(shared: float) -> Case:
     )
     parts: dict[str, dict[str, Any]] = {
         "model": {"item": {}, "fold_in": 0, "timeline": {"width": 32, "layers": 1, "bias": "none"}},
-        "training": {"balance": "fixed", "epochs": 20},
+        "training": {"epochs": 20},
         "evaluation": {"history": "frozen"},
         "report": {"twins": "none", "baselines": ["popularity"], "ablations": []},
     }  # fmt: skip
