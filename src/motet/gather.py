@@ -26,6 +26,7 @@ from motet.data.readers import read_tables
 from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
 from motet.data.timelines import TRAIN, UNUSED, Timelines
+from motet.errors import ConfigError
 from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content, items_beside
 from motet.language.backbone import load_language
@@ -102,11 +103,23 @@ def _labels_that_never_vary(config: Config, dataset: Dataset) -> list[str]:
 
 
 def _chains_that_break(config: Config, dataset: Dataset) -> list[str]:
-    """Tasks that are said to follow others, where training rows say otherwise: a sentence each."""
+    """Tasks that are said to follow others, where training rows say otherwise: a sentence each.
+
+    Raises:
+        ConfigError: One has labels only where the other happened: what that selects cannot be unlearned.
+    """
     said = []
     after = [(task.name, task.after) for task in config.tasks if isinstance(task, Binary) and task.after]
     for later, earlier in after:
         later_N, earlier_N = (dataset.log.label[name][dataset.log.train_N] for name in (later, earlier))
+        both_N = ~np.isnan(later_N) & ~np.isnan(earlier_N)
+        if both_N.any() and not (earlier_N[both_N] == 0).any():
+            raise ConfigError(
+                f"tasks.{later}.after: all {both_N.sum():,} training rows that have a label of {later} have "
+                f"{earlier} = 1, so what {later} is over all rows of {earlier} cannot be learned. Give those "
+                f"without {earlier} a label of {later} too, which is 0 (its types and its label), or take "
+                "after:  out."
+            )
         alone = int(((later_N == 1) & (earlier_N == 0)).sum())
         if alone:
             said.append(

@@ -18,6 +18,7 @@ from motet.nn.experts import Experts
 from motet.nn.pieces import Pieces
 from motet.nn.target import CrossAttention, TargetAttention
 from motet.nn.timeline import TimelineEncoder
+from motet.tasks.binary import BinaryHead
 from motet.tasks.build import AnyRowHead
 from motet.tasks.chain import Chains
 from motet.tasks.next_item import NextItemHead
@@ -35,6 +36,7 @@ class Encoded:
     state_BSD: Tensor
     layer_KBSD: Tensor | None = None  # what each layer gave, where a task reads more than the last
     place_I: Tensor | None = None  # where the batch's items lie in `item_ID`, when it holds no others
+    hidden_N: Tensor | None = None  # rows of the id table that were hidden, when some were
 
     def items(self, item: Tensor) -> Tensor:
         """Vectors of some items, by their numbers in the catalogue."""
@@ -52,7 +54,7 @@ class Encoded:
     def cut(self) -> "Encoded":
         """The same values, from which gradients go no further back."""
         parts = (each.detach().requires_grad_(each.requires_grad) for each in self.tensors())
-        return replace(Encoded(*parts), place_I=self.place_I)
+        return replace(Encoded(*parts), place_I=self.place_I, hidden_N=self.hidden_N)
 
 
 class Motet(nn.Module):
@@ -168,7 +170,7 @@ class Motet(nn.Module):
 
     def encode(self, batch: Batch, item_ID: Tensor | None = None) -> Encoded:
         """The backbone: items, events and users to states; state 0 has seen the user alone."""
-        item_ID, place_I = self._items(batch) if item_ID is None else (item_ID, None)
+        item_ID, place_I, hidden_N = self._items(batch) if item_ID is None else (item_ID, None, None)
         item_BL = batch.item_BL if place_I is None else place_I[batch.item_BL]
         event_BLD = self.events(batch, item_ID[item_BL])
         user_BD = self.users(batch)
@@ -177,20 +179,21 @@ class Motet(nn.Module):
         layers = self.timeline.layers(token_BSD, time_BS)
         wanted = any(len(each.branches.paths) for each in (self, *self.leaning))
         kept = torch.stack(layers) if wanted else None
-        return Encoded(item_ID, event_BLD, user_BD, self.timeline.last(layers), kept, place_I)
+        return Encoded(item_ID, event_BLD, user_BD, self.timeline.last(layers), kept, place_I, hidden_N)
 
-    def _items(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def _items(self, batch: Batch) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Vectors of the catalogue; where no task ranks it, of the batch's items alone, and their places.
 
         The same vectors, but for dropout of texts and ready-made vectors, which draws for those items alone.
+        With them the rows of the id table that were hidden, or None.
         """
         ranking = any(part.next_heads for part in (self, *self.leaning))
         if ranking or self.items.mix is not None:
-            return self.items(), None
+            return self.items(), None, self.items.hidden_N
         item_K = torch.unique(torch.cat([batch.item_BL.flatten(), batch.row_item_BP.flatten()]))
         place_I = torch.zeros_like(self.items.get_buffer("id_row_I"))
         place_I[item_K] = torch.arange(len(item_K), device=item_K.device)
-        return self.items(item_K), place_I
+        return self.items(item_K), place_I, self.items.hidden_N
 
     def states(self, task: str, encoded: Encoded, timeline_R: Tensor, place_R: Tensor) -> Tensor:
         """States of some places that a task reads, ``(R, D)``."""
@@ -208,6 +211,8 @@ class Motet(nn.Module):
             request_BPD = request_BPD + self.target(candidate_BPD, over, batch.state_BP)
         seen_R, candidate_RD = batch.state_BP[timeline_R, place_R], candidate_BPD[timeline_R, place_R]
         id_row_R = self.items.get_buffer("id_row_I")[batch.row_item_BP[timeline_R, place_R]]
+        if encoded.hidden_N is not None:
+            id_row_R = id_row_R.masked_fill(encoded.hidden_N[id_row_R], 0)
         own = {
             name: (
                 self.states(name, encoded, timeline_R, seen_R),
@@ -356,9 +361,12 @@ class Motet(nn.Module):
         if not self.row_heads:
             return {}
         given = self.given(self.rows(batch, encoded, keep_BP))
-        raw = self.chains.raw(given)
-        conditional = self.chains.conditional(given)
-        said = {name: head.prediction(raw[name]) for name, head in self.row_heads.items()}
+        fitted = {name: head.fitted(given[name]) for name, head in self.row_heads.items()
+                  if isinstance(head, BinaryHead)}  # fmt: skip
+        raw = self.chains.raw(given | fitted)
+        conditional = self.chains.conditional(given | fitted)
+        said = {name: torch.sigmoid(raw[name]) if name in fitted else head.prediction(raw[name])
+                for name, head in self.row_heads.items()}  # fmt: skip
         return said | {f"{later} given {earlier}": p for (later, earlier), p in conditional.items()}
 
     @torch.no_grad()

@@ -3,10 +3,13 @@
 from dataclasses import fields, replace
 from pathlib import Path
 
+import polars as pl
+import pytest
 import torch
 
 from motet.config.read import config_from_dict
 from motet.config.write import write_config
+from motet.errors import ConfigError
 from motet.gather import Material, gather
 from motet.run import variants
 from tests.model.world import changed, material
@@ -118,3 +121,19 @@ def test_a_chain_that_rows_break_is_said(capsys):
     tasks[1]["label"] = "clicked == 1"
     gather(config_from_dict(tiny_settings(tasks=tasks)), Path(), tiny_tables(tiny_world(), config))
     assert "declared to come after" not in capsys.readouterr().err
+
+
+def test_a_chain_that_knows_its_end_of_clicked_rows_alone_is_refused():
+    tasks = [dict(task) for task in tiny_settings()["tasks"]]
+    world = tiny_world()
+    known = world.events.with_columns(dwell=pl.when(pl.col("clicked") == 1).then("dwell"))
+    late = {
+        "name": "stay",
+        "kind": "binary",
+        "label": "dwell >= 20",
+        "types": ["impression"],
+        "after": "click",
+    }
+    config = config_from_dict(tiny_settings(tasks=[*tasks, late]))
+    with pytest.raises(ConfigError, match=r"tasks.stay.after: all \d+ training rows .* have click = 1"):
+        gather(config, Path(), tiny_tables(replace(world, events=known), config))

@@ -8,13 +8,14 @@ import torch
 
 from motet.data.timelines import VALID
 from motet.evaluation.evaluate import Examiner
+from motet.evaluation.scoring import Scorer
 from motet.gather import gather
 from motet.metrics.classes import log_loss
 from motet.tasks import calibration
 from motet.tasks.binary import BinaryHead
 from motet.tasks.calibration import fit_log_odds
 from motet.training.fit import Start
-from tests.model.world import changed, material, model
+from tests.model.world import LENGTH, changed, material, model
 from tests.worlds import tiny_tables, tiny_world
 
 
@@ -52,20 +53,16 @@ def test_a_head_says_more_probable_things_in_the_same_order():
 
 
 CHAIN = [
-    {"name": "click", "kind": "binary", "label": "dwell >= 10", "types": ["impression"]},
-    {"name": "stay", "kind": "binary", "label": "dwell >= 20", "types": ["impression"], "after": "click"},
+    {"name": "click", "kind": "binary", "label": "dwell >= 35", "types": ["impression"]},
+    {"name": "stay", "kind": "binary", "label": "dwell >= 60", "types": ["impression"], "after": "click"},
 ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "fitted"), [({}, True), ({"model__calibrate": False}, False), ({"tasks": CHAIN}, False)]
-)
-def test_probabilities_are_fitted_where_that_is_wanted_and_no_chain_is_broken(monkeypatch, changes, fitted):
+@pytest.mark.parametrize(("changes", "fitted"), [({}, True), ({"model__calibrate": False}, False)])
+def test_probabilities_are_fitted_where_that_is_wanted(monkeypatch, changes, fitted):
     monkeypatch.setattr(calibration, "ENOUGH", 1)
     of = material()
     config = changed(**changes)
-    if "tasks" in changes:
-        of = gather(config, Path(), tiny_tables(tiny_world(), config))
     made = model(config, of)
     examiner = Examiner(config, of.prepared.dataset, of.views)
     said = examiner.calibrate(made)
@@ -75,6 +72,31 @@ def test_probabilities_are_fitted_where_that_is_wanted_and_no_chain_is_broken(mo
     once = head.fitted_2.clone()
     examiner.calibrate(made)
     torch.testing.assert_close(head.fitted_2, once)  # it begins anew
+
+
+def test_each_link_of_a_chain_is_fitted_and_what_follows_stays_the_less_probable(monkeypatch):
+    """What is fitted for the later task is found anew from its rows on which the earlier one happened."""
+    monkeypatch.setattr(calibration, "ENOUGH", 1)
+    config = changed(tasks=CHAIN)
+    of = gather(config, Path(), tiny_tables(tiny_world(), config))
+    made = model(config, of)
+    made.row_heads["click"].linear.weight.data.zero_()  # as it is made, more log odds would mean less
+    log, scorer = of.prepared.dataset.log, Scorer(made, of.prepared.dataset, LENGTH)
+    (view,) = (each for each in of.views if "stay" in each.tasks)
+    before = scorer.rows(view, VALID)
+    assert len(Examiner(config, of.prepared.dataset, of.views).calibrate(made)) == 2
+    happened = log.label["click"][before["stay"].row_R] == 1
+    given_R = before["stay"].prediction_R[happened] / before["click"].prediction_R[happened]
+    wanted = fit_log_odds(np.log(given_R / (1 - given_R)), before["stay"].label_R[happened])
+    assert made.row_heads["stay"].fitted_2.tolist() == pytest.approx(wanted, abs=1e-3)
+    after = Scorer(made, of.prepared.dataset, LENGTH).rows(view, VALID)
+    assert (after["stay"].prediction_R <= after["click"].prediction_R).all()
+    for name in ("click", "stay"):
+        assert not np.allclose(after[name].prediction_R, before[name].prediction_R)
+    slope, level = made.row_heads["stay"].fitted_2.tolist()
+    said_R = 1 / (1 + np.exp(-(slope * np.log(given_R / (1 - given_R)) + level)))
+    found_R = after["stay"].prediction_R[happened] / after["click"].prediction_R[happened]
+    np.testing.assert_allclose(found_R, said_R, atol=1e-4)
 
 
 def test_calibration_lowers_the_log_loss_of_the_rows_that_it_was_fitted_on(monkeypatch):

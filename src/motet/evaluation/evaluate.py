@@ -110,12 +110,11 @@ class Examiner:
     def calibrate(self, model: Motet) -> list[str]:
         """Fit level and slope of probabilities on validation rows; a line for each task fitted.
 
-        Tasks of a chain stay as they are: there one is never more probable than another.
+        Of a task that follows another its probability given that is fitted, where that has happened; so it
+        stays the less probable one.
         """
-        chained = {name for task in self.config.tasks if isinstance(task, Binary) and task.after
-                   for name in (task.name, task.after)}  # fmt: skip
         heads = {name: head for part in model.parts for name, head in part.row_heads.items()
-                 if isinstance(head, BinaryHead) and name not in chained}  # fmt: skip
+                 if isinstance(head, BinaryHead)}  # fmt: skip
         if not self.config.model.calibrate or not heads:
             return []
         for head in heads.values():
@@ -123,10 +122,18 @@ class Examiner:
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
         said = []
         for view in self.views:
-            for task, scored in scorer.rows(view, VALID).items() if set(view.tasks) & set(heads) else []:
-                line = heads[task].calibrate(scored.label_R, scored.prediction_R) if task in heads else ""
+            scored = scorer.rows(view, VALID) if set(view.tasks) & set(heads) else {}
+            for task in (name for name in scored if name in heads):
+                line = heads[task].calibrate(*_to_fit(scored, task, self._after.get(task)))
                 said += [f"{task}: {line}"] if line else []
         return said
+
+    @property
+    def _after(self) -> dict[str, str]:
+        """Later task -> the one that it follows."""
+        return {
+            task.name: task.after for task in self.config.tasks if isinstance(task, Binary) and task.after
+        }
 
     def gates(self, model: Motet, part: int) -> dict[str, Any]:
         """Which experts each task uses on its rows: task -> expert -> mean share and its spread."""
@@ -248,3 +255,17 @@ def row_task_names(config: Config) -> Iterable[str]:
 def _proper(slices: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Slices that hold some rows but not all of them."""
     return {name: mask for name, mask in slices.items() if 0 < mask.sum() < len(mask)}
+
+
+def _to_fit(scored: Mapping[str, Scored], task: str, earlier: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Labels, and what a head says as it is: given the earlier task where it follows one that happened."""
+    mine = scored[task]
+    if earlier is None:
+        return mine.label_R, mine.prediction_R
+    if earlier not in scored:  # it is measured elsewhere
+        return np.zeros(0), np.zeros(0)
+    theirs = scored[earlier]
+    _, here, there = np.intersect1d(mine.row_R, theirs.row_R, return_indices=True)
+    happened = theirs.label_R[there] == 1
+    here, there = here[happened], there[happened]
+    return mine.label_R[here], mine.prediction_R[here] / np.maximum(theirs.prediction_R[there], 1e-9)

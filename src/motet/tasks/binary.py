@@ -53,10 +53,14 @@ class BinaryHead(nn.Module):
             loss_R = loss_R * (1 - torch.exp(-loss_R)) ** 2
         return loss_R.mean() / self.nats
 
+    def fitted(self, raw: Tensor) -> Tensor:
+        """Log odds ``(R,)`` with the slope and level that were fitted."""
+        slope, level = self.fitted_2.unbind()
+        return slope * raw + level
+
     def prediction(self, raw: Tensor) -> Tensor:
         """Probabilities ``(R,)``."""
-        slope, level = self.fitted_2.unbind()
-        return torch.sigmoid(slope * raw + level)
+        return torch.sigmoid(self.fitted(raw))
 
     def leave_as_it_is(self) -> None:
         """Forget what was fitted."""
