@@ -37,6 +37,11 @@ def test_without_twins_nothing_is_said_of_them():
     assert "twin" not in verdicts(METRICS | {"transfer": none})
 
 
+def test_what_no_interval_tells_is_not_tested():
+    said = verdicts(METRICS | {"transfer": {"next": {"twin": 0.2, "verdict": "untested"}}})
+    assert "0.2500, hr@10 0.5000; not tested against its twin" in said
+
+
 def test_a_table_has_every_metric_with_its_interval():
     assert table(METRICS["tasks"]).splitlines()[:3] == [
         "next (test)",

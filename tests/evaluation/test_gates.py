@@ -13,7 +13,8 @@ from tests.model.world import changed, material, model
 
 
 def shared_by(kind: str) -> Motet:
-    return model(changed(model__sharing={"kind": kind, "layers": [16], "experts": 2}))
+    experts = {"experts": 2} if kind in ("mmoe", "cgc") else {}
+    return model(changed(model__sharing={"kind": kind, "layers": [16]} | experts))
 
 
 def gates(made: Motet) -> dict[str, dict[str, dict[str, float]]]:

@@ -203,6 +203,17 @@ def test_an_alarm_says_that_the_guard_gave_up():
     assert "The guard tried to set it apart and gave up" in text
 
 
+def test_an_alarm_about_a_task_set_apart_says_why_that_was_not_enough():
+    hurt = next(card.task for card in cards(evidence()) if card.verdict.tone == "worse")
+    found = evidence(
+        guard={hurt: case("model") | {"gave_up": "alone they are better, yet below their twins"}}
+    )
+    (_, text), *_ = alarms(cards(found))
+    assert "There the guard gave up: alone they are better, yet below their twins." in text
+    assert "a model of its own, or" not in text
+    assert text.endswith("Serve this task from its twin, trained alone, until that is mended.")
+
+
 def test_a_guard_that_was_stopped_did_not_give_up():
     found = evidence(guard={"like": case(None) | {"stopped": True}})
     card = next(each for each in cards(found) if each.task == "like")

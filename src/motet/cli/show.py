@@ -83,11 +83,9 @@ def _baselines(metrics: Mapping[str, Any], task: str) -> list[tuple[str, str]]:
 def _against_twin(transfer: Mapping[str, Any] | None) -> str:
     if not transfer or transfer["twin"] is None:
         return ""
-    return (
-        f"; {transfer['verdict']} than its twin"
-        if transfer["verdict"] != "same"
-        else "; the same as its twin"
-    )
+    said = {"same": "the same as its twin", "untested": "not tested against its twin"}
+    verdict = transfer["verdict"]
+    return f"; {said.get(verdict, f'{verdict} than its twin')}"
 
 
 def _number(value: Mapping[str, Any]) -> str:

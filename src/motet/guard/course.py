@@ -46,6 +46,7 @@ class Ward:
     hurt: list[str] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
     tried: list[Cure] = field(default_factory=list)
+    gave_up: dict[str, str] = field(default_factory=dict)  # task -> why it stays below its twin
     stopped: bool = False
 
     def look(self) -> None:
@@ -204,12 +205,12 @@ def _last_resort(ward: Ward, tasks: Sequence[str]) -> list[Cure]:
         tried = [cure for cure in ward.tried if cure.after and set(cure.group.tasks) == set(group)]
         better = [cure for cure in tried if cure.gains(ward.before, ward.hurt)]
         names = ", ".join(group)
-        reason = f"The guard gave up on {names}: tasks that follow one another stay together, and alone"
+        came = "are better, yet below their twins" if better else "did no better"
+        reason = f"tasks that follow one another stay together, and alone they {came}"
+        ward.story.append(f"The guard gave up on {names}: {reason}.")
+        ward.gave_up |= dict.fromkeys(group, reason)
         if better:
-            ward.story.append(f"{reason} they are better, yet below their twins.")
             found.append(max(better, key=lambda cure: cure.gain(ward.before)))
-        else:
-            ward.story.append(f"{reason} they did no better.")
     return found
 
 
@@ -237,14 +238,25 @@ def _cost(ward: Ward) -> dict[str, float]:
 
 
 def _cases(ward: Ward, kept: Sequence[Cure]) -> dict[str, Any]:
-    """Task -> what metrics.json says of it."""
+    """Task that was hurt, or set apart with one that was -> what metrics.json says of it."""
     cases: dict[str, Any] = {}
-    for name in ward.hurt:
+    for name, before in ward.before.items():
         cure = next((each for each in kept if name in each.group.tasks), None)
+        if cure is None and name not in ward.hurt:
+            continue
         after = None if cure is None else cure.after.get(name)
         if cure is not None and cure.kind == "twin":
-            after = Transfer(**{**ward.before[name], "joint": ward.before[name]["twin"], "difference": 0.0})
-        cases[name] = {"before": ward.before[name], "after": after, "cure": cure.kind if cure else None}
+            after = _level(before)
+        cases[name] = {"before": before, "after": after, "cure": cure.kind if cure else None}
+        if name in ward.gave_up:
+            cases[name]["gave_up"] = ward.gave_up[name]
         if cure is None and ward.stopped:
             cases[name]["stopped"] = True
     return cases
+
+
+def _level(before: Transfer) -> Transfer:
+    """How a task stands to its twin when it is answered by it."""
+    twin = before["twin"]
+    return Transfer(metric=before["metric"], joint=twin, twin=twin, difference=0.0, low=0.0, high=0.0,
+                    p=1.0, p_holm=1.0, verdict="same")  # fmt: skip

@@ -72,12 +72,17 @@ def refuse_without_twins(config: Config) -> None:
     """The guard compares with twins.
 
     Raises:
-        ConfigError: None will be trained, or groups are set by hand.
+        ConfigError: None will be trained, nothing tells a difference from noise, or groups are set by hand.
     """
     if config.report.twins == "none" or sum(task.weight > 0 for task in config.tasks) < 2:
         raise ConfigError(
             "the guard compares tasks with their twins, and there are none: declare two or more tasks "
             "with a weight above 0, and write  report: {twins: all}"
+        )
+    if config.evaluation.bootstrap == 0:
+        raise ConfigError(
+            "the guard acts where a task lies below its twin beyond noise, and with  evaluation.bootstrap 0 "
+            "there are no intervals: write  evaluation: {bootstrap: 1000} , or train without --guard."
         )
     if config.model.groups:
         raise ConfigError("the guard finds groups by itself: take  model.groups  out of the configuration.")

@@ -22,7 +22,15 @@ def joined(material: Material, joint: Trained, cures: Sequence[Cure]) -> tuple[C
     sources = [joint.model, *(cure.trained.model for cure in cures)]
     for part, source in zip(model.parts, sources, strict=True):
         _take_over(part, source)
-    return config, replace(joint, model=model.eval())
+    return config, replace(joint, model=model.eval(), fitted=_fitted(joint, cures))
+
+
+def _fitted(joint: Trained, cures: Sequence[Cure]) -> list[str]:
+    """What was fitted on validation rows for the heads that answer now."""
+    apart = {name: cure.trained for cure in cures for name in cure.group.tasks}
+    lines = [(line.partition(":")[0], trained, line) for trained in (joint, *apart.values())
+             for line in trained.fitted]  # fmt: skip
+    return list(dict.fromkeys(line for task, trained, line in lines if apart.get(task, joint) is trained))
 
 
 def summed(one: Mapping[str, float], other: Mapping[str, float]) -> dict[str, float]:

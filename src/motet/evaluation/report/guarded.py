@@ -16,7 +16,8 @@ GAVE_UP = "Nothing: no cure helped"
 STOPPED = "Nothing: stopped by hand"
 INTRO = (
     "Tasks that were probably worse than their twins on the validation rows got a part of the model to "
-    "themselves, if that helped there. The test rows were looked at afterwards alone."
+    "themselves, with those that follow them, if that helped there. The test rows were looked at afterwards "
+    "alone."
 )
 
 
@@ -48,12 +49,14 @@ def said_of(evidence: Evidence, task: str) -> str:
     cure = CURES.get(str(case.get("cure")))
     if cure is None and case.get("stopped"):
         return "The guard was stopped by hand before it had found a cure: it shares as before."
+    why = str(case.get("gave_up") or "nothing brought it up to its twin")
     if cure is None:
-        return "The guard tried to set it apart and gave up: nothing brought it up to its twin."
+        return f"The guard tried to set it apart and gave up: {why}."
     before = _test(evidence, task, case)[0].value
     metric = label(evidence.main_metric(task))
     was = "" if before is None else f"; with everything shared it had {metric} {number(before)}"
-    return f"Set apart by the guard, with {cure[0].lower()}{cure[1:]}{was}."
+    gave_up = f" There the guard gave up: {why}." if case.get("gave_up") else ""
+    return f"Set apart by the guard, with {cure[0].lower()}{cure[1:]}{was}.{gave_up}"
 
 
 def _row(evidence: Evidence, task: str, case: dict[str, Any]) -> Row:

@@ -19,6 +19,7 @@ BADGES: dict[Tone, str] = {
     "none": "No twin to compare",
 }
 ADVICE = "Serve this task from a model of its own, or give it more weight, until that is mended."
+ADVICE_APART = "Serve this task from its twin, trained alone, until that is mended."
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,8 @@ def alarms(made: list[Card]) -> list[tuple[str, str]]:
     found = []
     for card in made:
         if card.verdict.tone == "worse":
-            text = " ".join(part for part in (card.twin, card.guard, ADVICE) if part)
+            advice = ADVICE_APART if card.guard.startswith("Set apart") else ADVICE
+            text = " ".join(part for part in (card.twin, card.guard, advice) if part)
             found.append((f"Sharing hurts “{card.task}”", text))
         if card.behind:
             found.append((f"A simple baseline beats “{card.task}”", f"{card.rival}."))
