@@ -7,7 +7,8 @@ Each child trains the joint model of one method and seed (`benchmarks.ours`) wit
 `configs/mtl_*.yaml`, on one user in four and with a third of the epochs: it compares methods with each other,
 and its figures are not those of the sets. What counts is the mean over the tasks of the relative gain of the
 main metric over `likelihood` with a shared bottom, on the validation rows. The gain of a set is the mean over
-seeds, its bounds are the least and the greatest seed's.
+seeds, its bounds are the least and the greatest seed's. Tasks that rank a catalogue do not read
+`model.sharing.kind`: a set without others is left out of what `sharing:...` methods gain over all sets.
 """
 
 import argparse
@@ -22,6 +23,7 @@ import polars as pl
 from benchmarks.mtl import UNCOUNTED, WORLDS, settled
 from benchmarks.ours import train_in_child
 from benchmarks.record import claim, record
+from motet.config.read import read_config
 from motet.metrics.names import higher_is_better, main_metric
 
 PLAIN = "likelihood"
@@ -56,6 +58,11 @@ def prepared(name: str, data: Path, work: Path) -> Path:
     config = work / f"{name}-few.yaml"
     config.write_text(text, "utf8")
     return config
+
+
+def says(method: str, kinds: Mapping[str, str]) -> bool:
+    """Whether a method changes anything with such tasks: those that rank read no way of sharing."""
+    return not method.startswith("sharing:") or set(kinds.values()) != {"next_item"}
 
 
 def options_of(method: str, name: str, seed: int) -> list[str]:
@@ -96,7 +103,7 @@ def write(work: Path, sets: Sequence[str], methods: Sequence[str], seeds: int) -
     for name in sets:
         plain = [values_of(place(work, name, PLAIN, seed), "valid") for seed in range(seeds)]
         kinds = kinds_of(place(work, name, PLAIN, 0))
-        for method in methods:
+        for method in (each for each in methods if says(each, kinds)):
             mine = [values_of(place(work, name, method, seed), "valid") for seed in range(seeds)]
             pairs = zip(mine, plain, strict=True)
             gains = [gain_of(one, other, kinds, name) for one, other in pairs]
@@ -107,7 +114,8 @@ def write(work: Path, sets: Sequence[str], methods: Sequence[str], seeds: int) -
     for method in methods:
         key = method.replace(":", "_")
         means = [each["value"] for each in claims if each["name"].endswith(f".{key}.gain")]
-        claims.append(claim(f"balancing.all.{key}.gain", means, seeds=range(seeds), peer=(PLAIN, 0.0)))
+        if means:
+            claims.append(claim(f"balancing.all.{key}.gain", means, seeds=range(seeds), peer=(PLAIN, 0.0)))
     for each in claims:
         print(each["name"], f"{each['value']:+.4f}")
     command = f"python -m benchmarks.balancing DATA_FOLDER --sets {','.join(sets)} --seeds {seeds}"
@@ -142,7 +150,14 @@ def main() -> None:
         train_in_child(configs[name], output, options_of(method, name, seed))
         print("trained", output.name, flush=True)
 
-    tasks = [(name, method, seed) for seed in range(given.seeds) for method in methods for name in sets]
+    kinds = {name: {task.name: task.kind for task in read_config(configs[name]).tasks} for name in sets}
+    tasks = [
+        (name, method, seed)
+        for seed in range(given.seeds)
+        for method in methods
+        for name in sets
+        if says(method, kinds[name])
+    ]
     with ThreadPoolExecutor(given.jobs) as pool:
         list(pool.map(lambda one: train(*one), tasks))
     write(given.work, sets, methods, given.seeds)

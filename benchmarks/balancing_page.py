@@ -55,25 +55,26 @@ def costs(result: dict[str, Any]) -> str:
 
 
 def methods(result: dict[str, Any]) -> str:
-    """A row a method, a column a set, the best mean first.
+    """A row a method, a column a set, the best mean first; `-` where a method changes nothing.
 
     >>> claims = [{"name": f"balancing.{where}.{method}.gain", "value": value, "low": None, "high": None}
-    ...           for where in ("a", "all") for method, value in (("fixed", 0.0), ("sharing_ple", 0.02))]
+    ...           for where in ("a", "b", "all") for method, value in (("fixed", 0.0), ("sharing_ple", 0.02))
+    ...           if (where, method) != ("a", "sharing_ple")]
     >>> print(methods({"claims": claims}))
-    | method | a | all |
-    | --- | --- | --- |
-    | `sharing ple` | +2.0% | +2.0% |
-    | `fixed` | +0.0% | +0.0% |
+    | method | a | b | all |
+    | --- | --- | --- | --- |
+    | `sharing ple` | - | +2.0% | +2.0% |
+    | `fixed` | +0.0% | +0.0% | +0.0% |
     <BLANKLINE>
     """
     held: dict[str, dict[str, dict[str, Any]]] = {}
     for claim in result["claims"]:
         _, where, method, _ = claim["name"].split(".")
         held.setdefault(method, {})[where] = claim
-    sets = list(next(iter(held.values())))
+    sets = list(dict.fromkeys(claim["name"].split(".")[1] for claim in result["claims"]))
     lines = [f"| method | {' | '.join(sets)} |", "| --- |" + " --- |" * len(sets)]
     for method, found in sorted(held.items(), key=lambda one: -one[1]["all"]["value"]):
-        cells = [_cell(found[where]) for where in sets]
+        cells = [_cell(found[where]) if where in found else "-" for where in sets]
         lines.append(f"| `{method.replace('sharing_', 'sharing ')}` | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 

@@ -7,8 +7,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks import mtl
-from benchmarks.balancing import fewer_users, gain_of, options_of
+from benchmarks import balancing, balancing_page, mtl
+from benchmarks.balancing import fewer_users, gain_of, options_of, says
 from benchmarks.guarded import table_of
 from benchmarks.mtl_worlds import WATCHING, taobao
 from motet.evaluation.records import RankingPredictions, RowPredictions
@@ -96,6 +96,39 @@ def test_a_gain_is_the_mean_over_tasks_whichever_way_is_better():
 def test_a_way_of_sharing_keeps_the_plain_balance():
     assert options_of("sharing:ple", "ml100k", 3)[0] == "model.sharing.kind=ple"
     assert options_of("mgda", "ml100k", 3)[:2] == ["training.balance=mgda", "training.seed=3"]
+
+
+def test_a_way_of_sharing_says_nothing_where_tasks_rank_alone():
+    ranking, both = {"buy": "next_item", "cart": "next_item"}, {"next": "next_item", "like": "binary"}
+    assert [says("sharing:ple", kinds) for kinds in (ranking, both)] == [False, True]
+    assert says("pcgrad", ranking)
+
+
+def test_a_set_without_a_method_is_left_out_of_that_methods_mean(tmp_path, monkeypatch):
+    values = {
+        "shop": {"likelihood": 0.1, "fixed": 0.11},
+        "films": {"likelihood": 0.5, "fixed": 0.4, "sharing:ple": 0.6},
+    }
+    kinds = {"shop": "next_item", "films": "binary"}
+    for name, methods in values.items():
+        tasks = [{"name": "one", "kind": kinds[name]}]
+        metric = {"next_item": "ndcg@10", "binary": "auc"}[kinds[name]]
+        for method, value in methods.items():
+            report = {"settings": {"tasks": tasks}, "valid": {"frozen": {"one": {metric: value}}},
+                      "train_cpu_seconds": 1.0}  # fmt: skip
+            folder = balancing.place(tmp_path, name, method, 0)
+            folder.mkdir()
+            write_json(folder / "report.json", report)
+    kept = {}
+    monkeypatch.setattr(
+        balancing, "record", lambda name, command, claims, details: kept.update(claims=claims)
+    )
+    balancing.write(tmp_path, ["shop", "films"], ["likelihood", "fixed", "sharing:ple"], 1)
+    found = {each["name"].removeprefix("balancing."): each["value"] for each in kept["claims"]}
+    assert "shop.sharing_ple.gain" not in found
+    assert found["all.sharing_ple.gain"] == pytest.approx(0.2)
+    assert found["all.fixed.gain"] == pytest.approx((0.1 - 0.2) / 2)
+    assert "| `sharing ple` | - | +20.0% | +20.0% |" in balancing_page.methods(kept)
 
 
 def test_fewer_users_keep_all_items(tmp_path):

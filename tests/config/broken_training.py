@@ -1,11 +1,17 @@
 """Broken settings of the training and of chains: YAML text -> what the one error must say."""
 
-from tests.config.broken import after
+from tests.config.broken import GOOD, after
 
 
 def with_task(text: str) -> str:
     """The good configuration with one task more, in line 8."""
     return after(f"  - {text}\n")
+
+
+def _ranking_alone(sharing: str) -> str:
+    """The good configuration without its row tasks, and how they would share, in line 6."""
+    kept = [line for line in GOOD.splitlines() if "binary" not in line and "regression" not in line]
+    return "\n".join([*kept, f"model: {{sharing: {{{sharing}}}}}"]) + "\n"
 
 
 BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
@@ -32,6 +38,10 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
     "a priority of no task": (
         after("training:\n  balance: {kind: priorities, order: [like, star]}\n"),
         [":9: training.balance.order: there is no task 'star'; did you mean 'stars'?"],
+    ),
+    "a priority that is named twice": (
+        after("training:\n  balance: {kind: priorities, order: [like, next, like]}\n"),
+        [":9: ", "priorities name 'like' twice in 'order', but a task has one rank; leave one out"],
     ),
     "a leader that is no task": (
         after("training:\n  balance: {kind: stackelberg, leader: star}\n"),
@@ -63,6 +73,34 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
     "experts without layers": (
         after("model:\n  sharing: {kind: ple, layers: []}\n"),
         [":9: ", "sharing of kind ple needs layers; write  layers: [128]"],
+    ),
+    "experts of a shared bottom": (
+        after("model:\n  sharing: {experts: 2}\n"),
+        [":9: ", "sharing of kind shared_bottom does not read 'experts'; write  kind: mmoe"],
+    ),
+    "experts of a stack a task": (
+        after("model:\n  sharing: {kind: cross_stitch, experts: 2}\n"),
+        [":9: ", "sharing of kind cross_stitch does not read 'experts'"],
+    ),
+    "levels of experts on one level": (
+        after("model:\n  sharing: {kind: cgc, levels: 3}\n"),
+        [":9: ", "sharing of kind cgc does not read 'levels'; write  kind: ple, or leave it out"],
+    ),
+    "sharing between no row tasks": (
+        _ranking_alone("kind: ple"),
+        [":6: model.sharing.kind: tasks that score rows read it", "and there is none; leave it out"],
+    ),
+    "towers of no row tasks": (
+        _ranking_alone("towers: [64]"),
+        [":6: model.sharing.towers: tasks that score rows read it"],
+    ),
+    "own ids of no row tasks": (
+        _ranking_alone("own_ids: true"),
+        [":6: model.sharing.own_ids: tasks that score rows read it"],
+    ),
+    "own ids of items without ids": (
+        after("model:\n  item: {id: false}\n  sharing: {own_ids: true}\n"),
+        [":10: model.sharing.own_ids: items have no ids, for model.item.id is false; write  id: true"],
     ),
     "a task after none": (
         with_task("{name: buy, kind: binary, label: stars >= 5, after: liek}"),

@@ -1,5 +1,6 @@
 """Branches in the whole model: tasks that leave early, have bottlenecks or ids of their own."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,11 +8,12 @@ import torch
 from torch import Tensor
 
 from motet.config.training import TrainingConfig
+from motet.gather import gather
 from motet.model import Motet
 from motet.training.descent import RepresentationDescent, build_descent
 from tests.model.world import changed, model, training_batch
 from tests.training.test_descent import Plain, gradients
-from tests.worlds import tiny_settings
+from tests.worlds import tiny_settings, tiny_tables, tiny_world
 
 TASKS: list[dict[str, Any]] = tiny_settings()["tasks"]
 SHARING = {"layers": [16]}
@@ -47,6 +49,33 @@ def test_own_parts_are_moved_by_their_own_task_alone(sharing):
     own = {name for name in used(of, "click") if name.startswith("branches.")}
     assert own
     assert all(".of_click." in name for name in own)
+
+
+@pytest.mark.parametrize("tasks", [TASKS, TASKS[1:]], ids=["catalogue", "items of the batch"])
+def test_an_item_whose_id_is_hidden_is_hidden_in_the_tasks_own_tables_too(tasks, monkeypatch):
+    item = {"id_dropout": 0.5, "dropout": 0.0, "neighbours": 0}
+    config = changed(tasks=tasks, model__item=item, model__sharing=SHARING | {"own_ids": True})
+    gathered = gather(config, Path(), tiny_tables(tiny_world(), config))
+    of = model(of=gathered)
+    for name, table in of.named_parameters():
+        if name.startswith("branches.ids."):
+            table.data[0] = 0  # as it is in training; `model` moves all weights
+    batch, candidate, read = training_batch(gathered), of.branches.candidate, []
+
+    def watched(task: str, candidate_RD: Tensor, id_row_R: Tensor) -> Tensor:
+        found = candidate(task, candidate_RD, id_row_R)
+        read.append((candidate_RD.detach(), (found - candidate_RD).detach()))
+        return found
+
+    monkeypatch.setattr(of.branches, "candidate", watched)
+    of(batch)
+    of.losses(batch, of.train().encode(batch).cut())  # as gradient methods do
+    (whole_RD, added_RD), _, (shown_RD, left_RD), (_, other_RD) = read
+    has_R = (added_RD != 0).any(1)  # training met it
+    hidden_R = has_R & ((whole_RD - shown_RD).abs().amax(1) > 1e-6)
+    assert 0 < hidden_R.sum() < has_R.sum()
+    for each_RD in (left_RD, other_RD):
+        assert torch.equal(has_R & (each_RD == 0).all(1), hidden_R)
 
 
 def test_a_new_bottleneck_leaves_predictions_as_they_are():

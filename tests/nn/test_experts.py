@@ -120,6 +120,63 @@ def test_one_level_of_ple_by_hand():
     assert level.shared_gate is None
 
 
+def _linear(layers: nn.Module, weight_DE: list[list[float]]) -> None:
+    """Make a stack of one layer a matrix and nothing else."""
+    linear, *others = layers.layers
+    for place in range(1, 1 + len(others)):
+        layers.layers[place] = nn.Identity()
+    with torch.no_grad():
+        linear.weight.copy_(torch.tensor(weight_DE))
+        linear.bias.zero_()
+
+
+def _shares(gate: nn.Linear, shares: list[float]) -> None:
+    with torch.no_grad():
+        gate.weight.zero_()
+        gate.bias.copy_(torch.tensor(shares).log())
+
+
+def test_two_levels_of_ple_by_hand():
+    """Each expert is a matrix; like has A, type B and all C below, A', B', C' above, of two numbers.
+
+    Row (1, 2). Below: A = (1, 0), B = (2, 4), C = (3, 1). Like mixes A and C in halves: (2, .5); type B and C
+    as 1 : 3: (2.75, 1.75); what is shared all three as 1 : 2 : 1: (2, 2.25). Above, A' doubles, B' swaps, C'
+    is the sum twice: A' = (4, 1), B' = (1.75, 2.75), C' = (4.25, 4.25), of the shared state and of no other.
+    """
+    ple = ProgressiveExtraction(["like", "type"], [2, 2], 0.0, experts=1, levels=2)
+    below, above = ple.levels
+    _linear(below.own["of_like"][0], [[1.0, 0.0], [0.0, 0.0]])
+    _linear(below.own["of_type"][0], [[2.0, 0.0], [0.0, 2.0]])
+    _linear(below.shared[0], [[1.0, 1.0], [1.0, 0.0]])
+    _shares(below.gate["of_like"], [0.5, 0.5])
+    _shares(below.gate["of_type"], [0.25, 0.75])
+    _shares(below.shared_gate, [0.25, 0.5, 0.25])
+    _linear(above.own["of_like"][0], [[2.0, 0.0], [0.0, 2.0]])
+    _linear(above.own["of_type"][0], [[0.0, 1.0], [1.0, 0.0]])
+    _linear(above.shared[0], [[1.0, 1.0], [1.0, 1.0]])
+    _shares(above.gate["of_like"], [0.8, 0.2])
+    _shares(above.gate["of_type"], [0.4, 0.6])
+    found = ple(torch.tensor([[1.0, 2.0]]))
+    torch.testing.assert_close(found["like"], torch.tensor([[4.05, 1.65]]))
+    torch.testing.assert_close(found["type"], torch.tensor([[3.25, 3.65]]))
+
+
+def test_the_gate_of_a_level_reads_what_came_out_of_the_one_below():
+    """Below, like gets 3 times its row of 1; above, its gate gives its own expert 1 / (1 + e^-3)."""
+    ple = ProgressiveExtraction(["like"], [1, 1], 0.0, experts=1, levels=2)
+    below, above = ple.levels
+    for level, factor in ((below, 3.0), (above, 1.0)):
+        _linear(level.own["of_like"][0], [[factor]])
+        _linear(level.shared[0], [[0.0]])
+    _closed(below.gate["of_like"], [0])
+    _closed(below.shared_gate, [1])
+    with torch.no_grad():
+        above.gate["of_like"].weight.copy_(torch.tensor([[1.0], [0.0]]))
+        above.gate["of_like"].bias.zero_()
+    wanted = 3 / (1 + torch.exp(torch.tensor([[-3.0]])))
+    torch.testing.assert_close(ple(torch.tensor([[1.0]]))["like"], wanted)
+
+
 def test_cross_stitch_with_the_identity_is_a_stack_for_each_task():
     torch.manual_seed(0)
     stitched, row_RE = CrossStitch(["like", "type"], [6, 5, 4], 0.0), torch.randn(3, 6)

@@ -46,7 +46,8 @@ class Balance(Record):
     )
     at: Literal["representation", "parameters"] = Field(
         "representation",
-        description="Where gradients are made one: at states and item vectors, or at parameters (slow).",
+        description="Where gradients are made one: at states and item vectors, what tasks share behind them "
+        "(experts, a shared bottom) getting the plain sum, or at all parameters that tasks share (slow).",
     )
     power: float = Field(
         0.5,
@@ -62,7 +63,9 @@ class Balance(Record):
     rate: float = Field(0.025, gt=0, description="gradnorm: how much its weights move in a step.")
     order: list[str] = Field([], description="priorities: tasks, the most important first; others come last.")
     tolerance: float = Field(
-        0.0, ge=0, description="priorities: share of a higher task's gain that a lower one may cost it."
+        0.0,
+        ge=0,
+        description="priorities: share of what a task's own step gains that lower ones together may cost.",
     )
     leader: Annotated[list[str], BeforeValidator(as_list)] = Field(
         [],
@@ -105,6 +108,10 @@ class Balance(Record):
                 raise misfits([((name,), text)])
         if self.kind == "priorities" and not self.order:
             raise misfits([(("kind",), "priorities need  order: [TASK, ...], the most important task first")])
+        twice = [name for place, name in enumerate(self.order) if name in self.order[:place]]
+        if twice:
+            text = f"priorities name {twice[0]!r} twice in 'order', but a task has one rank; leave one out"
+            raise misfits([(("order",), text)])
         if self.gradient == "unrolled" and self.terms != type(self).model_fields["terms"].default:
             text = "an unrolled gradient has no series of 'terms'; write  gradient: implicit, or leave it out"
             raise misfits([(("terms",), text)])

@@ -163,6 +163,15 @@ def _idle(parts: Parts) -> Found:
         if isinstance(task, NextItem) and isinstance(task.sampled, int) and smoothing:
             said = f"tasks.{task.name}.sampled: label_smoothing {smoothing:g} is for the full softmax"
             yield ("tasks", number, "sampled"), f"{said}; write  sampled: null , or leave out the smoothing"
+    sharing, path = parts.model.sharing, ("model", "sharing")
+    if not any(is_row_task(task) for task in parts.tasks):
+        for name in ("kind", "experts", "levels", "towers", "own_ids"):
+            if getattr(sharing, name) != type(sharing).model_fields[name].default:
+                said = f"model.sharing.{name}: tasks that score rows read it (binary, regression, multiclass)"
+                yield (*path, name), f"{said}, and there is none; leave it out"
+    if sharing.own_ids and not parts.model.item.id:
+        said = "model.sharing.own_ids: items have no ids, for model.item.id is false"
+        yield (*path, "own_ids"), f"{said}; write  id: true  there, or leave it out"
 
 
 def _groups(parts: Parts) -> Found:

@@ -112,13 +112,18 @@ class Sharing(Record):
         description="Width of each task's own bottleneck beside every layer of the timeline; 0: none.",
     )
     own_ids: bool = Field(
-        False, description="Row tasks add to a candidate vectors of their own for its id (STEM)."
+        False,
+        description="Row tasks add to a candidate vectors of their own for its id (STEM), hidden with it.",
     )
 
     @model_validator(mode="after")
     def _has_layers(self) -> "Sharing":
         if self.kind != "shared_bottom" and not self.layers:
             raise misfits([(("layers",), f"sharing of kind {self.kind} needs layers; write  layers: [128]")])
+        for name, kinds in (("experts", ["mmoe", "cgc", "ple"]), ("levels", ["ple"])):
+            if self.kind not in kinds and getattr(self, name) != type(self).model_fields[name].default:
+                instead = f"write  kind: {kinds[0]}, or leave it out"
+                raise misfits([((name,), f"sharing of kind {self.kind} does not read {name!r}; {instead}")])
         return self
 
 
@@ -174,7 +179,7 @@ class ModelConfig(Record):
     calibrate: bool = Field(
         True,
         description="Fit level and slope of probabilities on the validation rows, when training is over and "
-        "100 rows have either label; tasks of a chain stay as they are.",
+        "100 rows have either label.",
     )
     groups: list[Annotated[Group, BeforeValidator(_group)]] = Field(
         [], description="Groups of tasks that have a part of the model to themselves."

@@ -1,7 +1,7 @@
 """ItemEncoder: an item's vector out of its text, its id, its categories, its numbers and ready-made vectors.
 
-Shapes: I items (number 0 is none), J code slots, V numbers, T width of the language model, M neighbours, D
-width.
+Shapes: I items (number 0 is none), J code slots, V numbers, T width of the language model, M neighbours, N
+rows of the id table, D width.
 """
 
 from collections.abc import Callable
@@ -43,7 +43,8 @@ class ItemEncoder(nn.Module):
     SIGIR 2020, arXiv:2002.02126). To an item that no user of the training had with another, the mean of the
     whole vectors of those items is added whose texts are nearest.
     In training the ids of some items are hidden, the same for a whole step and so on the input and the
-    output side alike (`id_dropout`); an item that was never seen then works from its content alone.
+    output side alike (`id_dropout`); an item that was never seen then works from its content alone. Whoever
+    has ids beside these hides the same ones: `hidden_N` has the last pass's rows, None where none are hidden.
 
     Args:
         content: What is known of the items.
@@ -79,6 +80,7 @@ class ItemEncoder(nn.Module):
         self.mix = None if content.beside is None else nn.Linear(width, width, bias=False)
         self.dropout = Dropout(dropout)
         self.id_dropout = id_dropout
+        self.hidden_N: Tensor | None = None
         self.width = width
         if self.mix is not None:
             nn.init.eye_(self.mix.weight)
@@ -173,9 +175,10 @@ class ItemEncoder(nn.Module):
     def _id_vectors(self, item_K: Tensor | None) -> Tensor:
         assert self.ids is not None
         row_K = self._pick("id_row_I", item_K)
+        self.hidden_N = None
         if self.training and self.id_dropout > 0:
-            hidden = torch.rand(self.ids.num_embeddings, device=row_K.device) < self.id_dropout
-            row_K = row_K.masked_fill(hidden[row_K], 0)
+            self.hidden_N = torch.rand(self.ids.num_embeddings, device=row_K.device) < self.id_dropout
+            row_K = row_K.masked_fill(self.hidden_N[row_K], 0)
         vector: Tensor = self.ids(row_K)
         return vector
 

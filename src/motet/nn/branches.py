@@ -24,7 +24,11 @@ class Branch:
 
 
 class Bottleneck(nn.Module):
-    """A narrow pair of layers; zero at the start (adapters: Houlsby et al., ICML 2019, arXiv:1902.00751)."""
+    """A narrow pair of layers: ``b(h) = U gelu(V norm(h))`` with biases, zero at the start, for U is.
+
+    After the adapters of Houlsby et al. (ICML 2019, arXiv:1902.00751), which put ``h + U f(V h)`` between the
+    layers of a frozen encoder, one a task. Here the encoder learns too, and `Path` says where b is added.
+    """
 
     def __init__(self, width: int, narrow: int) -> None:
         super().__init__()
@@ -42,9 +46,16 @@ class Bottleneck(nn.Module):
 class Path(nn.Module):
     """A task's own way out of the timeline encoder.
 
-    Its state is that of the layer where it leaves, plus what its bottlenecks make of every layer up to there.
-    They stand beside the layers and not between them, so that one pass through the encoder serves all tasks
-    (Sung et al., NeurIPS 2022, arXiv:2206.06522).
+    With h_k what layer k gave, b_k the task's bottlenecks and K the layer where it leaves, its state is::
+
+        z = norm(h_K) + b_1(h_1) + ... + b_K(h_K)
+
+    Leaving is the early exit of BranchyNet (Teerapittayanon et al., ICPR 2016, arXiv:1709.01686), but each
+    task has one exit that is set beforehand (as in Søgaard and Goldberg, ACL 2016,
+    doi.org/10.18653/v1/P16-2038), where there each input leaves as soon as the network is sure of it. The
+    bottlenecks stand beside the layers and not between them, so that one pass through the encoder serves all
+    tasks, as in ladder side-tuning (Sung et al., NeurIPS 2022, arXiv:2206.06522); there a side layer reads
+    the side layer below it too, here their outputs are added up.
 
     Args:
         branch: Where it leaves, and how wide its bottlenecks are.
@@ -76,8 +87,13 @@ class Path(nn.Module):
 class Branches(nn.Module):
     """All tasks' own parts.
 
-    Own ids (STEM: Su et al., AAAI 2024, arXiv:2308.13537): a task adds to a candidate a vector of its own for
-    the item's id, and those of the other tasks, which it reads but does not teach.
+    Own ids, after STEM (Su et al., AAAI 2024, arXiv:2308.13537): with c the candidate that all read, which
+    has the shared id in it, and e_u the table of task u, task t reads ``c + e_t[id] + sum_(u != t)
+    stop(e_u[id])``: the others' vectors are read and not taught. This is less than STEM. There every feature
+    has a table for each task and a shared one, each table feeds experts of its own, and a task's gate mixes
+    all of them, its gradient stopped at those of other tasks. Here the candidate's id alone has tables, they
+    are added with equal weight and the stop is at the tables: there are no experts for a table, and no gate
+    that stops gradients.
 
     Args:
         branches: Task -> what it has of its own.
@@ -118,7 +134,13 @@ class Branches(nn.Module):
         return out
 
     def candidate(self, task: str, candidate_RD: Tensor, id_row_R: Tensor) -> Tensor:
-        """Candidates that a task reads, ``(R, D)``."""
+        """Candidates that a task reads, ``(R, D)``.
+
+        Args:
+            task: Its name.
+            candidate_RD: Candidates that all read.
+            id_row_R: Rows of the id tables, int64; 0 where the shared id is hidden too, or there is none.
+        """
         for name, table in self.ids.items():
             own_RD = table(id_row_R)
             candidate_RD = candidate_RD + (own_RD if name == f"of_{task}" else own_RD.detach())

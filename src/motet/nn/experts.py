@@ -55,7 +55,10 @@ class Experts(nn.Module, ABC):
 
 
 class SharedBottom(Experts):
-    """One stack of layers for all tasks (Caruana 1997, doi.org/10.1023/A:1007379606734)."""
+    """One stack of layers for all tasks: hard sharing (Caruana 1997, doi.org/10.1023/A:1007379606734).
+
+    With the stack f, every task's state is ``f(row)``; what differs is its tower and its head.
+    """
 
     def __init__(
         self, tasks: Sequence[str], widths: Sequence[int], dropout: float, towers: Sequence[int] = ()
@@ -106,6 +109,15 @@ class MixtureOfExperts(Experts):
 class Extraction(nn.Module):
     """One level of PLE: experts of each task and shared ones, a gate a task and one for what is shared.
 
+    With z_t what comes in for task t, z_s what is shared, n tasks, m experts of each and m shared ones, the
+    level gives (Tang et al., RecSys 2020, doi.org/10.1145/3383313.3412236)::
+
+        z_t' = softmax(W_t z_t) [f_t1(z_t) ... f_tm(z_t), f_s1(z_s) ... f_sm(z_s)]
+        z_s' = softmax(W_s z_s) [all f_1x(z_1) ... all f_nx(z_n), f_s1(z_s) ... f_sm(z_s)]
+
+    where shares times a list of experts is their weighted sum; the gates have a bias too. Into the first
+    level comes the row, for all.
+
     Args:
         tasks: Names of the tasks.
         widths: Of the input and of the experts' layers.
@@ -155,8 +167,10 @@ class Extraction(nn.Module):
 class ProgressiveExtraction(Experts):
     """PLE: experts of each task beside shared ones, on several levels (Tang et al., RecSys 2020).
 
-    On each level a task mixes its own experts with the shared ones (doi.org/10.1145/3383313.3412236); one
-    level is CGC. A gate that gives all to a task's own experts is a private tower.
+    On each level a task mixes its own experts with the shared ones, by the formula of `Extraction`
+    (doi.org/10.1145/3383313.3412236). One level is CGC: with the gate g_t of a task its state is
+    ``sum_x g_t(row)_x f_x(row)`` over its own and the shared experts x. A gate that gives all to a task's own
+    experts is a private tower.
 
     Args:
         tasks: Names of the tasks.

@@ -12,7 +12,9 @@ from motet.nn.mlp import FeedForward
 class TargetAttention(nn.Module):
     """Attention from candidates to the events that lie strictly before their row.
 
-    After DIN (Zhou et al., KDD 2018, arXiv:1706.06978).
+    With candidate c and visible events e_j it finds ``sum_j softmax_j(q(c) k(e_j) / sqrt(D)) v(e_j)``, where
+    q, k and v are linear. After DIN (Zhou et al., KDD 2018, arXiv:1706.06978), which takes ``sum_j a(e_j, c)
+    e_j`` with a small network a and no softmax, so that there many like events count more than one.
 
     Args:
         width: Width of candidates, of events and of the result.
@@ -44,7 +46,10 @@ class TargetAttention(nn.Module):
 class CrossAttention(nn.Module):
     """A decoder's block (Vaswani et al. 2017, arXiv:1706.03762): candidates ask the states they may see.
 
-    State 0 has seen no event, so that a candidate always sees one.
+    With candidate c and visible states h_j it finds ``a + F(norm(a))``, where F is a SwiGLU layer and O joins
+    the heads i: ``a = O concat_i sum_j softmax_j(q_i(norm(c)) k_i(h_j) / sqrt(D / heads)) v_i(h_j)``. Unlike
+    in that block c is not added to a: who reads this has c beside it. State 0 has seen no event, so that a
+    candidate always sees one.
 
     Args:
         width: Width of candidates, of states and of the result.
