@@ -27,7 +27,8 @@ def taobao(data: Path, tables: Path, seed: int = 0) -> None:
 
     The test purchase of each user is the published one; cart pairs that equal it are left out. Of the
     carts of users with three or more one is for test. One user in eight also has a purchase and a cart that
-    validate; carts that equal that purchase are left out too.
+    validate; carts that equal that purchase are left out too. A cart whose purchase is in training is not
+    asked for: it came before the purchase, which would give it away.
     """
     folder = data / "taobao-cart-buy"
     names = ["user", "item"]
@@ -43,7 +44,10 @@ def taobao(data: Path, tables: Path, seed: int = 0) -> None:
     parts = [
         bought.with_columns(type=pl.lit("buy")),
         held.with_columns(part=pl.lit("test"), type=pl.lit("buy")),
-        _held_out(carts, ["test", "valid"], seed).with_columns(type=pl.lit("cart")),
+        _held_out(carts.join(bought, on=names, how="anti"), ["test", "valid"], seed).with_columns(
+            type=pl.lit("cart")
+        ),
+        carts.join(bought, on=names, how="semi").with_columns(part=pl.lit("train"), type=pl.lit("cart")),
     ]
     rows = pl.concat(parts, how="diagonal_relaxed")
     place = generator(seed, "order of taobao").permutation(rows.height)

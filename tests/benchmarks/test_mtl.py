@@ -27,18 +27,26 @@ def shop(tmp_path) -> pl.DataFrame:
     folder = tmp_path / "taobao-cart-buy"
     folder.mkdir()
     watched = WATCHING
-    written(
-        folder, "buy.train.txt.gz", [(watched, item) for item in range(4)] + [(1, item) for item in range(4)]
-    )
-    written(folder, "buy.test.txt.gz", [(watched, 9), (1, 8)])
-    written(folder, "cart.csv.gz", [(1, 8), (1, 20), (1, 21), (1, 22), (watched, 9), (watched, 30)], "cart")
+    written(folder, "buy.train.txt.gz", [(user, item) for user in (watched, 1, 2) for item in range(4)])
+    written(folder, "buy.test.txt.gz", [(watched, 9), (1, 8), (2, 9)])
+    carts = {1: (8, 20, 21, 22), 2: (0, 1, 2, 20, 21, 22), watched: (9, 30)}
+    rows = [(user, item) for user, items in carts.items() for item in items]
+    written(folder, "cart.csv.gz", rows, "cart")
     taobao(tmp_path, tmp_path)
     return pl.read_parquet(tmp_path / "events.parquet")
 
 
 def test_cart_pairs_that_equal_the_test_purchase_are_left_out(shop):
     carts = shop.filter(type="cart").select("user", "item").rows()
-    assert sorted(carts) == [(1, 20), (1, 21), (1, 22), (WATCHING, 30)]
+    assert [pair for pair in sorted(carts) if pair[0] != 2] == [(1, 20), (1, 21), (1, 22), (WATCHING, 30)]
+
+
+def test_no_cart_is_asked_for_whose_purchase_is_known(shop):
+    mine = shop.filter(type="cart", user=2)
+    assert sorted(mine.filter(part="train")["item"].to_list())[:3] == [0, 1, 2]
+    (asked,) = mine.filter(part="test")["item"].to_list()
+    assert asked in (20, 21, 22)
+    assert mine.height == 6
 
 
 def test_what_is_held_out_comes_last_and_validation_asks_few_users(shop):
