@@ -121,6 +121,17 @@ def _users(random: np.random.Generator, users: int) -> pl.DataFrame:
     )
 
 
+def with_other_answers(events: pl.DataFrame, part: str, items: int) -> pl.DataFrame:
+    """The log of a tiny world with other labels, and other items that are chosen, in the rows of a part."""
+    there = pl.col("part") == part
+    chosen = there & pl.col("did").is_in(["click", "rate"])
+    return events.with_columns(
+        what=pl.when(chosen).then(100 + (pl.col("what") - 95) % items).otherwise("what"),
+        clicked=pl.when(there).then(1 - pl.col("clicked")).otherwise("clicked"),
+        stars=pl.when(there).then(6 - pl.col("stars")).otherwise("stars"),
+    )
+
+
 def tiny_settings(**changes: Any) -> dict[str, Any]:
     """The configuration of a tiny world as plain values; `changes` are paths such as ``data__split``."""
     settings: dict[str, Any] = {

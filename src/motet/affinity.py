@@ -33,13 +33,13 @@ def affinity(config: Config, folder: Path, out: Path) -> dict[str, Any]:
         takes away), ``groups`` (the tasks in two groups that help each other most), ``looks`` and ``cost``.
 
     Raises:
-        ConfigError: There are fewer than two tasks with a weight.
+        ConfigError: There are fewer than two tasks with a weight, or they lie in groups.
     """
     tasks = [task.name for task in config.tasks if task.weight > 0]
     if len(tasks) < 2:
         raise ConfigError("affinity is between tasks: declare two or more with a weight above 0.")
     if config.model.groups:
-        raise ConfigError("tasks of different groups share nothing: take  model.groups  out.")
+        raise ConfigError("model.groups: tasks of different groups share nothing. Take  model.groups  out.")
     config = settle(config, folder)
     material = gather(config, folder)
     own, prepared = variants(material)["joint"]

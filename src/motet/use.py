@@ -24,7 +24,7 @@ from motet.data.counting import CountedRows, count_asked
 from motet.data.dataset import Dataset, reopen
 from motet.data.division import clean_again
 from motet.data.loader import sorted_windows
-from motet.data.provenance import were_tables
+from motet.data.provenance import refuse_gone, were_tables
 from motet.data.questions import read_questions
 from motet.data.readers import read_tables, tables_from_frames
 from motet.data.readers_raw import from_object
@@ -66,6 +66,8 @@ class TrainedModel:
                 f"{self.bundle.folder} was trained from tables in Python, not from files. Give them again: "
                 "motet.open(RUN, events=..., items=...)."
             )
+        if self.given is None:
+            refuse_gone(config.data, self.bundle.folder)
         return self.given or read_tables(config.data, self.bundle.folder, extra=split_columns(config))
 
     @cached_property

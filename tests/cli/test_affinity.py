@@ -26,6 +26,13 @@ def test_one_task_has_no_affinity(say, world, tmp_path):
     assert "declare two or more" in done.err
 
 
+def test_groups_are_refused_where_they_were_written(say, world, tmp_path):
+    option = "model.groups=[[click]]"
+    done = say("affinity", world / "small.yaml", "--out", tmp_path, "--set", option)
+    assert done.status == 2
+    assert f"--set {option}: model.groups: tasks of different groups share nothing" in done.err
+
+
 def test_a_training_of_few_steps_is_refused(say, world, tmp_path):
     done = say("affinity", world / "small.yaml", "--out", tmp_path, "--set", "training.epochs=1")
     assert done.status == 2

@@ -53,7 +53,21 @@ def test_a_log_that_is_gone_is_named(run, say, tmp_path):
     update_manifest(copy, ["motet.yaml"])
     answer = say("evaluate", copy)
     assert answer.status == 2
-    assert "gone.csv" in answer.err
+    assert "gone.csv: there is no such file any more" in answer.err
+    assert "Put it back there" in answer.err
+
+
+def test_files_that_changed_since_the_training_are_warned_of(run, say, tmp_path):
+    assert "since the training" not in say("evaluate", run).err
+    copy = shutil.copytree(run, tmp_path / "copy")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    path = next(name for name in manifest["data"] if name.endswith("events.csv"))
+    manifest["data"][path]["sha256"] = "0"
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    answer = say("evaluate", copy, "--json")
+    assert answer.status == 0
+    assert list(json.loads(answer.out)) == list(metrics(run))
+    assert f"warning: {copy}: since the training {path} has changed" in answer.err
 
 
 def test_several_runs_give_a_mean_and_a_spread(run, say, tmp_path):

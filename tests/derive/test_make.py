@@ -1,10 +1,12 @@
 """Making ensembles: what is refused, snapshots and soups, and the command."""
 
 import json
+import re
 import shutil
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -12,15 +14,24 @@ from safetensors.torch import load_file
 import motet
 from motet.cli.app import main
 from motet.config.model import Group
+from motet.data.timelines import VALID
+from motet.derive.chorus import Chorus, voices
 from motet.derive.folder import open_ensemble
-from motet.derive.make import refuse_count
-from motet.derive.members import member_names, open_members, refuse_other_questions, same_rows
+from motet.derive.make import fit_epochs, refuse_count
+from motet.derive.members import (
+    member_names,
+    open_members,
+    open_snapshots,
+    refuse_other_questions,
+    same_rows,
+)
 from motet.derive.soup import _difference, mean_weights
 from motet.errors import ConfigError
 from motet.system.files import read_json
+from motet.tasks.calibration import fit_log_odds
 from motet.use import TrainedModel, open_run
 from tests.derive.pair import ensemble_of, opened, pair, second_run
-from tests.trained import run_config, trained_run
+from tests.trained import TASKS, run_config, trained_run
 
 pytestmark = pytest.mark.usefixtures("members")
 
@@ -28,25 +39,31 @@ pytestmark = pytest.mark.usefixtures("members")
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"data__split__test": "2024-01-08"}, r"data.split.test was 2024-01-07, now it is 2024-01-08"),
-        ({"data__repeats": False}, r"data.repeats was True, now it is False"),
-        ({"evaluation__history": "frozen"}, r"evaluation.history was rolling, now it is frozen"),
-        ({"tasks": [{"name": "next", "kind": "next_item"}]}, r"tasks.0.positive was \['click', 'rate'\]"),
+        ({"data__split__test": "2024-01-08"}, "data.split.test is 2024-01-07 in ONE and 2024-01-08 in TWO."),
+        ({"data__repeats": False}, "data.repeats is True in ONE and False in TWO."),
+        ({"evaluation__history": "frozen"}, "evaluation.history is rolling in ONE and frozen in TWO."),
+        (
+            {"tasks": [{"name": "next", "kind": "next_item"}]},
+            "tasks.next.positive is ['click', 'rate'] in",
+        ),
+        ({"tasks": TASKS[:3]}, "tasks.type is in ONE alone."),
+        ({"tasks": [*TASKS, TASKS[2] | {"name": "marks"}]}, "tasks.marks is in TWO alone."),
     ],
 )
 def test_members_that_answer_other_questions_are_refused(change, said, tmp_path):
     here, there = tmp_path / "one", tmp_path / "two"
-    with pytest.raises(ConfigError, match=f"one and .*two do not answer the same questions: {said}"):
-        refuse_other_questions([here, there], [run_config(), run_config(**change)])
+    said = said.replace("ONE", str(here)).replace("TWO", str(there))
+    with pytest.raises(ConfigError, match=re.escape(f"the same questions, and these do not: {said}")):
+        refuse_other_questions([here, there], [run_config(), run_config(**change)], [{}, {}])
 
 
 def test_members_may_differ_in_all_that_makes_a_model(tmp_path):
     other = {
         "model__timeline__kind": "hstu", "training__seed": 5, "data__seed": 0, "evaluation__k": [3],
         "data__counters__enabled": False, "training__balance": {"kind": "pcgrad"},
-        "model__item": {"id": False},
+        "model__item": {"id": False}, "tasks": TASKS[::-1],
     }  # fmt: skip
-    refuse_other_questions([tmp_path, tmp_path], [run_config(), run_config(**other)])
+    refuse_other_questions([tmp_path, tmp_path], [run_config(), run_config(**other)], [{}, {}])
 
 
 def test_rows_in_another_order_are_other_rows():
@@ -108,13 +125,13 @@ def test_a_soup_of_a_guarded_run_says_what_stands_apart():
     def bundle(*groups: Group) -> Any:
         return SimpleNamespace(config=SimpleNamespace(model=SimpleNamespace(groups=list(groups))))
 
-    said = _difference(bundle(Group(tasks=["click"], backbone="shared")), bundle())
+    said = _difference(bundle(Group(tasks=["click"], backbone="shared")), bundle(), ("a", "b"))
     assert said.startswith("the guard set tasks apart in one of them")
     assert said.endswith("(click (shared) and none)")
 
 
 def test_a_soup_of_other_architectures_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match=r"cannot be one soup: model.timeline.width was 16, now it is 24"):
+    with pytest.raises(ConfigError, match=r"one soup: model.timeline.width is 16 in small and 24 in second"):
         motet.ensemble(pair(), tmp_path / "out", "soup")
     assert not (tmp_path / "out").exists()
 
@@ -150,6 +167,23 @@ def test_a_snapshot_ensemble_averages_the_epochs_with_equal_weights(snapped, tmp
 
 
 @pytest.mark.slow
+def test_every_epoch_is_calibrated_by_itself(snapped, monkeypatch):
+    monkeypatch.setattr("motet.tasks.calibration.ENOUGH", 5)  # rows; the training had too few
+    both = voices(open_snapshots(snapped).models)
+    heads = [voice.model.bundle.model.row_heads["click"] for voice in both]
+    for head in heads:
+        head.fitted_2.copy_(torch.tensor([3.0, 2.0]))
+    fit_epochs(Chorus(both, {}))
+    *earlier, best = (head.fitted_2.tolist() for head in heads)
+    assert best == [3, 2]  # it was fitted when it was trained
+    heads[0].leave_as_it_is()
+    said = both[0].examiner.records(both[0].scorer, VALID)["click"]
+    odds_N = np.log(said.prediction_N / (1 - said.prediction_N))
+    assert earlier[0] == pytest.approx(fit_log_odds(odds_N, said.label_N) or (1, 0), abs=1e-4)
+    assert earlier[0] != earlier[1]
+
+
+@pytest.mark.slow
 def test_a_soup_of_snapshots_is_one_ordinary_run(snapped, tmp_path):
     done = motet.ensemble([snapped], tmp_path / "out", "soup")
     assert not (done.folder / "ensemble.json").exists()
@@ -169,9 +203,10 @@ def test_a_soup_of_snapshots_is_one_ordinary_run(snapped, tmp_path):
 
 @pytest.mark.slow
 def test_the_mean_of_one_model_with_itself_is_that_model(tmp_path):
-    done = motet.ensemble([trained_run(), trained_run()], tmp_path / "out", "soup")
+    again = shutil.copytree(trained_run(), tmp_path / "again")
+    done = motet.ensemble([trained_run(), again], tmp_path / "out", "soup")
     assert motet.open(done.folder).recommend(k=3).equals(opened(0).recommend(k=3))
-    assert list(done.metrics["members"]) == ["small (1)", "small (2)"]
+    assert list(done.metrics["members"]) == ["small", "again"]
     assert all(gain["difference"] == pytest.approx(0) for gain in done.metrics["gains"].values())
 
 

@@ -162,7 +162,18 @@ def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
     twin = records(models()["twin of stars"], gathered().config)
     np.testing.assert_array_equal(records(found.joint, found.config)["stars"], twin["stars"])
     assert found.story[-1] == "The guard: that was not enough for stars; its twin itself was put in."
-    assert found.cases["stars"]["after"]["difference"] == 0
+    after = found.cases["stars"]["after"]
+    assert [after[name] for name in ("difference", "low", "high", "verdict")] == [0, 0, 0, "same"]
+
+
+def test_what_was_fitted_is_told_of_the_heads_that_answer(monkeypatch):
+    def fitted(name: str, *args: Any) -> Trained:
+        return replace(fit_one(name, *args), fitted=["click: of its own"])
+
+    of = dict(models())
+    of["joint"] = replace(of["joint"], fitted=["click: of the joint one", "next: of the joint one"])
+    pretend(monkeypatch, "click")
+    assert guard(gathered(), of, fitted).joint.fitted == ["next: of the joint one", "click: of its own"]
 
 
 def test_what_the_guard_trained_is_counted_and_a_twin_is_not_counted_twice(monkeypatch):
@@ -253,15 +264,21 @@ CHAIN = [dict(task) for task in tiny_settings()["tasks"]] + [
 
 @pytest.mark.parametrize(
     ("after", "cure", "said"),
-    [((-0.3,), None, "they did no better"), ((-0.1, -0.15), "experts", "they are better, yet below")],
+    [
+        ((-0.3,), None, "alone they did no better"),
+        ((-0.1, -0.15), "experts", "alone they are better, yet below their twins"),
+    ],
 )
 def test_a_chain_keeps_what_helped_it_most_and_else_stays(monkeypatch, after, cure, said):
     of = _gathered(tasks=CHAIN)
     wanted = variants(of)
-    made = {name: fit_one(name, wanted[name][0], None, of=of) for name in ("joint", "twin of stay")}
+    names = ("joint", "twin of click", "twin of stay")
+    made = {name: fit_one(name, wanted[name][0], None, of=of) for name in names}
     pretend(monkeypatch, "stay", after=after)
     found = guard(of, made, functools.partial(fit_one, of=of))
     assert found.cases["stay"]["cure"] == cure
+    assert found.cases["stay"]["gave_up"].endswith(said)
+    assert ("click" in found.cases) is (cure is not None)  # it is set apart too, though nothing hurt it
     assert found.story[-1].startswith("The guard gave up on click, stay")
     assert said in found.story[-1]
 
@@ -284,6 +301,7 @@ IDLE = [*ONE, {"name": "click", "kind": "binary", "label": "dwell >= 20", "weigh
     ("changes", "said"),
     [({"tasks": IDLE}, "a weight above 0"),
      ({"report__twins": "none"}, "write  report"), ({"tasks": ONE}, "two or more"),
+     ({"evaluation__bootstrap": 0}, "there are no intervals: write"),
      ({"model__groups": [["click"]]}, "take  model.groups  out")],
 )  # fmt: skip
 def test_without_twins_there_is_no_guard(changes, said):

@@ -29,6 +29,10 @@ def evaluate(
 
     import motet
     from motet.cli.show import table
+    from motet.derive.origins import changed_since
+    from motet.system.log import warn
 
     found = motet.open(runs[0]).evaluate(split)
+    for line in changed_since(runs[0]):
+        warn(f"{runs[0]}: {line}. Where it learned from rows of now, the figures are too good.")
     print(dumps(found, indent=2) if json else table(found))

@@ -11,6 +11,7 @@ from motet.config.data import DataConfig
 from motet.data.fingerprint import fingerprint_rows
 from motet.data.readers_files import find_files
 from motet.data.table import Tables
+from motet.errors import DataError
 from motet.system.files import sha256_file
 from motet.system.log import stage
 
@@ -32,6 +33,26 @@ def files_read(data: DataConfig, folder: Path) -> Read:
     patterns = [path for source in (*data.items, *data.users, *data.events) for path in source.path]
     files = sorted({path.absolute() for path in find_files(patterns, folder)})
     return {str(path): {"sha256": sha256_file(path), "bytes": path.stat().st_size} for path in files}
+
+
+def refuse_gone(data: DataConfig, run: Path) -> None:
+    """Refuse to read anew what a run was trained on when a file of it is gone.
+
+    Args:
+        data: The `data:` part of the run's configuration, with absolute paths.
+        run: The folder of the run.
+
+    Raises:
+        DataError: It names the file.
+    """
+    for path in (path for source in (*data.items, *data.users, *data.events) for path in source.path):
+        try:
+            find_files([path], run)
+        except DataError:
+            raise DataError(
+                f"{path}: there is no such file any more, and {run} was trained on it. Put it back there, or "
+                "give the tables in Python (events=..., items=..., users=...)."
+            ) from None
 
 
 def tables_read(tables: Tables) -> Read:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from motet.config.read import write_config
+from motet.data.provenance import Read
 from motet.data.timelines import VALID
 from motet.derive.boosted import lightgbm
 from motet.derive.chorus import Chorus, voices
@@ -21,13 +22,14 @@ from motet.derive.combine import Combiner
 from motet.derive.fitting import UNFITTED, Chosen, Kind, cross_fitted, fit_combiner
 from motet.derive.folder import save_combiners, save_member
 from motet.derive.members import Members, open_members, open_snapshots, refuse_other_rows
+from motet.derive.origins import read_today, refuse_other_data
 from motet.derive.scores import joint_metrics
 from motet.derive.soup import cook
 from motet.errors import ConfigError
 from motet.evaluation.report import write_report
 from motet.run import Run
-from motet.system.files import atomic_folder, read_json, write_json
-from motet.system.log import say, stage
+from motet.system.files import atomic_folder, write_json
+from motet.system.log import say, stage, warn
 from motet.system.machine import machine, versions
 from motet.system.manifest import write_manifest
 
@@ -58,7 +60,8 @@ def make_ensemble(
         users: Likewise.
 
     Raises:
-        MotetError: They are too few or too many, answer different questions, or `target` is taken.
+        MotetError: They are too few or too many, answer different questions, were trained on other data than
+            are read now, or `target` is taken.
     """
     if target.exists():
         raise ConfigError(f"{target} exists already. Give another folder with  --out, or remove it.")
@@ -70,14 +73,20 @@ def make_ensemble(
         members = open_snapshots(folders[0], events=events, items=items, users=users)
     else:
         members = open_members(folders, events=events, items=items, users=users)
+    now = read_today(members.models[0], given=events is not None)
+    told = refuse_other_data(members.folders, now)
+    for line in told:
+        warn(line)
+    if not alone:
         refuse_other_rows(members.models)
     with atomic_folder(target) as place:
         if kind == "soup":
             metrics = cook(members, place)
         else:
             metrics = _join(members, place, kind)
+        metrics["statements"] += told
         metrics["cost"] |= {"wall_seconds": time.monotonic() - began}
-        _save(place, target, kind, members, metrics)
+        _save(place, target, kind, members, metrics, now)
     return Run(target)
 
 
@@ -101,6 +110,8 @@ def refuse_count(kind: str, runs: int) -> bool:
 def _join(members: Members, place: Path, kind: Kind) -> dict[str, Any]:
     """Fit, measure and write an ensemble; what metrics.json is to hold."""
     chorus = Chorus(voices(members.models), {})
+    if kind == "snapshot":
+        fit_epochs(chorus)
     made = fit_all(chorus, kind)
     metrics = joint_metrics(chorus, made.kept, made.judging, members)
     told = []
@@ -109,6 +120,15 @@ def _join(members: Members, place: Path, kind: Kind) -> dict[str, Any]:
         told.append({"folder": f"members/{number}", "name": name, "seed": model.bundle.config.training.seed})
     save_combiners(place, kind, told, made.kept)
     return metrics
+
+
+def fit_epochs(chorus: Chorus) -> None:
+    """Fit anew what is fitted when training is over, for every epoch but the best, to which it belongs.
+
+    A snapshot has weights alone; level and slope of probabilities, and what newcomers score, it lacks.
+    """
+    for voice in chorus.members[:-1]:
+        voice.examiner.fit_afterwards(voice.model.bundle.model)
 
 
 def fit_all(chorus: Chorus, kind: Kind) -> Made:
@@ -128,7 +148,7 @@ def fit_all(chorus: Chorus, kind: Kind) -> Made:
     return Made(kept, judging)
 
 
-def _save(place: Path, target: Path, kind: str, members: Members, metrics: dict[str, Any]) -> None:
+def _save(place: Path, target: Path, kind: str, members: Members, metrics: dict[str, Any], now: Read) -> None:
     """Write what every run has: configuration, metrics, cleaning, manifest, report."""
     config, source = members.models[0].bundle.config, members.folders[0]
     name = f"{config.name} ({kind} of {len(members.models)})"
@@ -142,7 +162,7 @@ def _save(place: Path, target: Path, kind: str, members: Members, metrics: dict[
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": versions(),
         "machine": machine(),
-        "data": read_json(source / "manifest.json").get("data", {}),
+        "data": now,
         "command": f"motet ensemble {' '.join(map(str, members.folders))} --kind {kind} --out {target}",
     }
     write_manifest(place, facts)

@@ -5,7 +5,7 @@ nothing that makes a question: tables, cleaning, split, tasks and labels, and th
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ import numpy as np
 
 from motet.bundle import Bundle, open_bundle
 from motet.config import Config
-from motet.config.differing import differing
+from motet.config.differing import told_apart
 from motet.data.dataset import Dataset
+from motet.data.provenance import Read, were_tables
 from motet.data.readers import tables_from_frames
 from motet.data.table import Tables
+from motet.derive.origins import names_in, origin
 from motet.errors import ConfigError
 from motet.training.snapshots import FOLDER as SNAPSHOTS
 from motet.training.snapshots import load_snapshot, snapshots_in
@@ -69,7 +71,7 @@ def open_members(
         if places.count(place) > 1:
             raise ConfigError(f"{folder} stands there twice. Give each run once.")
     bundles = [open_bundle(folder) for folder in folders]
-    refuse_other_questions(folders, [each.config for each in bundles])
+    refuse_other_questions(folders, [each.config for each in bundles], [origin(each) for each in folders])
     read = _reader(bundles[0], events, items, users)
     return Members([TrainedModel(each, read) for each in bundles], member_names(folders), list(folders))
 
@@ -110,23 +112,30 @@ def member_names(folders: Sequence[Path]) -> list[str]:
     return [f"{name} ({place})" if found.count(name) > 1 else name for place, name in enumerate(found, 1)]
 
 
-def refuse_other_questions(folders: Sequence[Path], configs: Sequence[Config]) -> None:
+def refuse_other_questions(folders: Sequence[Path], configs: Sequence[Config], reads: Sequence[Read]) -> None:
     """Refuse runs whose configurations ask different things.
+
+    Args:
+        folders: The runs.
+        configs: Their configurations.
+        reads: What each was trained on: a file of the same content may lie elsewhere.
 
     Raises:
         ConfigError: It names the runs and the setting.
     """
-    asked = [_questions(config) for config in configs]
+    pathless = any(were_tables(read) for read in reads)
+    names = [None if pathless else names_in(reads[0], read) for read in reads]
+    asked = [_questions(config, each) for config, each in zip(configs, names, strict=True)]
     for folder, other in zip(folders, asked, strict=True):
-        for said in differing(asked[0], other):
+        for said in told_apart(asked[0], other, (str(folders[0]), str(folder))):
             raise ConfigError(
-                f"{folders[0]} and {folder} do not answer the same questions: {said}. Members of an ensemble "
-                "may differ in their models and in  training , not in data, split and tasks."
+                f"Members of an ensemble answer the same questions, and these do not: {said}. They may "
+                "differ in their models and in  training , not in data, split and tasks."
             )
 
 
 def refuse_other_rows(models: Sequence[TrainedModel]) -> None:
-    """Refuse members that read the same files in another order: a row may train one and test the other.
+    """Refuse members that read the same data in another order: a row may train one and test the other.
 
     Raises:
         ConfigError: It names the runs and the seed.
@@ -163,11 +172,19 @@ def columns(one: Dataset, other: Dataset) -> np.ndarray:
     return np.append(0, other.catalogue.numbers(one.catalogue.ids))
 
 
-def _questions(config: Config) -> dict[str, Any]:
-    """The settings that make questions, as plain values."""
+def _questions(config: Config, names: Mapping[str, str] | None) -> dict[str, Any]:
+    """The settings that make questions, as plain values.
+
+    Args:
+        config: The configuration.
+        names: What the first run calls the files; None where paths mean nothing, as for tables in Python.
+    """
     plain = config.model_dump(mode="json")
     data = {name: value for name, value in plain["data"].items() if name not in ("seed", "counters")}
-    tasks = [
-        {name: value for name, value in task.items() if name not in OF_THE_MODEL} for task in plain["tasks"]
-    ]
+    for source in (*data["items"], *data["users"], *data["events"]):
+        source["path"] = [] if names is None else [names.get(path, path) for path in source["path"]]
+    tasks = {
+        task["name"]: {name: value for name, value in task.items() if name not in OF_THE_MODEL}
+        for task in plain["tasks"]
+    }
     return {"data": data, "tasks": tasks, "evaluation.history": plain["evaluation"]["history"]}

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from motet.bundle import Bundle, save_again
-from motet.config.differing import differing
+from motet.config.differing import told_apart
 from motet.data.timelines import TEST, VALID
 from motet.derive.chorus import Voice, voices
 from motet.derive.members import Members
@@ -60,7 +60,7 @@ def refuse_unlike(members: Members) -> None:
     """
     first = members.models[0].bundle
     for name, model in zip(members.names, members.models, strict=True):
-        said = _difference(first, model.bundle)
+        said = _difference(first, model.bundle, (members.names[0], name))
         if said:
             raise ConfigError(
                 f"{members.names[0]} and {name} cannot be one soup: {said}. Give runs of one  model:  part "
@@ -68,12 +68,12 @@ def refuse_unlike(members: Members) -> None:
             )
 
 
-def _difference(one: Bundle, other: Bundle) -> str:
+def _difference(one: Bundle, other: Bundle, names: tuple[str, str]) -> str:
     apart = [_apart(each) for each in (one, other)]
     if apart[0] != apart[1]:
         return f"the guard set tasks apart in one of them as it did not in the other ({' and '.join(apart)})"
     here, there = (each.config.model.model_dump(mode="json") for each in (one, other))
-    for said in differing(here, there, "model"):
+    for said in told_apart(here, there, names, "model"):
         return said
     if not one.catalogue.ids.equals(other.catalogue.ids):
         return (
