@@ -20,11 +20,12 @@ from typing import Any
 
 import polars as pl
 
-from benchmarks.mtl import UNCOUNTED, WORLDS, settled
+from benchmarks.mtl_search import gain_of
+from benchmarks.mtl_worlds import WORLDS, settled
 from benchmarks.ours import train_in_child
 from benchmarks.record import claim, record
 from motet.config.read import read_config
-from motet.metrics.names import higher_is_better, main_metric
+from motet.metrics.names import main_metric
 
 PLAIN = "likelihood"
 METHODS = (
@@ -78,16 +79,6 @@ def values_of(output: Path, part: str) -> Values:
     kinds = {task["name"]: task["kind"] for task in report["settings"]["tasks"]}
     (found,) = report[part].values()
     return {task: found[task][main_metric(kind)] for task, kind in kinds.items()}
-
-
-def gain_of(mine: Values, plain: Values, kinds: Mapping[str, str], name: str) -> float:
-    """Mean over the tasks that count of the relative gain over the plain method."""
-    gains = []
-    for task, value in mine.items():
-        if f"{name}.{task}" not in UNCOUNTED:
-            sign = 1.0 if higher_is_better(main_metric(kinds[task])) else -1.0
-            gains.append(sign * (value - plain[task]) / abs(plain[task]))
-    return sum(gains) / len(gains)
 
 
 def kinds_of(output: Path) -> dict[str, str]:

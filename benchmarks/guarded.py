@@ -1,6 +1,10 @@
 """One guarded training as a program: joint model, guard and twins of one seed, and what they say of the test.
 
-    python -m benchmarks.guarded CONFIG OUTPUT_FOLDER [a.b=c ...]
+    python -m benchmarks.guarded CONFIG OUTPUT_FOLDER [a.b=c ...] [--twins FILE] [--valid]
+
+`--twins` names a file that gives twins settings of their own: task -> a list of `a.b=c`, in the place of
+those above. With `--valid` there is no guard, no test row is looked at, and `report.json` is all that is
+written.
 
 Output: `asked.TASK.parquet`, what is asked: `user`, `time`, `item` (ids) of every row or right item, in the
 order of the other files, which the seed chooses. `MODEL.TASK.parquet` for the models `joint` (guarded),
@@ -12,9 +16,11 @@ goes on from its checkpoints.
 """
 
 import argparse
+import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +28,7 @@ import numpy as np
 import polars as pl
 import torch
 
+from motet.config import Config
 from motet.config.read import config_folder, read_config
 from motet.data.collate import Collator
 from motet.data.requests import Plan
@@ -31,13 +38,13 @@ from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
 from motet.evaluation.scoring import questions
 from motet.gather import Material, gather
-from motet.judge import UNGUARDED, examiner_of
+from motet.judge import UNGUARDED, examiner_of, variants
 from motet.model import Motet
 from motet.run import fit_all, settle
 from motet.system.files import write_json
 from motet.system.log import JsonLines
 from motet.system.machine import cpu_seconds, peak_rss_mb
-from motet.training.fit import Trained
+from motet.training.fit import Prepared, Trained
 
 REQUESTS = 300  # that are answered to see what one costs
 SHOWN = 20  # items of an answer
@@ -148,20 +155,42 @@ def write_answers(output: Path, material: Material, models: Mapping[str, Trained
     return costs
 
 
+def with_own_settings(
+    material: Material, config: Path, twins: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[Config, Prepared]]:
+    """All models of a training, in which twins have settings of their own."""
+    found = variants(material)
+    for task, own in twins.items():
+        settings = settle(read_config(config, own), config_folder(config))
+        name = f"twin of {task}"
+        found[name] = variants(replace(material, config=settings))[name]
+    return found
+
+
 def main() -> None:
     """Read the arguments, train, write what came out."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("output", type=Path)
     parser.add_argument("overrides", nargs="*")
-    given = parser.parse_args()
+    parser.add_argument("--twins", type=Path)
+    parser.add_argument("--valid", action="store_true")
+    given = parser.parse_intermixed_args()
+    twins = json.loads(given.twins.read_text("utf8")) if given.twins else {}
+
+    def which(material: Material) -> dict[str, tuple[Config, Prepared]]:
+        return with_own_settings(material, given.config, twins)
+
     work = given.output / "unfinished"
     work.mkdir(parents=True, exist_ok=True)
     folder = config_folder(given.config)
     config = settle(read_config(given.config, given.overrides), folder)
     with JsonLines(given.output / "log.jsonl") as log:
-        material, models = fit_all(gather(config, folder), work, log, guarded=True)
-    costs = write_answers(given.output, material, models)
+        material = gather(config, folder)
+        material, models = fit_all(material, work, log, guarded=not given.valid, which=which)
+    costs: dict[str, Any] = {name: each.cost for name, each in models.items()}
+    if not given.valid:
+        costs = write_answers(given.output, material, models)
     examiner = examiner_of(material, material.config, material.prepared)
     report = {
         "valid": {name: examiner.validate(trained.model) for name, trained in models.items()},
@@ -172,6 +201,7 @@ def main() -> None:
         "cpu_seconds": cpu_seconds(),
         "peak_rss_mb": peak_rss_mb(),
         "settings": config.model_dump(mode="json"),
+        "twins": twins,
     }
     write_json(given.output / "report.json", report)
     shutil.rmtree(work)

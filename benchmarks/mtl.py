@@ -4,10 +4,11 @@
         [--work FOLDER]
 
 DATA_FOLDER holds `taobao-cart-buy`, `ml-100k` and `kuairand-pure-2w`. Sharing and balance are the defaults;
-the other settings stand in `configs/mtl_*.yaml` and were chosen on validation rows, for joint model and twins
-alike. Every child trains joint model, twins and guard of one seed (`benchmarks.guarded`); a finished one is
-not repeated. All tasks of all sets are one family of comparisons (Holm), over users and seeds; `comment` of
-KuaiRand is reported beside them and not counted, for its test rows have 142 positives.
+the other settings stand in `configs/mtl_*.yaml`. On top of them the joint model and every twin choose for
+themselves, on validation rows and of as many trials (results/mtl_search.json). Every child trains joint
+model, twins and guard of one seed (`benchmarks.guarded`); a finished one is not repeated. All tasks of all
+sets are one family of comparisons (Holm), over users and seeds; `comment` of KuaiRand is reported beside them
+and not counted, for its test rows have 142 positives.
 
 Costs are those of the joint model and the guard in the sum of the twins: CPU seconds of training, parameters,
 CPU time of a request that is answered as a server would. What it takes to score all test rows stands beside
@@ -28,7 +29,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks import mtl_worlds
+from benchmarks.mtl_search import OPTIONS, UNCOUNTED, Chosen, chosen_for
+from benchmarks.mtl_worlds import WORLDS, settings_file, settled
 from benchmarks.record import claim, record
 from motet.evaluation.compare import Gain, gain_family
 from motet.evaluation.measures import measure
@@ -36,37 +38,22 @@ from motet.evaluation.records import Predictions, RankingPredictions, RowPredict
 from motet.metrics.names import main_metric
 
 ROOT = Path(__file__).parents[1]
-WORLDS = {"taobao": mtl_worlds.taobao, "ml100k": mtl_worlds.ml100k, "kuairand": mtl_worlds.kuairand}
-UNCOUNTED = ("kuairand.comment",)
 RARE = ("like", "profile_enter", "comment")
 COSTS = ("cpu_seconds", "parameters", "request_cpu_ms")
-KEPT = ("valid", "costs", "guard", "story", "settings")  # of each run, in the results file
+KEPT = ("valid", "costs", "guard", "story", "settings", "twins")  # of each run, in the results file
 Records = dict[str, list[Predictions]]  # task -> one record a seed
 
 
-def settled(name: str, data: Path, work: Path) -> Path:
-    """The tables of a set and the configuration that reads them; made once."""
-    tables = work / "tables" / name
-    if not tables.exists():
-        tables.mkdir(parents=True)
-        WORLDS[name](data, tables)
-    text = _settings(name).read_text("utf8")
-    config = work / f"{name}.yaml"
-    config.write_text(text.replace("TABLES", str(tables.resolve())), "utf8")
-    return config
-
-
-def _settings(name: str) -> Path:
-    return ROOT / "benchmarks" / "configs" / f"mtl_{name}.yaml"
-
-
-def train(config: Path, output: Path, seed: int) -> None:
+def train(config: Path, output: Path, seed: int, chosen: Chosen) -> None:
     """One guarded training in a process of its own; a finished one is not repeated."""
     if (output / "report.json").exists():
         return
     output.mkdir(parents=True, exist_ok=True)
-    options = [f"training.seed={seed}", "training.threads=1"]
-    command = [sys.executable, "-m", "benchmarks.guarded", str(config), str(output), *options]
+    options = [f"training.seed={seed}", *OPTIONS]
+    twins = output / "twins.json"
+    twins.write_text(json.dumps({task: [*own, *options] for task, own in chosen.twins.items()}), "utf8")
+    command = [sys.executable, "-m", "benchmarks.guarded", str(config), str(output), *chosen.joint, *options]
+    command += ["--twins", str(twins)]
     with (output / "log.txt").open("a") as log:
         subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=True)
     print("trained", output, flush=True)
@@ -176,7 +163,7 @@ def _interval(records: list[Predictions], metric: str) -> tuple[float, float]:
     return found["low"], found["high"]
 
 
-def write(outputs: Mapping[str, Sequence[Path]], count: int) -> None:
+def write(outputs: Mapping[str, Sequence[Path]], chosen: Mapping[str, Chosen], count: int) -> None:
     """Claims and details into benchmarks/results/mtl.json."""
     pairs: dict[str, Any] = {}
     plain: dict[str, Any] = {}
@@ -208,13 +195,14 @@ def write(outputs: Mapping[str, Sequence[Path]], count: int) -> None:
         "gains": gains,
         "unguarded": unguarded,
         "counted": list(counted),
+        "chosen": {name: {"joint": each.joint, "twins": each.twins} for name, each in chosen.items()},
         "runs": {
             f"{name}-{seed}": {key: report_of(place)[key] for key in KEPT}
             for name, places in outputs.items()
             for seed, place in enumerate(places)
         },
         "settings_sha256": {
-            name: hashlib.sha256(_settings(name).read_bytes()).hexdigest() for name in outputs
+            name: hashlib.sha256(settings_file(name).read_bytes()).hexdigest() for name in outputs
         },
     }  # fmt: skip
     sets = ",".join(outputs)
@@ -246,10 +234,12 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     configs = {name: settled(name, given.data, given.work) for name in given.sets.split(",")}
     outputs = {name: [given.work / f"{name}-{seed}" for seed in range(given.seeds)] for name in configs}
-    tasks = [(configs[name], outputs[name][seed], seed) for seed in range(given.seeds) for name in configs]
+    chosen = {name: chosen_for(name) for name in configs}
     with ThreadPoolExecutor(given.jobs) as pool:
+        tasks = [(configs[name], outputs[name][seed], seed, chosen[name])
+                 for seed in range(given.seeds) for name in configs]  # fmt: skip
         list(pool.map(lambda one: train(*one), tasks))
-    write(outputs, given.seeds)
+    write(outputs, chosen, given.seeds)
 
 
 if __name__ == "__main__":

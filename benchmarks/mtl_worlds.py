@@ -8,6 +8,7 @@ from benchmarks.kuairand import write_history
 from benchmarks.peers import worlds
 from motet.system.randomness import generator
 
+ROOT = Path(__file__).parents[1]
 WATCHING = 8  # one of so many users validates on taobao
 
 
@@ -72,3 +73,23 @@ def _held_out(rows: pl.DataFrame, parts: list[str], seed: int) -> pl.DataFrame:
             asked &= pl.col("user") % WATCHING == 0
         part = pl.when(asked).then(pl.lit(name)).otherwise(part)
     return rows.with_columns(part=part).drop("lot")
+
+
+WORLDS = {"taobao": taobao, "ml100k": ml100k, "kuairand": kuairand}
+
+
+def settled(name: str, data: Path, work: Path) -> Path:
+    """The tables of a set and the configuration that reads them; made once."""
+    tables = work / "tables" / name
+    if not tables.exists():
+        tables.mkdir(parents=True)
+        WORLDS[name](data, tables)
+    text = settings_file(name).read_text("utf8")
+    config = work / f"{name}.yaml"
+    config.write_text(text.replace("TABLES", str(tables.resolve())), "utf8")
+    return config
+
+
+def settings_file(name: str) -> Path:
+    """The settings of a set; `settled` puts its tables in."""
+    return ROOT / "benchmarks" / "configs" / f"mtl_{name}.yaml"

@@ -136,11 +136,23 @@ def settle(config: Config, folder: Path) -> Config:
 
 
 def fit_all(
-    material: Material, work: Path, log: JsonLines, *, guarded: bool = False
+    material: Material,
+    work: Path,
+    log: JsonLines,
+    *,
+    guarded: bool = False,
+    which: Callable[[Material], dict[str, tuple[Config, Prepared]]] = variants,
 ) -> tuple[Material, dict[str, Trained]]:
     """The joint model, one twin a task, and the ablations; each goes on from its own checkpoint.
 
     The guard may give the joint model groups; the material that comes back has the configuration with them.
+
+    Args:
+        material: Data, configuration, views.
+        work: Folder of checkpoints.
+        log: Takes a record of every step and validation.
+        guarded: Let the guard look.
+        which: Name -> configuration and data of every model, the joint one first.
 
     Whoever presses Ctrl-C gets what is whole by then: the best so far of the joint model, and no half a twin.
     """
@@ -173,7 +185,7 @@ def fit_all(
 
         if material.config.training.balance.kind == "search":
             material = _search(material, work, fit_one)
-        for name, (config, prepared) in variants(material).items():
+        for name, (config, prepared) in which(material).items():
             found = fit_one(name, config, prepared)
             if found.stopped and not (name == "joint" and found.history):
                 break

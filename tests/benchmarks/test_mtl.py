@@ -1,18 +1,24 @@
 """The tables and the figures of the benchmarks of sharing and of balance, on worlds known by hand."""
 
 import gzip
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
 from benchmarks import balancing, balancing_page, mtl
-from benchmarks.balancing import fewer_users, gain_of, options_of, says
-from benchmarks.guarded import table_of
-from benchmarks.mtl_worlds import WATCHING, taobao
+from benchmarks.balancing import fewer_users, options_of, says
+from benchmarks.guarded import table_of, with_own_settings
+from benchmarks.mtl_search import chosen_of, gain_of, trials_of
+from benchmarks.mtl_worlds import WATCHING, WORLDS, settings_file, taobao
+from motet.config.read import read_config
+from motet.config.write import write_config
 from motet.evaluation.records import RankingPredictions, RowPredictions
 from motet.system.files import write_json
+from tests.model.world import changed, material
 
 
 def written(folder: Path, name: str, rows: list[tuple[int, int]], more: str = "") -> None:
@@ -147,3 +153,48 @@ def test_fewer_users_keep_all_items(tmp_path):
     few = fewer_users(tables, tmp_path / "few")
     assert pl.read_parquet(few / "events.parquet")["user"].to_list() == [0, 4]
     assert pl.read_parquet(few / "items.parquet").height == 3
+
+
+def tried(joint: dict[str, float], twins: dict[str, float], seconds: float) -> dict[str, Any]:
+    """The report of a trial of two tasks."""
+    names = {"like": "auc", "rating": "rmse"}
+    valid = {"joint": {task: {names[task]: value} for task, value in joint.items()}}
+    valid |= {f"twin of {task}": {task: {names[task]: value}} for task, value in twins.items()}
+    kinds = [{"name": "like", "kind": "binary"}, {"name": "rating", "kind": "regression"}]
+    costs = {"joint": {"cpu_seconds": seconds}, "twin of like": {"cpu_seconds": 1.0},
+             "twin of rating": {"cpu_seconds": 2.0}}  # fmt: skip
+    return {"valid": valid, "costs": costs, "settings": {"tasks": kinds}}
+
+
+def test_joint_model_and_twins_choose_each_their_own_trial():
+    reports = [
+        tried({"like": 0.70, "rating": 1.00}, {"like": 0.70, "rating": 0.90}, 5.0),
+        tried({"like": 0.77, "rating": 1.01}, {"like": 0.71, "rating": 0.95}, 6.0),
+        tried({"like": 0.70, "rating": 0.99}, {"like": 0.69, "rating": 0.89}, 7.0),
+    ]
+    found = chosen_of("shop", [["a=1"], ["a=2"], ["a=3"]], reports)
+    assert found.joint == ["a=2"]  # like is a tenth better, rating a hundredth worse
+    assert found.twins == {"like": ["a=2"], "rating": ["a=3"]}
+    assert [each["gain"] for each in found.tried] == pytest.approx([0, (0.1 - 0.01) / 2, 0.005])
+    assert [each["cpu_seconds"] for each in found.tried] == [5, 6, 7]
+    assert found.tried[0]["twins_cpu_seconds"] == 3
+    assert chosen_of("shop", [["a=1"], ["a=2"]], [reports[0], reports[0]]).joint == ["a=1"]
+
+
+def test_a_twin_has_its_own_settings_and_the_others_those_of_all(tmp_path):
+    path = tmp_path / "motet.yaml"
+    write_config(changed(report={"twins": "all"}), path)
+    config = read_config(path, ["training.learning_rate=0.01"])
+    of = replace(material(), config=config)
+    own = ["training.learning_rate=0.5", "training.threads=1"]
+    found = with_own_settings(of, path, {"click": own})
+    rates = {name: each.training.learning_rate for name, (each, _) in found.items()}
+    assert rates == {"joint": 0.01, "twin of next": 0.01, "twin of click": 0.5, "twin of stars": 0.01}
+    assert [task.name for task in found["twin of click"][0].tasks] == ["click"]
+
+
+def test_every_trial_can_be_read():
+    for name in WORLDS:
+        for trial in trials_of(name):
+            read_config(settings_file(name), trial)
+        assert trials_of(name)[0] == []  # what the others are compared with
