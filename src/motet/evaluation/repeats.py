@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from motet.config import Config
-from motet.config.differing import differing
+from motet.config.differing import told_apart
 from motet.config.read import read_config
 from motet.errors import ArtifactError, ConfigError
 from motet.system.files import read_json
@@ -76,7 +76,7 @@ def _config(run: Path) -> Config:
 
 def _refuse_others(runs: Sequence[Path], configs: Sequence[Config], plain: Sequence[dict[str, Any]]) -> None:
     for run, other in zip(runs, plain, strict=True):
-        for said in differing(plain[0], other):
+        for said in told_apart(plain[0], other, (str(runs[0]), str(run))):
             raise ConfigError(
                 f"{runs[0]} and {run} are not runs of one configuration: {said}. "
                 "Give runs whose joint models differ in  data.split.fold  or  training.seed  alone."
@@ -100,7 +100,7 @@ def _alike(config: Config, metrics: Mapping[str, Any]) -> dict[str, Any]:
         plain["model"]["groups"] = []
     for task in plain["tasks"] if metrics.get("search") else []:
         task["weight"] = "searched"
-    return plain
+    return {**plain, "tasks": {task["name"]: task for task in plain["tasks"]}}
 
 
 def _turn(config: Config) -> tuple[int, int]:
