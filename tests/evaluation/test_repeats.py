@@ -55,7 +55,7 @@ def test_what_the_guard_and_a_search_found_may_differ(tmp_path):
     metrics = json.loads((runs[1] / "metrics.json").read_text())
     metrics |= {"search": {"weights": {"next": 3.0}}, "guard": {"next": {"cure": "model"}}}
     (runs[1] / "metrics.json").write_text(json.dumps(metrics))
-    with pytest.raises(ConfigError, match=r"weight was"):
+    with pytest.raises(ConfigError, match=r"weight is 1\.0 in .* and searched in "):
         of_runs(runs)  # only one of the two was searched
     (runs[0] / "metrics.json").write_text(
         json.dumps(
