@@ -245,7 +245,13 @@ class Motet(nn.Module):
         return found
 
     def shared(self, rows: Rows) -> dict[str, Tensor]:
-        """Task name -> what its head reads, ``(R, D)``."""
+        """Task name -> what its head reads, ``(R, D)``.
+
+        A task with a `depth`, a bottleneck or own ids has an input of its own: all experts run on it once
+        more, and this task's state alone is kept. In that pass the other tasks' experts read this task's
+        input too, so that cross-stitch mixes stacks which are fed with it, not with what those tasks read
+        themselves.
+        """
         assert self.experts is not None
         found = {} if rows.own.keys() == self.row_heads.keys() else self.experts(self._gathered(rows))
         for name, (state_RD, candidate_RD) in rows.own.items():

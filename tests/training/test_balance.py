@@ -111,6 +111,21 @@ def test_tasks_may_bear_the_names_of_what_python_has():
 
 
 @pytest.mark.parametrize("kind", LOSS_KINDS)
+def test_a_task_of_weight_zero_changes_no_weight_of_the_others(kind):
+    found = []
+    for names in (["next", "like"], ["next", "like", "type"]):
+        balance = built(kind, {name: WEIGHTS[name] for name in names})
+        for factor in (1.0, 0.5):  # dwa has rates after two epochs
+            told = {"next": factor, "like": 1.0, "type": 3 * factor}
+            balance.hear({name: told[name] for name in names})
+            balance.epoch_over()
+        torch.manual_seed(0)
+        seen = {name: loss for name, loss in losses(2.0, 4.0, 9.0).items() if name in names}
+        found.append((balance(seen).item(), [balance.current()[name] for name in ("next", "like")]))
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("kind", LOSS_KINDS)
 def test_a_task_of_weight_zero_moves_nothing(kind):
     balance = built(kind, WEIGHTS)
     values = {name: torch.tensor(1.0, requires_grad=True) for name in WEIGHTS}

@@ -122,21 +122,66 @@ class Valleys(Point):
         return {"a": first * above + bowls[0] * below, "b": second * above + bowls[1] * below}
 
 
-STARTS = [[-8.5, 7.5], [-8.5, 5.0], [0.0, 0.0], [9.0, 9.0], [10.0, -8.0]]
+STARTS = [(-8.5, 7.5), (0.0, 0.0), (9.0, 9.0), (-7.5, -0.5), (9.0, -1.0)]  # as Nash-MTL takes them
+RATE, STEPS = 0.003, 35_000  # the paper: 0.001 and 100,000, with the same outcome for the first three kinds
+MIDDLE = -15.0916  # the least mean of both losses, at (0, -8.355)
 
 
-def reached(kind: str, start: list[float], steps: int = 4000) -> bool:
-    """Whether Adam comes to the front."""
-    made = Valleys(start)
-    x, y = descended(made, kind, torch.optim.Adam([made.theta], 0.02), steps).tolist()
-    return bool(abs(y + 8) < 0.5 and abs(x) < 7.2)
+def to_the_front(kind: str, start: tuple[float, float], steps: int = STEPS) -> tuple[float, float] | None:
+    """Where Adam is 2,000 steps after it came to the front; None where it does not come there."""
+    made = Valleys(list(start))
+    optimizer = torch.optim.Adam([made.theta], RATE)
+    for _ in range(steps // 500):
+        x, y = descended(made, kind, optimizer, 500).tolist()
+        if abs(y + 8.4) < 0.2 and abs(x) < 7.2:
+            x, y = descended(made, kind, optimizer, 2000).tolist()
+            return x, y
+    return None
+
+
+def mean_loss(point: tuple[float, float]) -> float:
+    return sum(loss.item() for loss in Valleys(list(point))(None).values()) / 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mgda", "pcgrad", "upgrad"])
+@pytest.mark.parametrize("kind", ["mgda", "pcgrad", "cagrad"])
 def test_from_five_starts_to_the_front(kind):
-    found = {tuple(start): reached(kind, start) for start in STARTS}
+    """CAGrad takes minutes: its solver needs three milliseconds a step."""
+    found = {start: to_the_front(kind, start) for start in STARTS}
     assert all(found.values()), found
+    above = [mean_loss(point) - MIDDLE for point in found.values() if point]
+    assert max(above) < 0.01 if kind == "cagrad" else max(above) > 0.5  # the others stop where they arrive
+
+
+@pytest.mark.slow
+def test_the_plain_sum_stays_in_the_valley_from_two_of_the_five_starts():
+    found = {start: to_the_front("fixed", start) for start in STARTS}
+    assert [start for start, point in found.items() if point is None] == [STARTS[0], STARTS[2]]
+
+
+def test_gradient_methods_leave_the_valley_in_which_the_plain_sum_is_caught():
+    """From where the sum is after the paper's 100,000 steps from its first start, towards y = -8.
+
+    On a valley's floor all of them are thrown to and fro; over a dozen starts close by the sum came .11 down
+    at most, PCGrad and CAGrad .28 at least, MGDA .64.
+    """
+    caught, came = (-5.06, 2.2), {}
+    for kind, steps in {"fixed": 500, "pcgrad": 500, "cagrad": 500, "mgda": 120}.items():
+        made = Valleys(list(caught))
+        end = descended(made, kind, torch.optim.Adam([made.theta], 0.005), steps)
+        came[kind] = caught[1] - end[1].item()
+    assert abs(came["fixed"]) < 0.2
+    assert min(came[kind] for kind in ("pcgrad", "cagrad", "mgda")) > 0.2, came
+
+
+def test_on_the_front_cagrad_goes_on_to_the_least_mean_and_mgda_stays():
+    ends = {}
+    for kind in ("cagrad", "mgda"):
+        made = Valleys([4.0, -8.383])
+        x, y = descended(made, kind, torch.optim.SGD([made.theta], 0.5), 60).tolist()
+        ends[kind] = (x, y)
+    assert mean_loss(ends["cagrad"]) == pytest.approx(MIDDLE, abs=0.01)
+    assert ends["mgda"] == pytest.approx((4.0, -8.383), abs=0.01)
 
 
 def test_the_landscape_is_that_of_the_paper():

@@ -1,6 +1,6 @@
 """From the gradients of all tasks to one: agreement with torchjd, and problems whose answers are known."""
 
-from collections.abc import Callable
+from itertools import pairwise
 
 import pytest
 import torch
@@ -56,6 +56,7 @@ def test_methods_agree_with_torchjd_but_for_their_length(kind, theirs, seed):
 @pytest.mark.filterwarnings("ignore:You are solving a parameterized problem")
 @pytest.mark.parametrize("seed", range(5))
 def test_nash_agrees_with_torchjd_in_direction(seed):
+    pytest.importorskip("ecos")
     torch.manual_seed(seed)
     matrix = torch.randn(3, 20)
     theirs = torchjd.NashMTL(n_tasks=3, max_norm=0.0)(matrix)
@@ -106,6 +107,7 @@ def test_gradnorm_by_hand():
     norm = built("gradnorm", ["a", "b"])
     gradient = torch.tensor([[3.0, 0.0], [0.0, 1.0]])
     assert torch.allclose(norm(gradient, {"a": 1.0, "b": 1.0}), torch.tensor([3.0, 1.0]))
+    norm.step_over()
     raw = torch.tensor([1 - 0.025 * 3 / 2, 1 + 0.025 * 1 / 2])
     assert torch.allclose(norm.get_buffer("weight_T"), raw * 2 / raw.sum())
     # next, the first task has halved its loss and the second has not moved: rates 2/3 and 4/3, aims G r^1.5
@@ -114,8 +116,25 @@ def test_gradnorm_by_hand():
     aim = scaled.mean() * torch.tensor([2 / 3, 4 / 3]) ** 1.5
     assert (torch.sign(scaled - aim) == torch.tensor([1.0, -1.0])).all()
     norm(gradient, {"a": 0.5, "b": 1.0})
+    norm.step_over()
     raw = weight - 0.025 * torch.sign(scaled - aim) * torch.tensor([3.0, 1.0]) / 2
     assert torch.allclose(norm.get_buffer("weight_T"), raw * 2 / raw.sum())
+
+
+def test_gradnorm_learns_once_a_step_from_the_means_of_its_batches():
+    """Norms 4 and 1 in the first batch, 2 and 1 in the second, which holds no row of c: means 3, 1 and 5."""
+    norm, once = built("gradnorm"), built("gradnorm")
+    batches = [torch.diag(torch.tensor([4.0, 1.0, 5.0])), torch.diag(torch.tensor([2.0, 1.0, 0.0]))[:2]]
+    found = [norm(each, ones(len(each))) for each in batches]
+    assert torch.equal(found[1], torch.tensor([2.0, 1.0, 0.0]))  # still with the weights of the beginning
+    once(torch.diag(torch.tensor([3.0, 1.0, 5.0])), ones())
+    for each in (norm, once):
+        each.step_over()
+    assert torch.equal(norm.get_buffer("weight_T"), once.get_buffer("weight_T"))
+    assert norm.get_buffer("weight_T")[0] != 1
+    after = norm.get_buffer("weight_T").clone()
+    norm.step_over()  # a step without rows
+    assert torch.equal(norm.get_buffer("weight_T"), after)
 
 
 def test_gradnorm_ends_with_equal_norms_where_tasks_train_alike():
@@ -123,6 +142,7 @@ def test_gradnorm_ends_with_equal_norms_where_tasks_train_alike():
     gradient = torch.tensor([[3.0, 0.0], [0.0, 1.0]])
     for _ in range(400):
         combined = norm(gradient, {"a": 1.0, "b": 1.0})
+        norm.step_over()
     assert combined.tolist() == pytest.approx([1.5, 1.5], abs=0.1)
 
 
@@ -138,49 +158,62 @@ def test_a_lower_task_yields_as_much_as_it_must():
     assert torch.allclose(turned(torch.stack([a, b]), ones(2)), b + kept)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_no_lower_task_worsens_a_higher_one_beyond_the_tolerance(seed):
+def steps(gradient: Tensor, tolerance: float) -> list[Tensor]:
+    """What each of the tasks a, b, c, d adds to the combined gradient, in this order of importance."""
+    sums = [torch.zeros(gradient.shape[1])]
+    for count in range(1, len(gradient) + 1):
+        tasks = list("abcd"[:count])
+        method = built({"kind": "priorities", "order": ["a", "b", "c"], "tolerance": tolerance}, tasks)
+        sums.append(method(gradient[:count], named([1.0] * count, tasks)))
+    return [later - earlier for earlier, later in pairwise(sums)]
+
+
+@pytest.mark.parametrize("tolerance", [0.0, 0.1, 0.5])
+@pytest.mark.parametrize("seed", range(10))
+def test_all_lower_tasks_together_cost_a_higher_one_no_more_than_the_tolerance(seed, tolerance):
     torch.manual_seed(seed)
-    matrix, tolerance = torch.randn(4, 6), 0.1
-    tasks = ["a", "b", "c", "d"]
-    method = built({"kind": "priorities", "order": tasks, "tolerance": tolerance}, tasks)
-    gramian = (matrix @ matrix.T).double()
-    for place in range(1, 4):
-        higher = list(range(place))
-        part = matrix[place] + method._yielded(gramian, place, higher).float() @ matrix[higher]
-        for each in higher:
-            assert matrix[each] @ part >= -tolerance * matrix[each] @ matrix[each] - 1e-3
+    gradient = torch.randn(4, 6) + torch.outer(torch.tensor([2.0, -1.0, -1.5, -2.0]), torch.randn(6))
+    own = steps(gradient, tolerance)
+    for place, g in enumerate(gradient):
+        gain = float(g @ own[place])
+        lower = [float(g @ step) for step in own[place + 1 :]]
+        assert gain >= 0
+        assert sum(min(each, 0.0) for each in lower) >= -tolerance * gain - 1e-3
+    combined = sum(own)
+    assert gradient[0] @ combined >= (1 - tolerance) * gradient[0].square().sum() - 1e-3
 
 
-# ---- the toy landscape of CAGrad (Liu et al., NeurIPS 2021, arXiv:2110.14048, section 5.1)
+def test_three_lower_tasks_share_what_one_of_them_may_take():
+    """Each would take a tenth of a: the second finds nothing left, and what the third gives is not spent."""
+    gradient = torch.tensor([[1.0, 0, 0, 0], [-1.0, 1, 0, 0], [-1.0, 0, 1, 0], [0.3, 1, 1, 1]])
+    own = steps(gradient, 0.1)
+    assert [round(float(step[0]), 6) for step in own] == [1.0, -0.1, 0.0, 0.3]
 
 
-def landscape(theta: Tensor) -> Tensor:
-    """Two losses of two numbers: steep valleys that lead to a flat front between (-7, -3) and (7, -3)."""
-    x, y = theta
-    near, far = torch.clamp(torch.tanh(0.5 * y), 0), torch.clamp(torch.tanh(-0.5 * y), 0)
-    f1 = torch.log((0.5 * (-x - 7) - torch.tanh(-y)).abs().clamp_min(5e-6)) + 6
-    f2 = torch.log((0.5 * (-x + 3) + torch.tanh(-y) + 2).abs().clamp_min(5e-6)) + 6
-    g1 = ((-x + 7) ** 2 + 0.1 * (-y - 8) ** 2) / 10 - 20
-    g2 = ((-x - 7) ** 2 + 0.1 * (-y - 8) ** 2) / 10 - 20
-    return torch.stack([f1 * near + g1 * far, f2 * near + g2 * far])
+def test_the_tolerance_is_a_share_of_what_a_task_gains_after_it_has_yielded():
+    """B yields to a and gains 4 instead of 13: c may cost it a half of 4."""
+    gradient = torch.tensor([[1.0, 0, 0], [-3.0, 2, 0], [0, -9.0, 1]])
+    own = steps(gradient, 0.5)
+    assert float(gradient[1] @ own[1]) == pytest.approx(4 + 3 * 0.5, abs=1e-4)  # and a lets it have a half
+    assert float(gradient[1] @ own[2]) == pytest.approx(-0.5 * 5.5, abs=1e-4)
 
 
-STARTS = [(-8.5, 7.5), (-8.5, 5.0), (0.0, 0.0), (9.0, 9.0), (10.0, -8.0)]
-
-
-def descend(combine: Callable[[Tensor, dict[str, float]], Tensor], start: tuple[float, float]) -> Tensor:
-    """Adam as in the paper, at a tenth of its steps and ten times its rate."""
-    theta = torch.tensor(start, requires_grad=True)
-    optimizer = torch.optim.Adam([theta], lr=0.02)
-    for _ in range(5000):
-        losses = landscape(theta)
-        rows = [torch.autograd.grad(loss, theta, retain_graph=True)[0] for loss in losses]
-        theta.grad = combine(torch.stack(rows), named(losses.detach(), ["a", "b"]))
-        optimizer.step()
-    return theta.detach()
-
-
-def on_front(theta: Tensor) -> bool:
-    """The front is the line between the two minima, where -y = 8 and x lies between -7 and 7."""
-    return abs(float(theta[1]) + 8) < 0.5 and abs(float(theta[0])) <= 7.1
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", range(3))
+def test_a_task_that_does_not_pull_counts_as_one_that_is_not_there(kind, place):
+    torch.manual_seed(0)
+    gradient = torch.randn(3, 8)
+    gradient[place] = 0
+    rest = [each for each in range(3) if each != place]
+    whole, without = built(kind), built(kind)
+    for loss in (1.0, 0.4):  # gradnorm has learned by the second step
+        torch.manual_seed(7)
+        found = whole(gradient, named([loss, 1.0, 0.5]))
+        torch.manual_seed(7)
+        losses = {name: value for name, value in named([loss, 1.0, 0.5]).items() if name != TASKS[place]}
+        wanted = without(gradient[rest], losses)
+        assert torch.allclose(found, wanted, atol=1e-6)
+        assert found.norm() > 0.1
+        whole.step_over()
+        without.step_over()
+    assert whole.current() == without.current()

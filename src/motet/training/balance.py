@@ -107,7 +107,8 @@ class DynamicAverage(Balance):
     """Dynamic weight average (Liu, Johns, Davison, CVPR 2019, arXiv:1803.10704).
 
     The weights of an epoch are ``T softmax(r / temperature)`` with r the loss of the last epoch over that of
-    the one before: a task that gains little counts more. Until two epochs are over all weights are 1.
+    the one before: a task that gains little counts more. Until two epochs are over all weights are 1. Tasks
+    of weight 0 are not among the T.
     """
 
     def __init__(self, weights: dict[str, float], temperature: float) -> None:
@@ -126,7 +127,9 @@ class DynamicAverage(Balance):
         """Task name -> weight."""
         before_T, last_T = self.get_buffer("past_2T")
         rate_T = torch.nan_to_num(last_T / before_T, nan=1.0, posinf=1.0)
-        mine_T = torch.softmax(rate_T / self.temperature, 0) * len(rate_T)
+        learns_T = torch.tensor([weight > 0 for weight in self.weights.values()])
+        share_T = (rate_T / self.temperature).masked_fill(~learns_T, -torch.inf).softmax(0)
+        mine_T = share_T * learns_T.sum()
         return {name: weight * float(mine_T[self.place[name]]) for name, weight in self.weights.items()}
 
     def hear(self, losses: dict[str, float]) -> None:
@@ -149,14 +152,17 @@ class DynamicAverage(Balance):
 class RandomBalance(Balance):
     """Random weights, new in every step (Lin, Ye, Zhang, Tsang, TMLR 2022, arXiv:2111.10603).
 
-    They are the softmax of standard normal numbers, times their count: on average every weight is 1.
+    They are the softmax of standard normal numbers, times their count: on average every weight is 1. For a
+    task of weight 0 nothing is drawn.
     """
 
     def forward(self, losses: dict[str, Tensor]) -> Tensor:
         """Weighted sum of the losses, a scalar."""
-        mine_K = torch.softmax(torch.randn(len(losses)), 0) * len(losses)
-        pairs = zip(mine_K.tolist(), losses.items(), strict=True)
-        return torch.stack([self.weights[name] * mine * loss for mine, (name, loss) in pairs]).sum()
+        learned = [name for name in losses if self.weights[name] > 0]
+        mine_K = torch.softmax(torch.randn(len(learned)), 0) * len(learned)
+        mine = dict(zip(learned, mine_K.tolist(), strict=True))
+        terms = [self.weights[name] * mine.get(name, 0.0) * loss for name, loss in losses.items()]
+        return torch.stack(terms).sum()
 
 
 class GeometricBalance(Balance):

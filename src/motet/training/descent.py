@@ -2,9 +2,13 @@
 
 Surgery at the representation cuts the model where its tasks part: at states, item, event and user vectors.
 Each task goes back to the cut alone, the method makes one gradient of theirs, and one pass goes on from there
-through the backbone. What lies behind the cut (heads, experts, counters) gets the sum of all gradients.
+through the backbone. What lies behind the cut (heads, experts, counters) gets the sum of all gradients, even
+where several tasks share it. Surgery at the parameters takes in all that several tasks share.
+
+A task of weight 0 is only measured: surgery leaves its loss out, and no method sees a row of it.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,7 +19,7 @@ from torch import Tensor, nn
 from motet.batch import Batch
 from motet.config.balance import Balance as Settings
 from motet.training.balance import Balance, build_balance, likelihood_weights
-from motet.training.processes import count
+from motet.training.processes import count, total
 from motet.training.stackelberg import StackelbergBalance, leaders_of
 from motet.training.surgery import Surgery, build_surgery
 
@@ -37,6 +41,9 @@ class Descent(ABC):
             losses: Of a batch; none where it has no row.
             share: Of the batch in its step.
             last: Whether no other batch of the step comes after it.
+
+        Raises:
+            FloatingPointError: The gradient of a task, where methods look at it, is not a number.
         """
 
     def epoch_over(self) -> None:  # noqa: B027 - surgery need not
@@ -79,6 +86,8 @@ class RepresentationDescent(Descent):
         weights: Task name -> factor of its gradient.
     """
 
+    method: Surgery
+
     def __init__(self, model: Any, method: Surgery, weights: dict[str, float]) -> None:
         self.model, self.method, self.weights = model, method, weights
         self.encoded: Any = None
@@ -97,15 +106,20 @@ class RepresentationDescent(Descent):
         Each batch of a step has a gradient of its own: what their tasks' gradients are at the cut, other
         batches do not know.
         """
-        del last
-        if not losses and count() == 1:
-            return
+        losses = _learned(losses, self.weights)
+        if losses or count() > 1:
+            self._combine(losses, share)
+        if last:
+            self.method.step_over()
+
+    def _combine(self, losses: dict[str, Tensor], share: float) -> None:
         pairs = zip(self.encoded.tensors(), self.cut.tensors(), strict=True)
         shared = [(whole, leaf) for whole, leaf in pairs if leaf.requires_grad]
         leaves = [leaf for _, leaf in shared]
         row_KN = self._rows({name: share * loss for name, loss in losses.items()}, leaves)
         whole = {id(each) for each in self.encoded.whole()}
         common = sum(each.numel() for each, _ in shared if id(each) in whole)
+        _refuse_broken(row_KN, losses)
         combined_N = share * self.method(row_KN / share, _values(losses), common)
         torch.autograd.backward([whole for whole, _ in shared], _apart(combined_N, leaves))
         self.encoded = self.cut = None
@@ -137,11 +151,19 @@ class RepresentationDescent(Descent):
 
 
 class ParameterDescent(Descent):
-    """Surgery at the parameters of the backbone: one whole pass back a task."""
+    """Surgery at the parameters that tasks share: one whole pass back a task.
+
+    These are the backbone and what more than one task of the step reaches behind it, such as experts. What
+    one task alone reaches there gets the gradient of that task.
+    """
+
+    method: Surgery
 
     def __init__(self, model: Any, method: Surgery, weights: dict[str, float]) -> None:
         self.model, self.method, self.weights = model, method, weights
-        self.shared: list[nn.Parameter] = [p for p in model.backbone_parameters() if p.requires_grad]
+        backbone: list[nn.Parameter] = [p for p in model.backbone_parameters() if p.requires_grad]
+        behind = {id(p): p for several in model.behind(list(weights)).values() for p in several}
+        self.backbone, self.shared = len(backbone), [*backbone, *behind.values()]
         self.kept: dict[str, Tensor] = {}  # task -> gradient of the step's batches so far, (N,)
         self.told: dict[str, list[float]] = {}  # task -> its losses in them
 
@@ -151,24 +173,45 @@ class ParameterDescent(Descent):
         return found
 
     def backward(self, losses: dict[str, Tensor], share: float = 1.0, *, last: bool = True) -> None:
-        """Every task through the whole model; the backbone's gradients become one, the others add up.
+        """Every task through the whole model; gradients of what tasks share become one, the others add up.
 
         They become one when all batches of a step are there.
         """
+        losses = _learned(losses, self.weights)
         if losses:
             row_KN = _rows({name: share * loss for name, loss in losses.items()}, self.weights, self.shared)
+            _refuse_broken(row_KN, losses)
             for (name, loss), row_N in zip(_values(losses).items(), row_KN, strict=True):
                 old = self.kept.get(name)
                 self.kept[name] = row_N if old is None else old + row_N
                 self.told.setdefault(name, []).append(loss)
         if last and (self.kept or count() > 1):
-            means = {name: sum(told) / len(told) for name, told in self.told.items()}
-            width = sum(p.numel() for p in self.shared)
-            row_KN = torch.cat([torch.zeros(0, width), *(self.kept[name][None] for name in means)])
-            combined_N = self.method(row_KN, means, width)
-            for p, grad in zip(self.shared, _apart(combined_N, self.shared), strict=True):
-                p.grad = grad.contiguous()
+            self._combine({name: sum(told) / len(told) for name, told in self.told.items()})
             self.kept, self.told = {}, {}
+        if last:
+            self.method.step_over()
+
+    def _combine(self, losses: dict[str, float]) -> None:
+        width = sum(p.numel() for p in self.shared)
+        row_KN = torch.cat([torch.zeros(0, width), *(self.kept[name][None] for name in losses)])
+        tasks_P = self._tasks(row_KN, losses)
+        own_N = (tasks_P < 2).repeat_interleave(torch.tensor([p.numel() for p in self.shared]))
+        sum_N = row_KN[:, own_N].sum(0)
+        row_KN[:, own_N] = 0  # no method shall see them
+        combined_N = self.method(row_KN, losses, width)
+        combined_N[own_N] = sum_N
+        for p, grad, tasks in zip(self.shared, _apart(combined_N, self.shared), tasks_P, strict=True):
+            p.grad = grad.contiguous() if tasks > 0 else None
+
+    def _tasks(self, row_KN: Tensor, losses: dict[str, float]) -> Tensor:
+        """How many tasks reach each parameter, ``(P,)``, in any process; of the backbone: all."""
+        reached_TP = torch.zeros(len(self.weights), len(self.shared))
+        for name, row_N in zip(losses, row_KN, strict=True):
+            parts = row_N.split([p.numel() for p in self.shared])
+            reached_TP[list(self.weights).index(name)] = torch.tensor([float(part.any()) for part in parts])
+        tasks_P = (total(reached_TP) > 0).sum(0)
+        tasks_P[: self.backbone] = len(self.weights) + 1
+        return tasks_P
 
 
 def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float]) -> Descent:
@@ -180,11 +223,23 @@ def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float
         weights = likelihood_weights(weights, model.nats, settings.power)
     if not settings.of_gradients:
         return SumDescent(model, build_balance(settings, weights))
-    method = build_surgery(settings, list(weights))
+    method = build_surgery(settings, [name for name, weight in weights.items() if weight > 0])
     way: Callable[..., Descent] = (
         RepresentationDescent if settings.at == "representation" else ParameterDescent
     )
     return way(model, method, weights)
+
+
+def _learned(losses: dict[str, Tensor], weights: dict[str, float]) -> dict[str, Tensor]:
+    return {name: loss for name, loss in losses.items() if weights[name] > 0}
+
+
+def _refuse_broken(row_KN: Tensor, losses: dict[str, Tensor]) -> None:
+    """Name the tasks whose gradient has no finite norm."""
+    norms = torch.linalg.vector_norm(row_KN, dim=1).tolist()
+    broken = [name for name, norm in zip(losses, norms, strict=True) if not math.isfinite(norm)]
+    if broken:
+        raise FloatingPointError(f"the gradient of {' and of '.join(broken)} is")
 
 
 def _values(losses: dict[str, Tensor]) -> dict[str, float]:

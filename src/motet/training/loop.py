@@ -181,7 +181,10 @@ class Loop:
         values = {name: float(each.detach()) for name, each in losses.items()}
         if not all(math.isfinite(value) for value in values.values()):
             raise DataError(self._bad_loss(where, "the loss is", values, batches[place]))
-        self.descent.backward(losses, 1 / len(batches), last=place + 1 == len(batches))
+        try:
+            self.descent.backward(losses, 1 / len(batches), last=place + 1 == len(batches))
+        except FloatingPointError as error:
+            raise DataError(self._bad_loss(where, str(error), values, batches[place])) from None
         return values
 
     def _bad_loss(self, where: str, what: str, values: dict[str, float], batch: Batch) -> str:
