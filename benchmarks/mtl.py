@@ -19,8 +19,6 @@ items, which nobody can share.
 import argparse
 import hashlib
 import json
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +27,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from benchmarks.mtl_search import OPTIONS, UNCOUNTED, Chosen, chosen_for
+from benchmarks.mtl_search import OPTIONS, UNCOUNTED, Chosen, chosen_for, run_once
 from benchmarks.mtl_worlds import WORLDS, settings_file, settled
 from benchmarks.record import claim, record
 from motet.evaluation.compare import Gain, gain_family
@@ -46,17 +44,10 @@ Records = dict[str, list[Predictions]]  # task -> one record a seed
 
 def train(config: Path, output: Path, seed: int, chosen: Chosen) -> None:
     """One guarded training in a process of its own; a finished one is not repeated."""
-    if (output / "report.json").exists():
-        return
-    output.mkdir(parents=True, exist_ok=True)
     options = [f"training.seed={seed}", *OPTIONS]
-    twins = output / "twins.json"
+    twins = output.parent / f"{output.name}.twins.json"
     twins.write_text(json.dumps({task: [*own, *options] for task, own in chosen.twins.items()}), "utf8")
-    command = [sys.executable, "-m", "benchmarks.guarded", str(config), str(output), *chosen.joint, *options]
-    command += ["--twins", str(twins)]
-    with (output / "log.txt").open("a") as log:
-        subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=True)
-    print("trained", output, flush=True)
+    run_once(config, output, [*chosen.joint, *options, "--twins", str(twins)])
 
 
 def records_of(output: Path, whose: str) -> dict[str, Predictions]:

@@ -72,14 +72,27 @@ def outputs_of(name: str, work: Path) -> list[Path]:
 
 def run_trial(config: Path, output: Path, overrides: Sequence[str]) -> None:
     """One trial in a process of its own; a finished one is not repeated."""
+    run_once(config, output, [*overrides, f"training.seed={SEED}", *OPTIONS, "--valid"])
+
+
+def run_once(config: Path, output: Path, options: Sequence[str]) -> None:
+    """`benchmarks.guarded` in a process of its own; what is finished is not repeated.
+
+    Raises:
+        SystemExit: Other options or settings lie there.
+    """
+    told = {"options": list(options), "settings": config.read_text("utf8")}
+    note = output / "asked.json"
+    if note.exists() and json.loads(note.read_text("utf8")) != told:
+        sys.exit(f"{output} was trained with other settings. Give another folder with  --work, or remove it.")
     if (output / "report.json").exists():
         return
     output.mkdir(parents=True, exist_ok=True)
-    options = [*overrides, f"training.seed={SEED}", *OPTIONS]
-    command = [sys.executable, "-m", "benchmarks.guarded", str(config), str(output), *options, "--valid"]
+    note.write_text(json.dumps(told), "utf8")
+    command = [sys.executable, "-m", "benchmarks.guarded", str(config), str(output), *options]
     with (output / "log.txt").open("a") as log:
         subprocess.run(command, cwd=ROOT, stdout=log, stderr=log, check=True)
-    print("tried", output, flush=True)
+    print("trained", output, flush=True)
 
 
 def choose(name: str, work: Path) -> Chosen:

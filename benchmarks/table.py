@@ -36,9 +36,10 @@ HEADLINES = {
         "三个数据集、11 个任务、五个种子：因共享而变差的任务数（启用守护）",
     ),
     "mtl.cost_ratio": (
-        "the joint model in the sum of its single-task twins: CPU, parameters, a request; the worst",
-        "联合模型占各单任务模型总和的比例：CPU、参数、单次请求，取最差者",
+        "three tasks and more: the joint model in the sum of its twins (CPU, parameters, request; the worst)",
+        "三个及以上任务：联合模型占各单任务模型总和的比例（CPU、参数、单次请求，取最差者）",
     ),
+    "mtl.cost_ratio_two_tasks": ("the same with two tasks", "同上，两个任务"),
     "mtl.rechub_wins_share": (
         "share of 7 tasks on which we are better than torch-rechub's MMoE and PLE",
         "7 个任务中优于 torch-rechub 的 MMoE 和 PLE 的比例",

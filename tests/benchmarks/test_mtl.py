@@ -12,7 +12,7 @@ import pytest
 from benchmarks import balancing, balancing_page, mtl
 from benchmarks.balancing import fewer_users, options_of, says
 from benchmarks.guarded import table_of, with_own_settings
-from benchmarks.mtl_search import chosen_of, gain_of, trials_of
+from benchmarks.mtl_search import chosen_of, gain_of, run_once, trials_of
 from benchmarks.mtl_worlds import WATCHING, WORLDS, settings_file, taobao
 from motet.config.read import read_config
 from motet.config.write import write_config
@@ -198,3 +198,17 @@ def test_every_trial_can_be_read():
         for trial in trials_of(name):
             read_config(settings_file(name), trial)
         assert trials_of(name)[0] == []  # what the others are compared with
+
+
+def test_what_was_trained_with_other_settings_is_not_taken(tmp_path):
+    config, output = tmp_path / "a.yaml", tmp_path / "out"
+    config.write_text("name: a", "utf8")
+    output.mkdir()
+    write_json(output / "report.json", {})
+    write_json(output / "asked.json", {"options": ["x=1"], "settings": "name: a"})
+    run_once(config, output, ["x=1"])  # it lies there
+    with pytest.raises(SystemExit, match="with other settings"):
+        run_once(config, output, ["x=2"])
+    config.write_text("name: b", "utf8")
+    with pytest.raises(SystemExit, match="with other settings"):
+        run_once(config, output, ["x=1"])

@@ -119,21 +119,21 @@ class Nash(Weighing):
 
 
 class GradDrop(Surgery):
-    """Gradient sign dropout (Chen et al., NeurIPS 2020, arXiv:2010.06808), by torchjd.
+    """Gradient sign dropout (Chen et al., NeurIPS 2020, arXiv:2010.06808).
 
     Each number of the gradient is positive with probability ``(1 + sum g_k / sum |g_k|) / 2``; what has the
-    other sign is left out of the sum there.
+    other sign is left out of the sum there. So it is the sum of its positive parts or that of its negative
+    ones; torchjd, whose draws these are too, goes through the tasks once more, and took more than half of a
+    step for it.
     """
-
-    def __init__(self, tasks: Sequence[str], method: Any) -> None:
-        super().__init__(tasks)
-        self.method = method
 
     def forward(self, gradient_KN: Tensor, losses: dict[str, float], common: int = 0) -> Tensor:
         """The gradient to descend, ``(N,)``; where no task pulls, nothing. Each process drops its own."""
         del losses, common
-        combined_N: Tensor = self.method(gradient_KN)
-        return combined_N.nan_to_num(0.0)  # 0 / 0 where all gradients are 0
+        positive_N = gradient_KN.clamp(min=0).sum(0)
+        negative_N = gradient_KN.sum(0) - positive_N
+        drawn_N = torch.rand(positive_N.shape, dtype=positive_N.dtype, device=positive_N.device)
+        return torch.where(drawn_N * (positive_N - negative_N) < positive_N, positive_N, negative_N)
 
 
 class GradNorm(Weighing):
@@ -276,7 +276,7 @@ def _by_torchjd(settings: Settings, tasks: Sequence[str]) -> Surgery:
     from torchjd import aggregation as torchjd  # its solvers take a second to load
 
     if settings.kind == "graddrop":
-        return GradDrop(tasks, torchjd.GradDrop())
+        return GradDrop(tasks)
     if settings.kind == "pcgrad":
         return ByTorchjd(tasks, torchjd.PCGradWeighting(), None)
     if settings.kind == "cagrad":
