@@ -146,7 +146,7 @@ def _choose_word(found: Described, name: str, profile: Profile, has_text: bool) 
         found.left_out[name] = "nearly every row has a value of its own"
         return
     found.choices.append(
-        Choice("categorical", name, f"{profile.distinct} values", count=profile.distinct >= 5)
+        Choice("categorical", name, f"{profile.distinct} values", count=profile.distinct >= 3)
     )
     letters = mean(found.table.values(name).head(200).str.contains(r"\p{L}{3,}"))
     if has_text and letters > 0.8 and profile.distinct > 10:
