@@ -135,26 +135,32 @@ def chosen_for(name: str) -> Chosen:
     Raises:
         SystemExit: Other trials than those of today were recorded, or none.
     """
-    held = json.loads(RESULT.read_text("utf8"))["details"].get(name, {"tried": []}) if RESULT.exists() else {}
-    if [each["overrides"] for each in held.get("tried", [])] != trials_of(name):
+    held = recorded().get(name)
+    if held is None or [each["overrides"] for each in held.tried] != trials_of(name):
         sys.exit(f"the trials of {name} were not run:  python -m benchmarks.mtl_search DATA_FOLDER")
-    return Chosen(held["joint"], held["twins"], held["tried"])
+    return held
+
+
+def recorded() -> dict[str, Chosen]:
+    """What was recorded, by set."""
+    if not RESULT.exists():
+        return {}
+    return {name: Chosen(**held) for name, held in json.loads(RESULT.read_text("utf8"))["details"].items()}
 
 
 def write(found: Mapping[str, Chosen]) -> None:
-    """What the joint model and the twins gained by choosing, and everything that was tried."""
-    claims = []
-    for name, chosen in found.items():
+    """What the joint model gained by choosing, and everything that was tried; other sets stay as recorded."""
+    claims, whole = [], {**recorded(), **found}
+    for name, chosen in whole.items():
         gains = [each["gain"] for each in chosen.tried]
         claims.append(claim(f"mtl_search.{name}.trials", len(gains), seeds=[SEED]))
         claims.append(claim(f"mtl_search.{name}.joint.gain", max(gains), seeds=[SEED], peer=("first", 0.0)))
         for key in ("cpu_seconds", "twins_cpu_seconds"):
             spent = sum(each[key] for each in chosen.tried)
             claims.append(claim(f"mtl_search.{name}.{key}", spent, "s", seeds=[SEED]))
-    details = {name: chosen.told() for name, chosen in found.items()}
-    record(
-        "mtl_search", f"python -m benchmarks.mtl_search DATA_FOLDER --sets {','.join(found)}", claims, details
-    )
+    details = {name: chosen.told() for name, chosen in whole.items()}
+    command = f"python -m benchmarks.mtl_search DATA_FOLDER --sets {','.join(whole)}"
+    record("mtl_search", command, claims, details)
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks import balancing, balancing_page, mtl
+from benchmarks import balancing, balancing_page, mtl, mtl_search
 from benchmarks.balancing import fewer_users, options_of, says
 from benchmarks.guarded import table_of, with_own_settings
-from benchmarks.mtl_search import chosen_of, gain_of, run_once, trials_of
+from benchmarks.mtl_search import Chosen, chosen_of, gain_of, run_once, trials_of
 from benchmarks.mtl_worlds import WATCHING, WORLDS, settings_file, taobao
 from motet.config.read import read_config
 from motet.config.write import write_config
@@ -212,3 +212,19 @@ def test_what_was_trained_with_other_settings_is_not_taken(tmp_path):
     config.write_text("name: b", "utf8")
     with pytest.raises(SystemExit, match="with other settings"):
         run_once(config, output, ["x=1"])
+
+
+def test_a_recorded_search_is_read_again_and_keeps_the_sets_that_were_not_run(monkeypatch, tmp_path):
+    monkeypatch.setattr(mtl_search, "RESULT", tmp_path / "mtl_search.json")
+    monkeypatch.setattr(mtl_search, "record", lambda name, command, claims, details: write_json(
+        tmp_path / f"{name}.json", {"claims": claims, "details": details}))  # fmt: skip
+    with pytest.raises(SystemExit, match="the trials of taobao were not run"):
+        mtl_search.chosen_for("taobao")
+    tried = [{"overrides": each, "gain": 0.1, "cpu_seconds": 1.0, "twins_cpu_seconds": 2.0}
+             for each in trials_of("taobao")]  # fmt: skip
+    one = Chosen(["a=1"], {"buy": ["a=2"]}, tried)
+    mtl_search.write({"taobao": one})
+    mtl_search.write({"ml100k": Chosen([], {}, tried[:1])})
+    assert mtl_search.chosen_for("taobao") == one
+    with pytest.raises(SystemExit, match="the trials of ml100k were not run"):  # fewer than there are
+        mtl_search.chosen_for("ml100k")
