@@ -125,21 +125,12 @@ def test_what_users_did_with_each_of_few_categories_is_counted(tmp_path, values,
     assert shelf.count is counted
 
 
-def test_earlier_labels_are_folded_in_where_a_task_has_labels_at_once(tmp_path):
-    log().with_columns(flags(log(), 0.3, "clicked")).write_csv(tmp_path / "log.csv")
-    catalogue().write_csv(tmp_path / "items.csv")
-    inference = infer([tmp_path], tmp_path)
-    assert inference.config.model.fold_in == 8
-    assert "fold_in: 8  # what a user's earlier labels tell of an item" in inference.text
-
-
 def test_acts_become_types_and_tasks_that_look_ahead(tmp_path):
     shop(6000).drop("t").write_csv(tmp_path / "events.csv")
     config = found(tmp_path)
     events = config.data.events[0]
     assert (events.user, events.item, events.time, events.type) == ("u", "i", "at", "what")
     assert events.ignore == ["visit"]
-    assert config.model.fold_in == 0  # no label is known when the next row is asked about
     labels = {task.name: task.label for task in config.tasks if task.name != "next"}
     assert {name: (label.of, label.event) for name, label in labels.items()} == {
         "cart": ("view", "cart"),

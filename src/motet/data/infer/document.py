@@ -11,8 +11,6 @@ from motet.data.infer.look import Look
 from motet.data.infer.page import Page
 from motet.data.infer.plan import Plan, event_type
 
-FACTORS = 8  # of the ridge regression on a user's earlier labels
-
 
 def write_document(found: Findings, plan: Plan, name: str, folder: Path) -> str:
     """The text of a configuration.
@@ -217,9 +215,6 @@ def _write_model(page: Page, found: Findings, plan: Plan) -> None:
     if not any(described.of("text") for described in found.items):
         page.put("language", "none", "no file has text of the items", depth=1)
     page.put("timeline", plan.length.settings, plan.length.reason, depth=1)
-    if any(isinstance(task.settings.get("label"), str) for task in plan.tasks if not task.off):
-        reason = "what a user's earlier labels tell of an item, by ridge regression on so many factors"
-        page.put("fold_in", FACTORS, reason, depth=1)
     if plan.steps.settings:
         page.gap()
         page.put("training", plan.steps.settings, plan.steps.reason)
