@@ -228,3 +228,51 @@ def test_a_recorded_search_is_read_again_and_keeps_the_sets_that_were_not_run(mo
     assert mtl_search.chosen_for("taobao") == one
     with pytest.raises(SystemExit, match="the trials of ml100k were not run"):  # fewer than there are
         mtl_search.chosen_for("ml100k")
+
+
+def finished(
+    output: Path, like: tuple[float, float], rating: tuple[float, float], cost: float, seed: int
+) -> None:
+    """A training of two tasks: how much noise joint model and twin have in each, and its cost."""
+    random = np.random.default_rng(seed)
+    users = np.repeat(np.arange(120), 5)
+    truth_N = np.random.default_rng(7).normal(size=len(users))
+    label = {"like": (truth_N > 0).astype(float), "rating": truth_N}
+    output.mkdir(parents=True)
+    for task in label:
+        asked = pl.DataFrame({"user": users, "time": np.arange(len(users)), "item": users})
+        asked.write_parquet(output / f"asked.{task}.parquet")
+        for whose, noise in zip(("joint", "twin"), noises[task], strict=True):
+            said_N = truth_N + noise * random.normal(size=len(users))
+            said_N = 1 / (1 + np.exp(-said_N)) if task == "like" else said_N
+            table = {"user": users, "label": label[task], "prediction": said_N}
+            pl.DataFrame(table).write_parquet(output / f"{whose}.{task}.parquet")
+    costs = {"cpu_seconds": 10.0, "parameters": 10, "request_cpu_ms": 1.0, "scoring_cpu_seconds": 1.0}
+    tasks = [{"name": "like", "kind": "binary"}, {"name": "rating", "kind": "regression"}]
+    write_json(output / "report.json", {
+        "costs": {"joint": costs | {"cpu_seconds": cost}, "twin of like": costs, "twin of rating": costs},
+        "settings": {"tasks": tasks}, "valid": {}, "guard": {}, "story": [], "twins": {},
+    })  # fmt: skip
+
+
+def test_what_lies_below_and_above_its_twin_is_counted(monkeypatch, tmp_path):
+    """Like is far better than its twin, rating far worse; the worst cost of a set counts."""
+    told: dict[str, Any] = {}
+    monkeypatch.setattr(mtl, "record", lambda name, command, claims, details: told.update(
+        {each["name"]: each for each in claims}))  # fmt: skip
+    places = [tmp_path / f"ml100k-{seed}" for seed in range(2)]
+    for seed, place in enumerate(places):
+        finished(place, {"like": (0.2, 2.0), "rating": (1.0, 0.2)}, 8.0 + 4 * seed, seed)
+    mtl.write({"ml100k": places}, {"ml100k": Chosen([], {}, [])}, 2)
+    value = {name: claim["value"] for name, claim in told.items()}
+    assert value["mtl.tasks_below_twin"] == 1
+    assert value["mtl.share_above_twin"] == value["mtl.share_clearly_above_twin"] == 0.5
+    assert value["ml100k.like.auc.over_twin"] > 0.1
+    assert value["ml100k.rating.rmse.over_twin"] < -0.5
+    assert value["ml100k.cost.cpu_seconds"] == pytest.approx(0.5)
+    assert value["ml100k.cost.request_cpu_ms"] == value["mtl.cost_ratio"] == 0.5
+    assert "mtl.cost_ratio_two_tasks" not in value
+    taobao = [place.rename(tmp_path / place.name.replace("ml100k", "taobao")) for place in places]
+    told.clear()
+    mtl.write({"taobao": taobao}, {"taobao": Chosen([], {}, [])}, 2)
+    assert told["mtl.cost_ratio_two_tasks"]["value"] == pytest.approx(0.5)
