@@ -230,9 +230,7 @@ def test_a_recorded_search_is_read_again_and_keeps_the_sets_that_were_not_run(mo
         mtl_search.chosen_for("ml100k")
 
 
-def finished(
-    output: Path, like: tuple[float, float], rating: tuple[float, float], cost: float, seed: int
-) -> None:
+def finished(output: Path, noises: dict[str, tuple[float, float]], cost: float, seed: int) -> None:
     """A training of two tasks: how much noise joint model and twin have in each, and its cost."""
     random = np.random.default_rng(seed)
     users = np.repeat(np.arange(120), 5)
