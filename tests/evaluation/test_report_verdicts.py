@@ -191,6 +191,13 @@ def test_a_card_says_what_the_guard_put_in_and_how_it_was_before():
     assert card_of("next", guard={"like": case("experts")}).guard == ""
 
 
+def test_a_task_that_its_twin_answers_is_not_compared_with_it():
+    card = card_of("like", guard={"like": case("twin")})
+    assert card.badge == "Answered by its twin"
+    assert card.sentence.endswith("answered by the same model trained on this task alone.")
+    assert card.twin == ""
+
+
 def test_the_summary_counts_what_the_guard_set_apart():
     assert "guard" not in summary(cards(evidence()))
     found = summary(cards(evidence(guard={"like": case("experts"), "rating": case(None)})))

@@ -41,6 +41,12 @@ def guarded(evidence: Evidence) -> Section | None:
     return Section("guard", "Guard", "What the guard did", INTRO, (table,))
 
 
+def is_its_twin(evidence: Evidence, task: str) -> bool:
+    """Whether the guard put in the twin of a task as it is."""
+    case = mapping(mapping(evidence.metrics.get("guard")).get(task))
+    return case.get("cure") == "twin"
+
+
 def said_of(evidence: Evidence, task: str) -> str:
     """A line for a task's card; empty where the guard did nothing."""
     case = mapping(mapping(evidence.metrics.get("guard")).get(task))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from motet.evaluation.report import joined
 from motet.evaluation.report.blocks import Tone
 from motet.evaluation.report.evidence import Contender, Evidence, Score, mapping
-from motet.evaluation.report.guarded import said_of
+from motet.evaluation.report.guarded import is_its_twin, said_of
 from motet.evaluation.report.numbers import brief, number, percent, real
 from motet.evaluation.report.sentences import sentence
 from motet.evaluation.report.words import amount, better, capital, label, listed, plain
@@ -18,6 +18,7 @@ BADGES: dict[Tone, str] = {
     "untested": "Not tested against its twin",
     "none": "No twin to compare",
 }
+TWIN = "Answered by its twin"
 ADVICE = "Serve this task from a model of its own, or give it more weight, until that is mended."
 ADVICE_APART = "Serve this task from its twin, trained alone, until that is mended."
 
@@ -92,15 +93,19 @@ def _card(evidence: Evidence, task: str) -> Card:
     score = scores.get(found.metric, Score())
     rival, behind = _rival(evidence, task, found.metric, score)
     beside = joined.gain(evidence, task)
+    twin = is_its_twin(evidence, task)
+    outcome = "answered by the same model trained on this task alone" if twin else ""
     return Card(
         task=plain(task),
         kind=plain(str(evidence.task(task).get("kind") or "")),
         verdict=found,
-        badge=joined.BADGES[beside["verdict"]] if beside else BADGES[found.tone],
-        sentence=sentence(evidence.asked(task), scores, found.tone, joined.outcome(beside) if beside else ""),
+        badge=joined.BADGES[beside["verdict"]] if beside else TWIN if twin else BADGES[found.tone],
+        sentence=sentence(
+            evidence.asked(task), scores, found.tone, joined.outcome(beside) if beside else outcome
+        ),
         twin=joined.figures(beside, evidence.confidence)
         if beside
-        else against_twin(found, evidence.confidence),
+        else ("" if twin else against_twin(found, evidence.confidence)),
         other="Best member" if beside else "Twin",
         metric=label(found.metric),
         score=brief(score.value),
