@@ -123,8 +123,8 @@ class GradDrop(Surgery):
 
     Each number of the gradient is positive with probability ``(1 + sum g_k / sum |g_k|) / 2``; what has the
     other sign is left out of the sum there. So it is the sum of its positive parts or that of its negative
-    ones; torchjd, whose draws these are too, goes through the tasks once more, and took more than half of a
-    step for it.
+    ones; torchjd, whose draws these are too, goes through the tasks once more: a step then takes 1.55 times
+    a plain one where this takes 1.40 (LOG.md).
     """
 
     def forward(self, gradient_KN: Tensor, losses: dict[str, float], common: int = 0) -> Tensor:
