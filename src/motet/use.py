@@ -18,7 +18,7 @@ from torch import Tensor
 
 from motet.bundle import Bundle, open_bundle
 from motet.config.model import Language
-from motet.config.tasks import RowTask
+from motet.config.tasks import Binary, RowTask, Task
 from motet.data.collate import Collator
 from motet.data.counting import CountedRows, count_asked
 from motet.data.dataset import Dataset, reopen
@@ -33,6 +33,9 @@ from motet.data.table import Tables
 from motet.errors import ConfigError, DataError
 from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.evaluate import Examiner, measured
+from motet.evaluation.following import Following, Outcomes, follow
+from motet.evaluation.protocol import views
+from motet.evaluation.scoring import Scorer
 from motet.gather import count, counter_source, split_columns
 from motet.gather import user_numbers as numbers_of
 from motet.language.backbone import TextEncoder, load_language
@@ -225,23 +228,45 @@ class TrainedModel:
         index_N[place_Q] = np.arange(len(place_Q))
         classes = self.bundle.encodings.classes.get(name)
         found_R = np.zeros((len(place_Q), len(classes)) if classes else len(place_Q))
-        given_R = np.zeros(len(place_Q))
-        part, earlier = self.bundle.model.part(name), getattr(task, "after", None)
+        part, links = self.bundle.model.part(name), links_of(self.bundle.config.tasks, task)
+        given_LR = {link: np.zeros(len(place_Q)) for link in links}
         for windows in sorted_windows(plan.length_W, np.diff(plan.offset_W)):
             batch = collate(windows)
             said = part.predict(batch, self.item_PID[part])
             row = index_N[batch.row_BP[batch.row_BP >= 0].numpy()]
             found_R[row] = said[name].double().numpy()
-            if earlier:
-                given_R[row] = said[f"{name} given {earlier}"].double().numpy()
-        return found_R, given_R if earlier else None
+            for link, key in links.items():
+                given_LR[link][row] = said[key].double().numpy()
+        outcomes = self._outcomes(task, log.time_N[place_Q]) if links else {}
+        if outcomes:
+            given_LR = {link: follow(given_LR[link], log.time_N[place_Q], outcomes[link]) for link in links}
+            found_R = np.prod(list(given_LR.values()), 0)
+        return found_R, given_LR[name] if len(links) > 1 else None
+
+    def _outcomes(self, task: RowTask, time_R: np.ndarray) -> dict[str, Outcomes]:
+        """What became known of a task and of what it follows on the days before some times."""
+        config, log = self.bundle.config, self.dataset.log
+        if config.model.calibrate != "follow":
+            return {}
+        view = next(each for each in views(config, log) if task.name in each.tasks)
+        if not self._following.enough(view, time_R):
+            return {}  # nothing is counted for it
+        found = self._following.outcomes(self.examiner.view_of(task.name), time_R)
+        return found if task.name in found else {}
+
+    @cached_property
+    def _following(self) -> Following:
+        config, dataset = self.bundle.config, self.dataset
+        scorer = Scorer(self.bundle.model, dataset, config.model.timeline.length)
+        return Following(scorer, config.tasks, dataset.log)
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""
         part = part_of(split)
-        records = self.examiner().examine(self.bundle.model, part)
+        records = self.examiner.examine(self.bundle.model, part)
         return measured(records, self.bundle.config, split)
 
+    @cached_property
     def examiner(self) -> Examiner:
         """Puts the questions of the log's parts to a model that reads what this one reads."""
         config, dataset = self.bundle.config, self.dataset
@@ -303,6 +328,20 @@ class TrainedModel:
 def sentence_encoder(language: Language) -> TextEncoder:
     """The language model, opened once for all models and members that ask it one after the other."""
     return load_language(language)
+
+
+def links_of(tasks: Sequence[Task], task: RowTask) -> dict[str, str]:
+    """A binary task and what it follows, the first of all first, to where a model says the probability.
+
+    Of each but the first that is its probability where what it follows has happened.
+    """
+    if not isinstance(task, Binary):
+        return {}
+    if task.after is None:
+        return {task.name: task.name}
+    earlier = next(each for each in tasks if each.name == task.after)
+    assert isinstance(earlier, Binary)
+    return links_of(tasks, earlier) | {task.name: f"{task.name} given {task.after}"}
 
 
 def table_of(rows: Any) -> pl.DataFrame:

@@ -4,6 +4,7 @@ They are run twice: as tests, and with their guard switched off, when they must 
 """
 
 from dataclasses import replace
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -61,6 +62,21 @@ def rows_scored_together_keep_apart(
             changed = other_contents(world, row, moment_of(world, row), np.random.default_rng(seed))
             found = scores_among_others(stage, changed, row, history)
             assert_same(found, expected, f"{kind} {history} {row}, seed {seed}")
+
+
+def a_curve_reads_what_was_known(seeds: int = 1) -> None:
+    """The same where probabilities follow the outcomes of the day before their hour."""
+    world = tiny_world(users=30)
+    stage = build(world, leak_config(model__timeline__length=64))
+    moved = 0
+    with patch("motet.evaluation.following.MANY", 2), patch("motet.tasks.calibration.MANY", 2):
+        for row in telling_rows(world, latest=False):
+            expected, plain = (scores_among_others(stage, world, row, follows=way) for way in (True, False))
+            moved += "click" in expected and expected["click"] != plain["click"]
+            for seed in range(seeds):
+                changed = other_contents(world, row, moment_of(world, row), np.random.default_rng(seed))
+                assert_same(scores_among_others(stage, changed, row, follows=True), expected, f"{row}")
+    assert moved, "no row had a curve"
 
 
 def a_frozen_history_ends_at_the_cut(kind: str = "transformer", seeds: int = 1) -> None:

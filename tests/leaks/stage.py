@@ -14,6 +14,7 @@ from motet.data.dataset import Dataset, prepare, reopen
 from motet.data.division import clean_divided
 from motet.data.requests import Plan
 from motet.data.timelines import TEST, Timelines
+from motet.evaluation.following import Following
 from motet.evaluation.protocol import View
 from motet.evaluation.scoring import Scorer, questions
 from motet.features.content import build_content, items_beside
@@ -132,14 +133,15 @@ def scores(
 
 
 def scores_among_others(
-    stage: Stage, world: World, row: Row, history: str = "rolling", part: int = TEST
+    stage: Stage, world: World, row: Row, history: str = "rolling", part: int = TEST, *, follows: bool = False
 ) -> dict[str, np.ndarray]:
-    """What an evaluation of the whole part says about one row."""
+    """What an evaluation of the whole part says about one row; `follows`: by the outcomes of the last day."""
     dataset, view = reopen_all(stage, world, history)
     place = place_of(dataset.log, dataset.catalogue, row)
     length = stage.config.model.timeline.length
     scorer = Scorer(stage.model, dataset, length)
-    found = scorer.rows(view, part).items()
+    answers = Following(scorer, stage.config.tasks, dataset.log) if follows else scorer
+    found = answers.rows(view, part).items()
     said = {
         task: each.prediction_R[each.row_R == place] for task, each in found if (each.row_R == place).any()
     }

@@ -30,6 +30,10 @@ def test_rows_scored_together_keep_apart(kind):
     scores_checks.rows_scored_together_keep_apart(kind)
 
 
+def test_what_follows_the_days_reads_what_was_known():
+    scores_checks.a_curve_reads_what_was_known()
+
+
 def test_a_row_scored_alone_has_the_score_it_has_among_others():
     world = tiny_world()
     stage = build(world, leak_config())

@@ -21,6 +21,7 @@ from motet.data.requests import histories
 from motet.data.splits import _leave_one_out as leave_one_out
 from motet.data.vocabulary import fit_encoding
 from tests.leaks import refusal_checks, scores_checks, serving_checks, training_checks
+from tests.worlds import HOUR
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,11 @@ MUTATIONS = {
     ),
     "a window counts when it is over": Mutation(
         "motet.gather.known_after", lambda tasks: dict.fromkeys(["click", "stars", "soon"], 0), unseen
+    ),
+    "a curve holds for the hour after its outcomes": Mutation(
+        "motet.evaluation.following.hour_of",
+        lambda time_R: time_R + 6 * HOUR,
+        scores_checks.a_curve_reads_what_was_known,
     ),
     "a frozen history ends at the cut": Mutation(
         "motet.evaluation.protocol.View.visible", lambda self, part: self.part_N <= part, frozen

@@ -11,8 +11,10 @@ import torch
 import motet
 from motet.data.timelines import TEST
 from motet.errors import ConfigError, DataError
+from motet.evaluation import following
 from motet.evaluation.scoring import Scorer, questions
 from motet.gather import count
+from motet.tasks import calibration
 from motet.use import TrainedModel
 from tests.trained import NAME, USERS, run_settings, trained_run, world_folder
 
@@ -83,6 +85,35 @@ def test_predictions_are_those_of_the_evaluation(task, kind):
         assert both["prediction"].equals(both["wanted"])
     else:
         np.testing.assert_allclose(both["prediction"], both["wanted"], rtol=1e-5)
+
+
+def test_predictions_follow_the_days_as_those_of_the_evaluation(monkeypatch):
+    """Rows of the log asked about again, by hundreds or one alone, have the curves of their hours."""
+    model = motet.open(trained_run())
+    asked = rows().sort("at", "who", "what")
+    plain = model.predict(asked, "click")["prediction"]
+    for place in (calibration, following):
+        monkeypatch.setattr(place, "MANY", 1)
+    said = model.predict(asked, "click").with_columns(pl.col("at") * 1000)
+    assert (said["prediction"] != plain).any()
+    dataset, bundle = model.dataset, model.bundle
+    examiner = model.examiner
+    answers = examiner.following(Scorer(bundle.model, dataset, LENGTH))
+    scored = answers.rows(examiner.view_of("click"), TEST)["click"]
+    log = dataset.log
+    judged = pl.DataFrame(
+        {
+            "who": log.user_ids.gather(scored.user_R),
+            "what": bundle.catalogue.ids.gather(log.item_N[scored.row_R] - 1),
+            "at": log.time_N[scored.row_R],
+            "wanted": scored.prediction_R,
+        }
+    )
+    both = said.join(judged, on=["who", "what", "at"])
+    assert both.height == asked.height
+    np.testing.assert_allclose(both["prediction"], both["wanted"], rtol=1e-4)
+    alone = model.predict(asked[7:8], "click")["prediction"][0]
+    np.testing.assert_allclose(alone, said["prediction"][7], rtol=1e-5)
 
 
 def test_rows_keep_their_order_and_their_columns():
@@ -264,6 +295,33 @@ def test_rows_may_be_a_table_of_any_library(given):
         assert (
             opened().predict(given(table), "click")["prediction"].to_list() == wanted["prediction"].to_list()
         )
+
+
+def test_a_chain_is_predicted_link_by_link_and_follows_the_days(tmp_path, monkeypatch):
+    click = {"name": "click", "kind": "binary", "label": "dwell >= 35", "types": ["impression"]}
+    stay = click | {"name": "stay", "label": "dwell >= 60", "after": "click"}
+    changes = {"tasks": [click, stay], "training__epochs": 1, "report__twins": "none",
+               "report__ablations": [], "report__baselines": []}  # fmt: skip
+    frames = {name: pl.read_csv(world_folder() / f"{name}.csv") for name in ("items", "users", "events")}
+    motet.train(run_settings(**changes), tmp_path / "run", **frames)
+    model, asked = motet.open(tmp_path / "run", **frames), rows()
+
+    def product() -> tuple[np.ndarray, np.ndarray]:
+        first, both = model.predict(asked, "click"), model.predict(asked, "stay")
+        assert "given_click" not in first.columns
+        joined = both["prediction"].to_numpy()
+        assert (joined <= first["prediction"].to_numpy()).all()
+        return first["prediction"].to_numpy() * both["given_click"].to_numpy(), joined
+
+    plain = product()
+    np.testing.assert_allclose(*plain, rtol=1e-5)
+    for place in (calibration, following):
+        monkeypatch.setattr(place, "MANY", 1)
+    curved = product()
+    np.testing.assert_allclose(*curved, rtol=1e-5)
+    assert (np.abs(curved[1] - plain[1]) > 1e-3).any()
+    scored = model.examiner.examine(model.bundle.model, TEST)["stay"]
+    np.testing.assert_allclose(sorted(curved[1]), sorted(scored.prediction_N), rtol=1e-4)
 
 
 def test_a_run_of_tables_asks_for_them_again(tmp_path):

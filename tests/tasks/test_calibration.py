@@ -13,7 +13,7 @@ from motet.gather import gather
 from motet.metrics.classes import log_loss
 from motet.tasks import calibration
 from motet.tasks.binary import BinaryHead
-from motet.tasks.calibration import fit_log_odds
+from motet.tasks.calibration import fit_curve, fit_log_odds
 from motet.training.fit import Start
 from tests.model.world import LENGTH, changed, material, model
 from tests.worlds import tiny_tables, tiny_world
@@ -39,6 +39,55 @@ def test_what_says_the_contrary_or_too_little_is_left_alone():
     assert fit_log_odds(said_N[rows], label_N[rows]) is None
 
 
+def bent(rows: int = 60_000) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities, labels, and the true probabilities: no slope and level turn one into the other."""
+    rng = np.random.default_rng(4)
+    said_N = rng.random(rows)
+    true_N = np.where(said_N < 0.5, 0.4 * said_N, 0.2 + 1.4 * (said_N - 0.5))
+    return said_N, (rng.random(rows) < true_N).astype(np.float64), true_N
+
+
+def test_a_curve_finds_what_two_numbers_cannot():
+    said_N, label_N, true_N = bent()
+    curve = fit_curve(said_N, label_N)
+    found_N = curve(said_N)
+    assert np.abs(found_N - true_N).mean() < 0.012
+    slope, level = fit_log_odds(calibration.log_odds(said_N), label_N)
+    straight_N = 1 / (1 + np.exp(-(slope * calibration.log_odds(said_N) + level)))
+    assert np.abs(straight_N - true_N).mean() > 2 * np.abs(found_N - true_N).mean()
+
+
+def test_a_curve_rises_everywhere_also_where_the_outcomes_fall():
+    rng = np.random.default_rng(5)
+    said_N = rng.random(20_000)
+    label_N = (rng.random(20_000) < np.abs(said_N - 0.5) + 0.2).astype(np.float64)
+    curve = fit_curve(said_N, label_N)
+    assert (np.diff(curve.said_G) > 0).all()
+    assert (np.diff(curve.found_G) > 0).all()
+    assert len(curve.said_G) < calibration.GROUPS
+    wide_N = np.linspace(0.0001, 0.9999, 999)
+    assert (np.diff(curve(wide_N)) > 0).all()
+
+
+def test_rows_of_equal_probability_are_one_point_of_a_curve():
+    label_N = np.repeat([0.0, 1.0], [6_000, 4_000])
+    label_N = label_N[np.random.default_rng(6).permutation(10_000)]
+    curve = fit_curve(np.full(10_000, 0.2), label_N)
+    assert curve(np.array([0.2]))[0] == pytest.approx(0.4, abs=1e-3)
+    two_N = np.where(np.arange(10_000) < 5_000, 0.2, 0.3)
+    curve = fit_curve(two_N, np.where(np.arange(10_000) % 5 < np.where(two_N == 0.2, 1, 3), 1.0, 0.0))
+    np.testing.assert_allclose(curve(np.array([0.2, 0.3])), [0.2, 0.6], atol=0.02)
+
+
+def test_a_curve_needs_many_rows_of_either_label():
+    said_N, label_N, _ = bent(3 * calibration.MANY)
+    label_N[:] = 0
+    label_N[: calibration.MANY - 1] = 1
+    assert fit_curve(said_N, label_N) is None
+    label_N[calibration.MANY] = 1
+    assert fit_curve(said_N, label_N) is not None
+
+
 def test_a_head_says_more_probable_things_in_the_same_order():
     said_N, label_N = distorted(0.5, 0.3)
     head, raw_N = BinaryHead(4, 0.4), torch.from_numpy(said_N).float()
@@ -58,7 +107,7 @@ CHAIN = [
 ]
 
 
-@pytest.mark.parametrize(("changes", "fitted"), [({}, True), ({"model__calibrate": False}, False)])
+@pytest.mark.parametrize(("changes", "fitted"), [({}, True), ({"model__calibrate": "none"}, False)])
 def test_probabilities_are_fitted_where_that_is_wanted(monkeypatch, changes, fitted):
     monkeypatch.setattr(calibration, "ENOUGH", 1)
     of = material()

@@ -153,6 +153,10 @@ def _group(raw: Any) -> Any:
     return {"tasks": raw} if isinstance(raw, list) else raw
 
 
+def _calibrate(raw: Any) -> Any:
+    return {True: "once", False: "none"}[raw] if isinstance(raw, bool) else raw
+
+
 class ModelConfig(Record):
     """Backbone, experts, heads."""
 
@@ -176,10 +180,11 @@ class ModelConfig(Record):
         ge=0,
         description="Factors of a ridge regression on the user's earlier labels, for row tasks; 0: none.",
     )
-    calibrate: bool = Field(
-        True,
-        description="Fit level and slope of probabilities on the validation rows, when training is over and "
-        "100 rows have either label.",
+    calibrate: Annotated[Literal["follow", "once", "none"], BeforeValidator(_calibrate)] = Field(
+        "follow",
+        description="Probabilities. once: level and slope are fitted on the validation rows, when training "
+        "is over and 100 rows have either label. follow: and for each hour of a rolling history a curve on "
+        "the day before it, where 1,000 rows of either label became known.",
     )
     groups: list[Annotated[Group, BeforeValidator(_group)]] = Field(
         [], description="Groups of tasks that have a part of the model to themselves."

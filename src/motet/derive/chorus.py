@@ -17,7 +17,7 @@ from motet.derive.fitting import AnyEvidence, Beside, Chosen, RankEvidence, RowE
 from motet.derive.members import columns
 from motet.evaluation.evaluate import Examiner
 from motet.evaluation.protocol import View
-from motet.evaluation.scoring import Questions, Ranked, Scored, Scorer, hide_seen, rank
+from motet.evaluation.scoring import Answers, Questions, Ranked, Scored, Scorer, hide_seen, rank
 from motet.system.randomness import generator
 from motet.use import TrainedModel
 
@@ -40,13 +40,18 @@ class Voice:
     @cached_property
     def examiner(self) -> Examiner:
         """Puts the questions of the log's parts, with this member's own counters."""
-        return self.model.examiner()
+        return self.model.examiner
 
     @cached_property
     def scorer(self) -> Scorer:
         """Answers them."""
         bundle = self.model.bundle
         return Scorer(bundle.model, self.model.dataset, bundle.config.model.timeline.length)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The same, with probabilities that follow the days where that is wanted."""
+        return self.examiner.following(self.scorer)
 
 
 def voices(models: Sequence[TrainedModel]) -> list[Voice]:
@@ -107,7 +112,7 @@ class Chorus:
         """Row task -> its rows, and what each member says of them, ``(M, R)`` or ``(M, R, K)``."""
         key = (view.tasks, part)
         if key not in self.said:
-            said = [each.scorer.rows(self._own(each, view), part) for each in self.members]
+            said = [each.answers.rows(self._own(each, view), part) for each in self.members]
             self.said[key] = {
                 task: (scored, np.stack([each[task].prediction_R for each in said]).astype(np.float64))
                 for task, scored in said[0].items()

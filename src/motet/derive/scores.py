@@ -97,8 +97,8 @@ def best_members(members: Mapping[str, Records]) -> dict[str, str]:
 def _member(voice: Voice, name: str) -> Records:
     with stage(f"measuring {name}"):
         return {
-            "valid": voice.examiner.records(voice.scorer, VALID),
-            "test": voice.examiner.records(voice.scorer, TEST),
+            "valid": voice.examiner.records(voice.answers, VALID),
+            "test": voice.examiner.records(voice.answers, TEST),
         }
 
 

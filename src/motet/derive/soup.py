@@ -35,8 +35,8 @@ def cook(members: Members, place: Path) -> dict[str, Any]:
     for line in said:
         say(line)
     ours = {
-        "valid": voice.examiner.records(voice.scorer, VALID),
-        "test": voice.examiner.records(voice.scorer, TEST),
+        "valid": voice.examiner.records(voice.answers, VALID),
+        "test": voice.examiner.records(voice.answers, TEST),
     }
     save_again(voice.model.bundle, place)
     return metrics_beside(ours, several, members, ["One model: the mean of the members' weights.", *said])

@@ -15,6 +15,7 @@ from motet.data.dataset import Dataset
 from motet.data.requests import histories
 from motet.data.timelines import VALID
 from motet.evaluation.baselines import RankingBaseline
+from motet.evaluation.following import Following
 from motet.evaluation.lists import Catalogue as CatalogueFacts
 from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
@@ -45,7 +46,14 @@ class Examiner:
     def examine(self, model: Motet, part: int, *, lists: bool = True) -> dict[str, Predictions]:
         """Records of every task that the model has a head for."""
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
-        return self.records(scorer, part, lists=lists)
+        return self.records(self.following(scorer), part, lists=lists)
+
+    def following(self, scorer: Scorer) -> Answers:
+        """A model whose probabilities follow the days, where that is wanted."""
+        if self.config.model.calibrate != "follow":
+            return scorer
+        tasks = [task for task in self.config.tasks if scorer.has(task.name)]
+        return Following(scorer, tasks, self.dataset.log)
 
     def records(self, answers: Answers, part: int, *, lists: bool = True) -> dict[str, Predictions]:
         """Records of every task that somebody answers."""
@@ -115,7 +123,7 @@ class Examiner:
         """
         heads = {name: head for part in model.parts for name, head in part.row_heads.items()
                  if isinstance(head, BinaryHead)}  # fmt: skip
-        if not self.config.model.calibrate or not heads:
+        if self.config.model.calibrate == "none" or not heads:
             return []
         for head in heads.values():
             head.leave_as_it_is()

@@ -222,6 +222,10 @@ class Scorer:
         """The one whose model has a task's head."""
         return next(each for each in (self, *self.apart) if task in each.model.own)
 
+    def has(self, task: str) -> bool:
+        """Whether any part of the model has a task's head."""
+        return any(task in each.model.own for each in (self, *self.apart))
+
     def next_item(self, view: View, task: str, part: int, k: int) -> Ranked:
         """Ranks for a `next_item` task."""
         asked, score = self.scores(view, task, part)

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motet.tasks.calibration import fit_log_odds
+from motet.tasks.calibration import fit_log_odds, log_odds
 
 _AS_IT_IS = (1.0, 0.0)
 
@@ -73,8 +73,7 @@ class BinaryHead(nn.Module):
             label_N: 0 or 1.
             said_N: Probabilities of this head as it is.
         """
-        known_N = np.clip(said_N.astype(np.float64), 1e-7, 1 - 1e-7)
-        found = fit_log_odds(np.log(known_N / (1 - known_N)), label_N)
+        found = fit_log_odds(log_odds(said_N), label_N)
         if found is None:
             return ""
         self.fitted_2.copy_(torch.tensor(found))

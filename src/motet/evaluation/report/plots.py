@@ -83,6 +83,11 @@ def calibration(evidence: Evidence) -> Section | None:
         if bins:
             made.append(_calibration(evidence, task, bins))
     intro = "On the dashed line what was predicted is what happened; above it the model predicts too little."
+    if mapping(evidence.config.get("model")).get("calibrate") == "follow":
+        intro += (
+            " With a rolling history, probabilities of each hour follow what became known on the day before "
+            "it, where that is a thousand rows of either label."
+        )
     return (
         Section("calibration", "Calibration", "Calibration", intro, (Figures(tuple(made)),)) if made else None
     )
