@@ -8,10 +8,10 @@ def with_task(text: str) -> str:
     return after(f"  - {text}\n")
 
 
-def _ranking_alone(sharing: str, beside: str = "") -> str:
+def _ranking_alone(sharing: str) -> str:
     """The good configuration without its row tasks, and how they would share, in line 6."""
     kept = [line for line in GOOD.splitlines() if "binary" not in line and "regression" not in line]
-    return "\n".join([*kept, f"model: {{sharing: {{{sharing}}}{beside}}}"]) + "\n"
+    return "\n".join([*kept, f"model: {{sharing: {{{sharing}}}}}"]) + "\n"
 
 
 BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
@@ -97,14 +97,6 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
     "own ids of no row tasks": (
         _ranking_alone("own_ids: true"),
         [":6: model.sharing.own_ids: tasks that score rows read it"],
-    ),
-    "layers of no row tasks": (
-        _ranking_alone("layers: [64]"),
-        [":6: model.sharing.layers: tasks that score rows read it"],
-    ),
-    "a fold-in without row tasks": (
-        _ranking_alone("kind: shared_bottom", ", fold_in: 8"),
-        [":6: model.fold_in: tasks that score rows read it"],
     ),
     "own ids of items without ids": (
         after("model:\n  item: {id: false}\n  sharing: {own_ids: true}\n"),

@@ -165,14 +165,10 @@ def _idle(parts: Parts) -> Found:
             yield ("tasks", number, "sampled"), f"{said}; write  sampled: null , or leave out the smoothing"
     sharing, path = parts.model.sharing, ("model", "sharing")
     if not any(is_row_task(task) for task in parts.tasks):
-        for record, where, names in (
-            (sharing, path, ("kind", "layers", "experts", "levels", "towers", "dropout", "own_ids")),
-            (parts.model, ("model",), ("target_attention", "counter_pieces", "fold_in")),
-        ):
-            for name in names:
-                if getattr(record, name) != type(record).model_fields[name].default:
-                    said = f"{'.'.join(where)}.{name}: tasks that score rows read it (binary, regression, "
-                    yield (*where, name), f"{said}multiclass), and there is none; leave it out"
+        for name in ("kind", "experts", "levels", "towers", "own_ids"):
+            if getattr(sharing, name) != type(sharing).model_fields[name].default:
+                said = f"model.sharing.{name}: tasks that score rows read it (binary, regression, multiclass)"
+                yield (*path, name), f"{said}, and there is none; leave it out"
     if sharing.own_ids and not parts.model.item.id:
         said = "model.sharing.own_ids: items have no ids, for model.item.id is false"
         yield (*path, "own_ids"), f"{said}; write  id: true  there, or leave it out"
