@@ -19,7 +19,7 @@ from motet.config.read import read_config, write_config
 from motet.data.catalogue import Catalogue
 from motet.data.counters import CounterScaler
 from motet.data.dataset import Dataset, Encodings
-from motet.data.timelines import Timelines
+from motet.data.timelines import Span, Timelines
 from motet.data.vocabulary import Encoding
 from motet.errors import ArtifactError
 from motet.features.items import ItemContent, vector_key
@@ -44,6 +44,7 @@ class Bundle:
     scaler: CounterScaler | None
     content: ItemContent
     timed: bool = True  # whether the log had times
+    span: Span | None = None  # of the log that it was trained on
 
     def titles(self) -> list[str]:
         """A readable name of every item number; its id where the catalogue has no text."""
@@ -58,8 +59,12 @@ def save_bundle(
     dataset: Dataset,
     facts: dict[str, TaskFacts],
     scaler: CounterScaler | None,
+    span: Span | None = None,
 ) -> None:
-    """Write what the model needs: motet.yaml, model.safetensors, items.safetensors, vocabulary/."""
+    """Write what the model needs: motet.yaml, model.safetensors, items.safetensors, vocabulary/.
+
+    The span of the log is that of the data set's, where no other is given.
+    """
     (folder / "vocabulary").mkdir(parents=True, exist_ok=True)
     write_config(config, folder / "motet.yaml")
     save_file(
@@ -77,6 +82,7 @@ def save_bundle(
         "classes": encodings.classes,
         "seen_once": encodings.seen_once, "timed": dataset.log.timed, "kinds": catalogue.kinds,
         "facts": {name: asdict(fact) for name, fact in facts.items()}, "scaler": arrays,
+        "span": asdict(span or Span.of(dataset.log)),
     })  # fmt: skip
 
 
@@ -110,14 +116,17 @@ def open_bundle(folder: Path) -> Bundle:
             f"{folder}: its weights do not fit this version of Motet. "
             "Train it again, or use the version that manifest.json names."
         ) from None
-    return Bundle(folder, config, model.eval(), catalogue, encodings, facts, scaler, content, raw["timed"])
+    span = Span(**raw["span"]) if "span" in raw else None
+    return Bundle(
+        folder, config, model.eval(), catalogue, encodings, facts, scaler, content, raw["timed"], span
+    )
 
 
 def save_again(bundle: Bundle, folder: Path) -> None:
     """Write a bundle with the weights that its model has now: the files of `save_bundle`, no manifest."""
     log = _no_log(timed=bundle.timed, once=bundle.encodings.seen_once)
     dataset = Dataset(bundle.catalogue, log, bundle.encodings, [], {})
-    save_bundle(folder, bundle.config, bundle.model, dataset, bundle.facts, bundle.scaler)
+    save_bundle(folder, bundle.config, bundle.model, dataset, bundle.facts, bundle.scaler, bundle.span)
 
 
 CONTENT = ("code_IJ", "number_IV", "text_IT", "id_row_I", "neighbour_IM", "share_IM")

@@ -5,7 +5,7 @@ it is asked.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from motet.bundle import Bundle, open_bundle
 from motet.config.model import Language
 from motet.config.tasks import Binary, RowTask, Task
 from motet.data.collate import Collator
-from motet.data.counting import CountedRows, count_asked
+from motet.data.counting import CountedRows, count_asked, counted_before
 from motet.data.dataset import Dataset, reopen
 from motet.data.division import clean_again
 from motet.data.loader import sorted_windows
@@ -30,10 +30,11 @@ from motet.data.readers import read_tables, tables_from_frames
 from motet.data.readers_raw import from_object
 from motet.data.requests import Plan, plan_ends, plan_requests
 from motet.data.table import Tables
+from motet.data.timelines import TRAIN, Span
 from motet.errors import ConfigError, DataError
 from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.evaluate import Examiner, measured
-from motet.evaluation.following import Following, Outcomes, follow
+from motet.evaluation.following import Following, follow
 from motet.evaluation.protocol import views
 from motet.evaluation.scoring import Scorer
 from motet.gather import count, counter_source, split_columns
@@ -237,28 +238,50 @@ class TrainedModel:
             found_R[row] = said[name].double().numpy()
             for link, key in links.items():
                 given_LR[link][row] = said[key].double().numpy()
-        outcomes = self._outcomes(task, log.time_N[place_Q]) if links else {}
-        if outcomes:
-            given_LR = {link: follow(given_LR[link], log.time_N[place_Q], outcomes[link]) for link in links}
-            found_R = np.prod(list(given_LR.values()), 0)
+        followed = self._followed(task, given_LR, counted_before(log)[place_Q]) if links else None
+        if followed is not None:
+            given_LR, found_R = followed, np.prod(list(followed.values()), 0)
         return found_R, given_LR[name] if len(links) > 1 else None
 
-    def _outcomes(self, task: RowTask, time_R: np.ndarray) -> dict[str, Outcomes]:
-        """What became known of a task and of what it follows on the days before some times."""
-        config, log = self.bundle.config, self.dataset.log
-        if config.model.calibrate != "follow":
-            return {}
-        view = next(each for each in views(config, log) if task.name in each.tasks)
-        if not self._following.enough(view, time_R):
-            return {}  # nothing is counted for it
-        found = self._following.outcomes(self.examiner.view_of(task.name), time_R)
-        return found if task.name in found else {}
+    def _followed(
+        self, task: RowTask, given_LR: dict[str, np.ndarray], time_R: np.ndarray
+    ) -> dict[str, np.ndarray] | None:
+        """Probabilities of a chain's links as those of an evaluation follow the days; None where none do."""
+        following = self._following
+        if following is None:
+            return None
+        hour_R = following.hours(time_R)
+        view = next(each for each in views(self.bundle.config, following.log) if task.name in each.tasks)
+        view = replace(view, part_N=self._not_trained(view.part_N))
+        if not following.enough(view, hour_R):
+            return None  # nothing is counted for it
+        counted = replace(self.examiner.view_of(task.name), part_N=view.part_N)
+        outcomes = following.asked_again(counted, hour_R)
+        return {
+            link: follow(said_R, hour_R, outcomes[link]) if link in outcomes else said_R
+            for link, said_R in given_LR.items()
+        }
 
     @cached_property
-    def _following(self) -> Following:
-        config, dataset = self.bundle.config, self.dataset
+    def _following(self) -> Following | None:
+        """Who knows the outcomes of the last days; None where they are not wanted, or cannot be known."""
+        config = self.bundle.config
+        if config.model.calibrate != "follow" or self.bundle.span is None:
+            return None
+        try:
+            dataset = self.dataset
+        except DataError:  # a log that cannot be split can be asked about all the same
+            return None
         scorer = Scorer(self.bundle.model, dataset, config.model.timeline.length)
-        return Following(scorer, config.tasks, dataset.log)
+        return Following.of(scorer, config, dataset.log)
+
+    def _not_trained(self, part_N: np.ndarray) -> np.ndarray:
+        """Parts of the log's rows; those of another log than the trained one train up to its last row."""
+        span, log = self.bundle.span, self.dataset.log
+        now = Span.of(log)
+        if span is None or (span.events, span.last) == (now.events, now.last):
+            return part_N
+        return np.where((part_N > TRAIN) & (log.time_N <= span.trained), TRAIN, part_N)
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""

@@ -9,7 +9,7 @@ from motet.config.tasks import Binary
 from motet.data.timelines import TEST, VALID
 from motet.evaluation import following
 from motet.evaluation.evaluate import Examiner
-from motet.evaluation.following import HOUR, WINDOW, Following, Outcomes, follow
+from motet.evaluation.following import HOUR, WINDOW, Following, Outcomes, follow, hour_of
 from motet.evaluation.protocol import View
 from motet.evaluation.scoring import Ranked, Scored, Scorer
 from motet.metrics.calibration import ece
@@ -34,12 +34,12 @@ def drifting(days: int = 6, rows: int = 6_000, seed: int = 0) -> tuple[np.ndarra
 def test_what_goes_stale_is_mended_by_the_outcomes_of_the_day_before():
     time_N, said_N, label_N = drifting()
     late_N = time_N >= BEGIN + 2 * WINDOW
-    found_R = follow(said_N[late_N], time_N[late_N], Outcomes.of(time_N, said_N, label_N))
+    found_R = follow(said_N[late_N], hour_of(time_N[late_N]), Outcomes.of(time_N, said_N, label_N))
     assert ece(label_N[late_N], said_N[late_N]) > 0.1
     assert ece(label_N[late_N], found_R) < 0.03
     assert log_loss(label_N[late_N], found_R) < log_loss(label_N[late_N], said_N[late_N]) - 0.05
-    for begin in np.unique(following.hour_of(time_N[late_N]))[::20]:  # within an hour the order stays
-        mine_R = following.hour_of(time_N[late_N]) == begin
+    for begin in np.unique(hour_of(time_N[late_N]))[::20]:  # within an hour the order stays
+        mine_R = hour_of(time_N[late_N]) == begin
         order = np.argsort(said_N[late_N][mine_R])
         assert (np.diff(found_R[mine_R][order]) > 0).all()
 
@@ -50,7 +50,7 @@ def test_outcomes_count_from_the_hour_after_they_became_known():
     asked_R = (time_N >= begin) & (time_N < begin + HOUR)
 
     def found(label_N: np.ndarray) -> np.ndarray:
-        return follow(said_N[asked_R], time_N[asked_R], Outcomes.of(time_N, said_N, label_N))
+        return follow(said_N[asked_R], hour_of(time_N[asked_R]), Outcomes.of(time_N, said_N, label_N))
 
     later_N, before_N = time_N >= begin, time_N < begin
     of_old_N = time_N < begin - WINDOW
@@ -64,7 +64,9 @@ def test_outcomes_count_from_the_hour_after_they_became_known():
 
 def test_a_day_with_too_few_outcomes_leaves_what_is_said():
     time_N, said_N, label_N = drifting(rows=calibration.MANY)
-    np.testing.assert_array_equal(follow(said_N, time_N, Outcomes.of(time_N, said_N, label_N)), said_N)
+    np.testing.assert_array_equal(
+        follow(said_N, hour_of(time_N), Outcomes.of(time_N, said_N, label_N)), said_N
+    )
 
 
 class Told:
@@ -96,16 +98,16 @@ class Log:
 
     def __init__(self, time_N: np.ndarray, label: dict[str, np.ndarray]) -> None:
         self.time_N, self.label, self.timed = time_N, label, True
+        self.moment_N = np.arange(len(time_N))
 
 
-def shop(**columns: np.ndarray) -> tuple[Log, Told, View]:
+def shop() -> tuple[Log, Told, View]:
     """Clicks and what is bought after them, over six days of which the first two validate."""
     time_N, click_N, clicked_N = drifting(rows=20_000)
     rng = np.random.default_rng(1)
     given_N = rng.beta(4, 3, len(time_N))
     bought_N = clicked_N * (rng.random(len(time_N)) < given_N**2)
-    labels = {"click": clicked_N, "buy": bought_N.astype(np.float64)} | columns
-    log = Log(time_N, labels)
+    log = Log(time_N, {"click": clicked_N, "buy": bought_N.astype(np.float64)})
     part_N = np.where(time_N < BEGIN + 2 * WINDOW, VALID, TEST)
     view = View(("click", "buy"), part_N, "rolling")
     return log, Told(log, {"click": click_N, "buy": click_N * given_N}), view
@@ -136,17 +138,86 @@ def test_of_a_twin_what_its_model_has_follows_the_days():
     assert ece(said.label_R, found.prediction_R) < ece(said.label_R, said.prediction_R) / 2
 
 
-@pytest.mark.parametrize("apart", ["rows", "views"])
-def test_a_chain_whose_links_stand_apart_is_left_alone(apart):
+def test_rows_without_the_label_of_what_a_task_follows_stay_as_they_are():
     log, told, view = shop()
-    if apart == "rows":
-        log.label["click"] = np.where(np.arange(len(log.time_N)) % 50 == 0, np.nan, log.label["click"])
-    else:
-        view = replace(view, tasks=("buy",))
-    said = told.rows(view, TEST)
-    found = Following(told, tasks(CLICK, BUY), log).rows(view, TEST)
-    for name in said:
-        np.testing.assert_array_equal(found[name].prediction_R, said[name].prediction_R)
+    lacks_N = np.arange(len(log.time_N)) % 50 == 0
+    log.label["click"] = np.where(lacks_N, np.nan, log.label["click"])
+    said = told.rows(view, TEST)["buy"]
+    found = Following(told, tasks(CLICK, BUY), log).rows(view, TEST)["buy"]
+    moved_R = found.prediction_R != said.prediction_R
+    np.testing.assert_array_equal(moved_R, ~lacks_N[said.row_R])
+
+
+def test_a_chain_whose_links_stand_in_two_views_is_left_alone():
+    log, told, view = shop()
+    for mine in (replace(view, tasks=("buy",)), replace(view, tasks=("click",))):
+        said = told.rows(mine, TEST)
+        found = Following(told, tasks(CLICK, BUY), log).rows(mine, TEST)
+        for name in said:
+            np.testing.assert_array_equal(found[name].prediction_R, said[name].prediction_R)
+
+
+def test_a_row_follows_the_hour_in_which_its_request_began():
+    """Two rows of one request may lie on both sides of an hour; none knows what came of the other."""
+    log, told, view = shop()
+    log.moment_N = np.arange(len(log.time_N)) // 2 * 2
+    view = replace(view, tasks=("click",))
+
+    def said() -> np.ndarray:
+        return Following(told, tasks(CLICK), log).rows(view, TEST)["click"].prediction_R
+
+    row_R = np.flatnonzero(view.part_N == TEST)
+    across = np.flatnonzero(hour_of(log.time_N[row_R]) != hour_of(log.time_N[log.moment_N[row_R]]))
+    assert len(across) > 10
+    before = said()
+    log.label["click"][row_R[across] - 1] = 1 - log.label["click"][row_R[across] - 1]
+    after = said()
+    day = hour_of(log.time_N[row_R]) == hour_of(log.time_N[row_R[across[0]]])
+    assert before[across[0]] == after[across[0]]
+    assert (before[day] != after[day]).any()  # but what is asked in that hour knows it
+
+
+def test_after_the_end_of_the_log_the_last_curve_holds():
+    log, told, _ = shop()
+    made, end = Following(told, tasks(CLICK), log), int(log.time_N.max())
+    hours = made.hours(np.array([end - 3 * HOUR, end + 1, end + 5 * WINDOW]))
+    np.testing.assert_array_equal(hours[:2], hour_of(np.array([end - 3 * HOUR, end + 1])))
+    assert end < hours[2] <= end + HOUR
+
+
+def test_a_task_without_a_recent_label_does_not_stop_the_others():
+    log, told, view = shop()
+    late_N = log.time_N > BEGIN + 0.5 * WINDOW
+    log.label["buy"] = np.where(late_N, np.nan, log.label["buy"])
+    found = Following(told, tasks(CLICK, BUY | {"after": None}), log)
+    outcomes = found.outcomes(view, np.array([BEGIN + 2 * WINDOW]))
+    assert len(outcomes["buy"].known_K) == 0
+    assert len(outcomes["click"].known_K) > 0
+    assert all(rows for _, rows in told.asked)
+
+
+def test_what_was_asked_last_is_remembered():
+    log, told, view = shop()
+    made = Following(told, tasks(CLICK, BUY), log)
+    hour_R = np.array([BEGIN + 3 * WINDOW])
+    first = made.asked_again(view, hour_R)
+    count = len(told.asked)
+    assert made.asked_again(view, hour_R) is first
+    assert len(told.asked) == count
+    assert made.asked_again(view, hour_R + HOUR) is not first
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_many_positives_are_counted_to_the_last(monkeypatch, count):
+    """More than a number of 32 bits tells apart: the positives of old days do not hide those of the last."""
+    monkeypatch.setattr(following, "MANY", 1_000)
+    log, told, view = shop()
+    old = 2**24 * count
+    log.time_N = np.concatenate([np.full(old, BEGIN - 9 * WINDOW), log.time_N])
+    log.label["click"] = np.concatenate([np.ones(old, np.float32), log.label["click"].astype(np.float32)])
+    part_N = np.concatenate([np.full(old, VALID), view.part_N])
+    mine = View(("click",), part_N, "rolling")
+    assert Following(told, tasks(CLICK), log).enough(mine, np.array([BEGIN + 3 * WINDOW]))
 
 
 @pytest.mark.parametrize("case", ["frozen", "validation", "no times", "too few"])
@@ -173,7 +244,7 @@ def test_a_label_that_waits_counts_when_its_window_is_over():
     (task,) = tasks(CLICK | {"label": waits})
     now = Following(told, [task], log)
     begin = BEGIN + 3 * WINDOW
-    outcomes = now.outcomes(replace(view, tasks=("click",)), np.array([begin + 5]))["click"]
+    outcomes = now.outcomes(replace(view, tasks=("click",)), np.array([begin]))["click"]
     day = outcomes.before(begin)
     wanted = (log.time_N >= begin - 2 * WINDOW) & (log.time_N < begin - WINDOW)
     np.testing.assert_array_equal(outcomes.said_K[day], told.said["click"][wanted])

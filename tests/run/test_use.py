@@ -116,6 +116,33 @@ def test_predictions_follow_the_days_as_those_of_the_evaluation(monkeypatch):
     np.testing.assert_allclose(alone, said["prediction"][7], rtol=1e-5)
 
 
+def frames(events: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The tables of the run with another log."""
+    found = {name: pl.read_csv(world_folder() / f"{name}.csv") for name in ("items", "users")}
+    return found | {"events": events}
+
+
+def test_a_log_that_cannot_be_split_can_be_asked_about():
+    test_alone = events().filter(pl.col("part") == "test")
+    said = motet.open(trained_run(), **frames(test_alone)).predict(rows(), "click")
+    assert said["prediction"].is_between(0, 1).all()
+
+
+def test_in_another_log_rows_that_trained_are_no_outcomes(monkeypatch):
+    """Whatever that log calls a test row: what the model learned by heart calibrates nothing."""
+    last = events().filter(part="train")["at"].max()
+    of_train = pl.when(pl.col("at") > last - 100_000).then(pl.lit("test")).otherwise("part")
+    renamed = pl.when(pl.col("part") == "train").then(of_train).otherwise("part")
+    model = motet.open(trained_run(), **frames(events().with_columns(part=renamed)[1:]))
+    asked = rows()[:4].with_columns(at=pl.lit(last + 1).cast(pl.Int64))
+    late = asked.with_columns(at=pl.lit(events()["at"].max()).cast(pl.Int64))
+    plain, of_late = (model.predict(each, "click")["prediction"] for each in (asked, late))
+    for place in (calibration, following):
+        monkeypatch.setattr(place, "MANY", 1)
+    assert model.predict(asked, "click")["prediction"].equals(plain)
+    assert not model.predict(late, "click")["prediction"].equals(of_late)  # what came later counts
+
+
 def test_rows_keep_their_order_and_their_columns():
     asked = rows().with_columns(note=pl.lit("kept"))
     said = opened().predict(asked, "click")

@@ -64,6 +64,27 @@ class Timelines:
         return labelled_N
 
 
+@dataclass(frozen=True)
+class Span:
+    """What tells a log from others, and which of its rows trained.
+
+    Args:
+        events: How many.
+        last: The latest time, unix ms.
+        trained: The latest time of a row that trained.
+    """
+
+    events: int
+    last: int
+    trained: int
+
+    @classmethod
+    def of(cls, log: Timelines) -> "Span":
+        """That of a log."""
+        trained_N = log.time_N[log.train_N]
+        return cls(len(log), int(log.time_N.max(initial=0)), int(trained_N.max(initial=0)))
+
+
 def refuse_empty_tasks(log: Timelines, splits: Mapping[str, str] | None = None) -> None:
     """Refuse a task that has no row to learn from, or none to be measured on.
 

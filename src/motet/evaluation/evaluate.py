@@ -52,8 +52,7 @@ class Examiner:
         """A model whose probabilities follow the days, where that is wanted."""
         if self.config.model.calibrate != "follow":
             return scorer
-        tasks = [task for task in self.config.tasks if scorer.has(task.name)]
-        return Following(scorer, tasks, self.dataset.log)
+        return Following.of(scorer, self.config, self.dataset.log)
 
     def records(self, answers: Answers, part: int, *, lists: bool = True) -> dict[str, Predictions]:
         """Records of every task that somebody answers."""
