@@ -23,8 +23,9 @@ from motet.data.table import Tables
 from motet.errors import ConfigError
 from motet.evaluation.report import write_report
 from motet.gather import Material, gather, with_absolute_paths
-from motet.guard import guard, refuse_without_twins
+from motet.guard import Hopeless, guard, hopes, refuse_without_twins
 from motet.judge import UNGUARDED, examiner_of, judge, variants
+from motet.metrics.names import main_metric
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
 from motet.system.home import kept
@@ -34,9 +35,11 @@ from motet.system.machine import cpu_seconds, machine, peak_rss_mb, versions
 from motet.system.manifest import write_manifest
 from motet.training.fit import Hooks, Prepared, Start, Trained, fit, learn_facts
 from motet.training.loggers import refuse_missing, trackers
-from motet.training.loop import Look
-from motet.training.snapshots import FOLDER, Snapshots
+from motet.training.loop import Keep, Look
+from motet.training.snapshots import FOLDER, BestEpochs, Snapshots
 from motet.training.unfinished import begin, begun, go_on, working_folder
+
+BEST_EPOCHS = "best epochs"  # for the guard, beside the checkpoints
 
 ASKED = (
     "Stopping soon: the best so far of the joint model is kept, and the run is measured and written without "
@@ -170,13 +173,13 @@ def fit_all(
             prepared: Prepared,
             start: Start | None = None,
             look: Look | None = None,
+            hopeless: Hopeless = hopes,
         ) -> Trained:
             examiner = examiner_of(material, config, prepared)
             say(f"training {name}: {', '.join(task.name for task in config.tasks)}")
             checkpoint = work / "checkpoints" / f"{name}.safetensors" if look is None else None
-            keeps = name == "joint" and settings.snapshots > 0
-            keep = Snapshots(work / FOLDER, settings.snapshots) if keeps else None
-            hooks = Hooks(stop, look, start, keep)
+            keeps = _keeps(material.config, work, guarded=guarded) if name == "joint" else []
+            hooks = Hooks(stop, look, start, keeps, hopeless)
             found = fit(config, prepared, examiner.validate, write, name, checkpoint, hooks)
             lines = examiner.fit_afterwards(found.model) if found.history else []
             for line in lines:
@@ -213,7 +216,12 @@ def _guard(
         return replace(material, statements=[*material.statements, *said])
     prepared = material.prepared
     done = guard(
-        material, models, lambda name, own, start, look=None: fit_one(name, own, prepared, start, look)
+        material,
+        models,
+        lambda name, own, start, look=None, hopeless=hopes: fit_one(
+            name, own, prepared, start, look, hopeless
+        ),
+        _best_epochs(material.config, work),
     )
     said = [*done.story]
     for line in said:
@@ -227,6 +235,18 @@ def _guard(
     models["joint"] = done.joint
     statements = [*material.statements, *said]
     return replace(material, config=done.config, statements=statements, guard=done.cases)
+
+
+def _keeps(config: Config, work: Path, *, guarded: bool) -> list[Keep]:
+    """What keeps weights of the joint training: for ensembles, and for the guard."""
+    found: list[Keep] = []
+    if config.training.snapshots > 0:
+        found.append(Snapshots(work / FOLDER, config.training.snapshots))
+    return [*found, _best_epochs(config, work)] if guarded else found
+
+
+def _best_epochs(config: Config, work: Path) -> BestEpochs:
+    return BestEpochs(work / BEST_EPOCHS, {task.name: main_metric(task.kind) for task in config.tasks})
 
 
 def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> Material:

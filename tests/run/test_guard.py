@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import motet
 from motet import run
@@ -16,7 +17,7 @@ from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.evaluate import Examiner
 from motet.gather import Material, gather
-from motet.guard import Guarded, course, guard, refuse_without_twins
+from motet.guard import Guarded, Hopeless, course, guard, hopes, refuse_without_twins
 from motet.guard import found as guarding
 from motet.judge import UNGUARDED, _guard, examiner_of, variants
 from motet.model import BACKBONE
@@ -45,11 +46,16 @@ def _gathered(**changes: Any) -> Material:
 
 
 def fit_one(
-    name: str, config: Config, start: Start | None, look: Look | None = None, of: Material | None = None
+    name: str,
+    config: Config,
+    start: Start | None,
+    look: Look | None = None,
+    hopeless: Hopeless = hopes,
+    of: Material | None = None,
 ) -> Trained:
     of = of or gathered()
     examiner = examiner_of(of, config, of.prepared)
-    hooks = Hooks(start=start, look=look)
+    hooks = Hooks(start=start, look=look, hopeless=hopeless)
     return fit(config, of.prepared, examiner.validate, lambda record: None, name, hooks=hooks)
 
 
@@ -167,8 +173,8 @@ def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
 
 
 def test_what_was_fitted_is_told_of_the_heads_that_answer(monkeypatch):
-    def fitted(name: str, *args: Any) -> Trained:
-        return replace(fit_one(name, *args), fitted=["click: of its own"])
+    def fitted(name: str, *args: Any, **more: Any) -> Trained:
+        return replace(fit_one(name, *args, **more), fitted=["click: of its own"])
 
     of = dict(models())
     of["joint"] = replace(of["joint"], fitted=["click: of the joint one", "next: of the joint one"])
@@ -201,7 +207,7 @@ def test_twins_are_put_in_as_they_are_where_that_leaves_the_model_small_enough(m
     assert [found.cases[name]["cure"] for name in ("click", "stars")] == [cure, cure]
 
 
-@pytest.mark.parametrize(("patience", "wanted"), [(16, 3), (2, 2)])
+@pytest.mark.parametrize(("patience", "wanted"), [(16, 1), (0, 0)])
 def test_a_cure_stops_after_a_few_epochs_that_bring_nothing(patience, wanted):
     training = gathered().config.training.model_copy(update={"patience": patience})
     config = gathered().config.model_copy(update={"training": training})
@@ -241,8 +247,8 @@ def test_where_nothing_helps_each_task_has_its_twin(monkeypatch):
 
 
 def test_a_guard_that_was_stopped_by_hand_says_what_it_left(monkeypatch):
-    def stop_at_click(name: str, *args: Any) -> Trained:
-        return replace(fit_one(name, *args), stopped=name == "guard of click")
+    def stop_at_click(name: str, *args: Any, **more: Any) -> Trained:
+        return replace(fit_one(name, *args, **more), stopped=name == "guard of click")
 
     pretend(monkeypatch, "click", "stars")
     found = guard(gathered(), models(), stop_at_click)
@@ -260,6 +266,86 @@ def test_tasks_that_follow_one_another_go_together():
 CHAIN = [dict(task) for task in tiny_settings()["tasks"]] + [
     {"name": "stay", "kind": "binary", "label": "dwell >= 20", "types": ["impression"], "after": "click"}
 ]
+
+
+class Epochs:
+    """Weights of the joint model, shifted a little, as those of earlier epochs."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers, self.asked = numbers, []
+
+    def epochs(self, tasks: list[str]) -> list[int]:
+        self.asked.append(list(tasks))
+        return list(self.numbers)
+
+    def weights(self, epoch: int) -> dict[str, torch.Tensor]:
+        learned = models()["joint"].model.named_parameters()
+        return {name: each.detach() + 0.01 * epoch for name, each in learned}
+
+
+def went_back(monkeypatch, enough: dict[int, list[str]], *hurt: str) -> Guarded:
+    """What the guard does with epochs, each of which is enough for some tasks."""
+    epochs, real, numbers = Epochs(*enough), course.Ward.against_twins, iter(enough)
+
+    def against(ward: course.Ward, trained: Trained, tasks: list[str]) -> dict[str, Any]:
+        found = real(ward, trained, tasks)
+        number = next(numbers, None)
+        for name, one in found.items():
+            far = 0.0 if number is None or name in enough[number] else -0.3
+            one.update(difference=far, low=far - 0.01, high=far + 0.01)
+        return found
+
+    pretend(monkeypatch, *hurt)
+    monkeypatch.setattr(course.Ward, "against_twins", against)
+    found = guard(gathered(), models(), fit_one, epochs)
+    assert epochs.asked == [list(hurt)]
+    return found
+
+
+def test_tasks_that_were_at_their_best_earlier_are_answered_by_the_model_of_then(monkeypatch):
+    found = went_back(monkeypatch, {5: ["click"], 7: ["click", "stars"]}, "click", "stars")
+    assert groups(found) == [(["click", "stars"], "own")]  # the epoch that is enough for both
+    assert {name: case["cure"] for name, case in found.cases.items()} == {"click": "epoch", "stars": "epoch"}
+    for line in found.story:
+        assert "is answered by the joint model as it was after epoch 7" in line
+    cost, before = found.joint.cost, models()["joint"].cost
+    assert cost["examples"] == before["examples"]  # nothing was trained for it
+    assert cost["cpu_seconds"] > before["cpu_seconds"]
+    held = dict(found.joint.model.parts[1].named_parameters())
+    assert held
+    for name, value in held.items():
+        torch.testing.assert_close(value.detach(), Epochs().weights(7)[name])
+    now, then = records(found.joint, found.config), records(models()["joint"], gathered().config)
+    np.testing.assert_array_equal(now["next"], then["next"])
+    assert not np.array_equal(now["click"], then["click"])
+
+
+def test_for_whom_no_epoch_is_enough_the_other_cures_are_tried(monkeypatch):
+    found = went_back(monkeypatch, {5: ["click"], 6: []}, "click", "stars")
+    assert groups(found) == [(["click"], "own"), (["stars"], "shared")]
+    assert [found.cases[name]["cure"] for name in ("click", "stars")] == ["epoch", "experts"]
+
+
+def test_the_epoch_that_the_model_is_of_is_no_cure(monkeypatch):
+    last = next(each["epoch"] for each in reversed(models()["joint"].history) if each["best"])
+    monkeypatch.setattr(course.Ward, "_as_of", None)  # it is not looked at
+    found = went_back(monkeypatch, {last: ["click"]}, "click")
+    assert found.cases["click"]["cure"] == "experts"
+
+
+def test_a_cure_ends_at_once_when_its_first_epoch_is_worse_than_what_there_is():
+    ward = course.Ward(gathered(), models()["joint"], {}, fit_one)
+    ward.before = {"click": {"metric": "auc", "joint": 0.7}, "stars": {"metric": "rmse", "joint": 1.0}}
+    ward.hurt = ["click", "stars"]
+
+    def ends(epoch: int, auc: float, rmse: float) -> bool:
+        metrics = {"click": {"auc": auc}, "stars": {"rmse": rmse}}
+        return ward._no_better(["click", "stars"])({"epoch": epoch, "metrics": metrics})
+
+    assert ends(1, 0.6, 1.1)
+    assert not ends(2, 0.6, 1.1)
+    assert not ends(1, 0.8, 1.1)
+    assert not ends(1, 0.6, 0.9)
 
 
 @pytest.mark.parametrize(
@@ -310,7 +396,12 @@ def test_without_twins_there_is_no_guard(changes, said):
 
 
 @pytest.mark.parametrize(
-    ("after", "cure"), [((0.1,), "experts"), pytest.param((-0.1,), "twin", marks=pytest.mark.slow)]
+    ("after", "cure"),
+    [
+        ((0.1,), "epoch"),
+        pytest.param((-0.1, 0.1), "experts", marks=pytest.mark.slow),
+        pytest.param((-0.1,), "twin", marks=pytest.mark.slow),
+    ],
 )
 def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, after, cure):
     pretend(monkeypatch, "click", after=after)
@@ -373,8 +464,8 @@ def test_a_run_that_goes_on_says_too_that_its_snapshots_are_gone(monkeypatch, tm
     training = gathered().config.training.model_copy(update={"snapshots": 2})
     of = replace(gathered(), config=gathered().config.model_copy(update={"training": training}))
 
-    def fit_again(name: str, config: Config, _: object, start: Start, look: Look | None) -> Trained:
-        return fit_one(name, config, start, look)
+    def fit_again(name: str, config: Config, _: object, *args: Any) -> Trained:
+        return fit_one(name, config, *args)
 
     found = run._guard(of, dict(models()), fit_again, tmp_path, stopped=False)  # an earlier try removed them
     assert any("so its snapshots are gone" in line for line in found.statements)

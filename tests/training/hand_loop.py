@@ -1,6 +1,6 @@
 """A training small enough to follow by hand: a tiny network, batches of numbers, no log."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,8 @@ class Training:
     validate: Callable[["Training"], float] | None = None
     settings: dict[str, Any] = field(default_factory=dict)
     stop: Callable[[], bool] = lambda: False
-    keep: Keep | None = None
+    keeps: Sequence[Keep] = ()
+    hopeless: Callable[[Mapping[str, Any]], bool] = lambda record: False
 
     def loop(self) -> Loop:
         defaults = {
@@ -128,7 +129,7 @@ class Training:
         looks = []
         if isinstance(descent.method, StackelbergBalance):
             looks.append(Leadership(descent.method, settings, lambda number: batch(100 + number)))
-        calls = Callbacks(validate, self.log.append, "joint", self.stop, looks, self.keep)
+        calls = Callbacks(validate, self.log.append, "joint", self.stop, looks, self.keeps, self.hopeless)
         monitor = Monitor([("up", "auc")])
         return Loop(self.model, Feed(), settings, descent, monitor, calls, self.checkpoint)
 

@@ -361,9 +361,22 @@ def test_a_keeper_sees_the_weights_of_every_epoch_that_was_validated_and_whether
         validated.append(weights(training.model))
         return next(values)
 
-    def keep(model, epoch, *, best):
-        kept.append((epoch, weights(model), best))
+    def keep(model, record):
+        kept.append((record["epoch"], weights(model), record["best"]))
 
-    training = Training(validate=validate, settings={"epochs": 3, "average": 0.9}, keep=keep)
+    training = Training(validate=validate, settings={"epochs": 3, "average": 0.9}, keeps=[keep])
     training.loop().run()
-    assert kept == [(0, validated[0], True), (1, validated[1], True), (2, validated[2], False)]
+    assert kept == [(1, validated[0], True), (2, validated[1], True), (3, validated[2], False)]
+
+
+def test_a_training_that_is_hopeless_ends_after_its_validation():
+    values = iter([0.5, 0.7, 0.6])
+    training = Training(
+        validate=lambda training: next(values),
+        settings={"epochs": 3},
+        hopeless=lambda record: record["epoch"] == 2,
+    )
+    loop = training.loop()
+    loop.run()
+    assert [record["epoch"] for record in loop.history] == [1, 2]
+    assert not loop.stopped

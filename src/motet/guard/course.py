@@ -1,6 +1,7 @@
 """The course of the guard: who is hurt, which cure helps, one model of all."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -16,21 +17,34 @@ from motet.guard import found
 from motet.guard.found import Cure, CureKind, Guarded, below
 from motet.guard.join import joined, summed
 from motet.judge import examiner_of
+from motet.metrics.names import higher_is_better
 from motet.training.affinity import MOST_TASKS, Lookahead, best_groups
-from motet.training.fit import Start, Trained
+from motet.training.fit import Start, Trained, new_model
 from motet.training.loop import Look
+from motet.training.snapshots import BestEpochs
 
 LOOKS = 5  # steps from one look ahead to the next, in the one epoch in which hurt tasks are looked at
 NARROW = 4  # a bottleneck beside the timeline has this part of its width
-PATIENCE = 3  # epochs without a better one after which a cure stops, if training has more
+PATIENCE = 1  # epochs without a better one after which a cure stops, if training has more
 ROOM = 0.5  # of the parameters of all twins: so large the model may be for twins to be put in as they are
+
+
+Hopeless = Callable[[Mapping[str, Any]], bool]
+"""Whether a training is to end after a validation, by its record in the log."""
+
+
+def hopes(record: Mapping[str, Any]) -> bool:
+    """No training is hopeless."""
+    return False
 
 
 class FitOne(Protocol):
     """Trains one model."""
 
-    def __call__(self, name: str, config: Config, start: Start, look: Look | None = None) -> Trained:
-        """Its name, its configuration, the weights that it starts from, and who looks on."""
+    def __call__(
+        self, name: str, config: Config, start: Start, look: Look | None = None, hopeless: Hopeless = hopes
+    ) -> Trained:
+        """Its name, its configuration, the weights that it starts from, who looks on, and who ends it."""
 
 
 @dataclass
@@ -41,12 +55,14 @@ class Ward:
     joint: Trained
     twins: Mapping[str, Trained]
     fit_one: FitOne
+    epochs: BestEpochs | None = None  # of the joint training
     twin_records: dict[str, Predictions] = field(default_factory=dict)
     before: dict[str, Transfer] = field(default_factory=dict)
     hurt: list[str] = field(default_factory=list)
     story: list[str] = field(default_factory=list)
     tried: list[Cure] = field(default_factory=list)
     gave_up: dict[str, str] = field(default_factory=dict)  # task -> why it stays below its twin
+    spent: float = 0.0  # CPU seconds of looking back
     stopped: bool = False
 
     def look(self) -> None:
@@ -71,16 +87,87 @@ class Ward:
         names = ", ".join(tasks)
         name = f"guard of {names}" if shared else f"guard of {names} alone"
         start = Start(self.joint.model.state_dict(), frozen=shared)
-        trained = self.fit_one(name, _impatient(settings_of(config, group)), start)
+        own = _impatient(settings_of(config, group))
+        trained = self.fit_one(name, own, start, hopeless=self._no_better(tasks))
         if trained.stopped:
             self.stopped = True
             return None
-        own = {name: self.twin_records[name] for name in tasks if name in self.twin_records}
-        after = found.compare(config, self.records(trained, tasks), own)
-        cure = Cure(kind, group, trained, after)
+        cure = Cure(kind, group, trained, self.against_twins(trained, tasks))
         self.tried.append(cure)
         self.story += [self._told(cure, name) for name in tasks if name in self.hurt]
         return cure
+
+    def against_twins(self, trained: Trained, tasks: Sequence[str]) -> dict[str, Transfer]:
+        """How tasks that have a twin stand to it in another model, on validation rows."""
+        own = {name: self.twin_records[name] for name in tasks if name in self.twin_records}
+        return found.compare(self.material.config, self.records(trained, tasks), own)
+
+    def _no_better(self, tasks: Sequence[str]) -> Hopeless:
+        """A cure ends after its first epoch if all who were hurt are worse off than in the joint model."""
+
+        def hopeless(record: Mapping[str, Any]) -> bool:
+            if record["epoch"] > 1:
+                return False
+            worse = []
+            for name in (each for each in tasks if each in self.hurt):
+                before = self.before[name]
+                sign = 1 if higher_is_better(before["metric"]) else -1
+                gain = record["metrics"][name][before["metric"]] - (before["joint"] or 0.0)
+                worse.append(sign * gain < 0)
+            return all(worse)
+
+        return hopeless
+
+    def go_back(self, groups: Sequence[Sequence[str]]) -> tuple[list[Cure], list[list[str]]]:
+        """Answer hurt tasks by the joint model as it was in an earlier epoch, where that is enough.
+
+        Tasks overfit at different times. Of the epochs in which one of them was best, the one that is enough
+        for the most groups is taken, then the next, so that there are few models.
+
+        Returns:
+            The cures, and the groups for which no epoch was enough.
+        """
+        left = [list(group) for group in groups]
+        names = [name for group in left for name in group]
+        began = time.process_time()
+        last = next((each["epoch"] for each in reversed(self.joint.history) if each["best"]), 0)
+        numbers = [] if self.epochs is None else [each for each in self.epochs.epochs(names) if each != last]
+        after = {number: self.against_twins(self._as_of(number, names), names) for number in numbers}
+        kept: list[Cure] = []
+        while left and after:
+            enough = {
+                number: [each for each in left if self._enough(after[number], each)] for number in after
+            }
+            number = max(enough, key=lambda each: len(enough[each]))
+            if not enough[number]:
+                break
+            kept.append(self._epoch_cure(number, [name for group in enough[number] for name in group], after))
+            left = [each for each in left if each not in enough[number]]
+        self.spent += time.process_time() - began
+        return kept, left
+
+    def _enough(self, after: Mapping[str, Transfer], group: Sequence[str]) -> bool:
+        found = {name: after[name] for name in group if name in after}
+        cure = Cure("epoch", Group(tasks=list(group)), self.joint, found)
+        return cure.helps(self.before, self.hurt)
+
+    def _epoch_cure(
+        self, number: int, tasks: Sequence[str], after: Mapping[int, Mapping[str, Transfer]]
+    ) -> Cure:
+        figures = {name: after[number][name] for name in tasks if name in after[number]}
+        cure = Cure("epoch", Group(tasks=list(tasks)), self._as_of(number, tasks), figures, number)
+        self.tried.append(cure)
+        self.story += [self._told(cure, name) for name in tasks if name in self.hurt]
+        return cure
+
+    def _as_of(self, number: int, tasks: Sequence[str]) -> Trained:
+        """The joint model as it was after an epoch, with the heads of some tasks."""
+        assert self.epochs is not None
+        config, prepared = settings_of(self.material.config, Group(tasks=list(tasks))), self.material.prepared
+        model = new_model(config, prepared, self.joint.facts)
+        Start(self.epochs.weights(number)).put_into(model)
+        lines = examiner_of(self.material, config, prepared).fit_afterwards(model.eval())
+        return Trained(model.eval(), self.joint.facts, self.joint.history, fitted=lines)
 
     def twin(self, task: str) -> Cure:
         """The twin itself, as a last resort."""
@@ -94,7 +181,8 @@ class Ward:
         if any(len(group) > 1 for group in groups):
             return False
         sizes = {name: _parameters(twin) for name, twin in self.twins.items()}
-        with_them = _parameters(self.joint) + sum(sizes[group[0]] for group in groups)
+        earlier = sum(_parameters(each.trained) for each in self.tried if each.kind == "epoch")
+        with_them = _parameters(self.joint) + earlier + sum(sizes[group[0]] for group in groups)
         return with_them <= ROOM * sum(sizes.values())
 
     def companies(self, groups: Sequence[Sequence[str]]) -> list[list[str]]:
@@ -120,6 +208,7 @@ class Ward:
         what = {
             "experts": "was given experts of its own on the shared timeline",
             "model": "was given a model of its own",
+            "epoch": f"is answered by the joint model as it was after epoch {cure.epoch}",
             "twin": "",
         }[cure.kind]
         company = [other for other in cure.group.tasks if other != name]
@@ -131,19 +220,22 @@ class Ward:
         return f"{said}." if after is None else f"{said}: {after['joint']:.4f}."
 
 
-def guard(material: Material, models: Mapping[str, Trained], fit_one: FitOne) -> Guarded:
+def guard(
+    material: Material, models: Mapping[str, Trained], fit_one: FitOne, epochs: BestEpochs | None = None
+) -> Guarded:
     """Give a part of their own to tasks that sharing hurts.
 
     Args:
         material: Data, configuration, views.
         models: The joint model and the twins, by name.
         fit_one: Trains one model.
+        epochs: Weights of the joint model's epochs in which some task was best.
     """
     config, joint = material.config, models["joint"]
     twins = {
         task.name: models[f"twin of {task.name}"] for task in config.tasks if f"twin of {task.name}" in models
     }
-    ward = Ward(material, joint, twins, fit_one)
+    ward = Ward(material, joint, twins, fit_one, epochs)
     ward.look()
     if not ward.hurt:
         said = (
@@ -165,9 +257,9 @@ def guard(material: Material, models: Mapping[str, Trained], fit_one: FitOne) ->
 
 def _cures(ward: Ward) -> list[Cure]:
     """What is put in, for every group of hurt tasks that anything helped."""
-    kept: list[Cure] = []
     waiting: list[list[str]] = []
-    for tasks in _groups(ward.material.config, ward.hurt):
+    kept, left = ward.go_back(_groups(ward.material.config, ward.hurt))
+    for tasks in left:
         cure = None if ward.stopped else ward.treat("experts", tasks)
         if cure is not None and cure.helps(ward.before, ward.hurt):
             kept.append(cure)
@@ -231,7 +323,7 @@ def _followers(config: Config) -> dict[str, str]:
 
 def _cost(ward: Ward) -> dict[str, float]:
     """Of the joint model and of all that was trained for the guard; twins have costs of their own."""
-    cost = dict(ward.joint.cost)
+    cost = summed(ward.joint.cost, {"cpu_seconds": ward.spent})
     for cure in (each for each in ward.tried if each.kind != "twin"):
         cost = summed(cost, cure.trained.cost)
     return cost

@@ -12,7 +12,7 @@ from motet.evaluation.records import Predictions
 from motet.system.randomness import generator
 from motet.training.fit import Trained
 
-CureKind = Literal["experts", "model", "twin"]
+CureKind = Literal["epoch", "experts", "model", "twin"]
 
 
 @dataclass(frozen=True)
@@ -20,16 +20,19 @@ class Cure:
     """What was tried on a group of tasks.
 
     Args:
-        kind: experts (behind the shared backbone), model (a whole one), or twin.
+        kind: epoch (the joint model as it was then), experts (behind the shared backbone), model (a whole
+            one), or twin.
         group: How the configuration says it.
         trained: The model of these tasks.
         after: Task -> how it stands to its twin now, for tasks that have one.
+        epoch: Which one, counted from 1.
     """
 
     kind: CureKind
     group: Group
     trained: Trained
     after: Mapping[str, Transfer] = field(default_factory=dict)
+    epoch: int | None = None
 
     def helps(self, before: Mapping[str, Transfer], hurt: Sequence[str]) -> bool:
         """Whether no task of the group is worse than its twin, and each that was hurt is better now."""

@@ -1,6 +1,6 @@
 """Fit one model: the joint one, a twin, an ablation. They differ only in their configuration."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,9 +24,8 @@ from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
 from motet.training.descent import build_descent
 from motet.training.held_out import LeaderBatches, asked_rows, held_out_rows
-from motet.training.loop import Callbacks, Look, Loop
+from motet.training.loop import Callbacks, Keep, Look, Loop
 from motet.training.monitor import Monitor
-from motet.training.snapshots import Snapshots
 from motet.training.stackelberg import Leadership, StackelbergBalance
 
 
@@ -92,13 +91,15 @@ class Hooks:
         stop: Whether somebody asked to stop; what is best so far is given back then.
         look: Called before every step; it must leave the weights as they are.
         start: Weights to start from instead of new ones.
-        keep: Where weights of epochs before the best one are kept.
+        keeps: Where weights of some epochs are kept.
+        hopeless: Whether to end after a validation, by its record in the log.
     """
 
     stop: Callable[[], bool] = lambda: False
     look: Look | None = None
     start: Start | None = None
-    keep: Snapshots | None = None
+    keeps: Sequence[Keep] = ()
+    hopeless: Callable[[Mapping[str, Any]], bool] = lambda record: False
 
 
 def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
@@ -162,12 +163,12 @@ def fit(
         looks.append(_leadership(config, prepared, descent.method, held_N))
     calls = Callbacks(
         lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop,
-        looks, hooks.keep,
+        looks, hooks.keeps, hooks.hopeless,
     )  # fmt: skip
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
-    if hooks.keep is not None and loop.monitor.best_epoch >= 0:
-        hooks.keep.finish(loop.monitor.best_epoch + 1)
+    for keep in hooks.keeps if loop.monitor.best_epoch >= 0 else ():
+        keep.finish(loop.monitor.best_epoch + 1)
     cost = {
         "seconds": loop.seconds,
         "cpu_seconds": loop.cpu_seconds,

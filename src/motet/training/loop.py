@@ -6,7 +6,7 @@ It takes `validate`, `balance` and `log` as arguments and knows no task by name.
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
@@ -36,10 +36,14 @@ Look = Callable[[nn.Module, Batch, torch.optim.Optimizer, int], None]
 
 
 class Keep(Protocol):
-    """Keeps the weights of a validated epoch, counted from 0."""
+    """Keeps the weights of validated epochs."""
 
-    def __call__(self, model: nn.Module, epoch: int, *, best: bool) -> None:
-        """Called while the model has the weights that were validated; `best`: so far."""
+    def __call__(self, model: nn.Module, record: Mapping[str, Any]) -> None:
+        """Called while the model has the weights that were validated, with the epoch's record in the log."""
+        ...
+
+    def finish(self, best: int) -> None:
+        """The training is over; the model is its best epoch, counted from 1."""
         ...
 
 
@@ -52,7 +56,8 @@ class Callbacks:
     name: str = "joint"
     stop: Callable[[], bool] = lambda: False  # whether somebody asked to stop; asked after every step
     looks: Sequence[Look] = ()  # called before every step
-    keep: Keep | None = None  # called after every validation
+    keeps: Sequence[Keep] = ()  # called after every validation
+    hopeless: Callable[[Mapping[str, Any]], bool] = lambda record: False  # whether to end after a validation
 
 
 class Loop:
@@ -118,7 +123,8 @@ class Loop:
 
     def _goes_on(self, epoch: int) -> bool:
         patient = epoch - max(self.monitor.best_epoch, 0) <= self.settings.patience
-        return epoch < self.settings.epochs and patient
+        hopeful = not (self.history and self.calls.hopeless(self.history[-1]))
+        return epoch < self.settings.epochs and patient and hopeful
 
     def _train_epoch(self, number: int, first: int) -> bool:
         """Train one epoch from a batch on; false when it was asked to stop on the way."""
@@ -205,10 +211,6 @@ class Loop:
         better = self.monitor.take(metrics, epoch)
         if better:
             self.best = {name: p.detach().clone() for name, p in self.model.named_parameters()}
-        if self.calls.keep is not None:
-            self.calls.keep(self.model, epoch, best=better)
-        self.average.swap(self.model)
-        say(self._validated(epoch, metrics, better))
         record = {
             "event": "valid",
             "epoch": epoch + 1,
@@ -216,6 +218,10 @@ class Loop:
             "best": better,
             "seconds": self.seconds,
         }
+        for keep in self.calls.keeps:
+            keep(self.model, record)
+        self.average.swap(self.model)
+        say(self._validated(epoch, metrics, better))
         self.history.append(record)
         self.calls.log(record)
         give_back_memory()

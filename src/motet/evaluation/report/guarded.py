@@ -8,6 +8,7 @@ from motet.evaluation.report.numbers import number, signed
 from motet.evaluation.report.words import label, plain
 
 CURES = {
+    "epoch": "The joint model of an earlier epoch",
     "experts": "Experts of its own on the shared timeline",
     "model": "A model of its own",
     "twin": "Its twin",
