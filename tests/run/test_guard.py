@@ -2,12 +2,10 @@
 
 import functools
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 import motet
 from motet import run
@@ -16,81 +14,15 @@ from motet.config.read import config_from_dict
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.evaluate import Examiner
-from motet.gather import Material, gather
-from motet.guard import Guarded, Hopeless, course, guard, hopes, refuse_without_twins
+from motet.guard import course, guard, refuse_without_twins
 from motet.guard import found as guarding
 from motet.judge import UNGUARDED, _guard, examiner_of, variants
 from motet.model import BACKBONE
 from motet.run import train
-from motet.training.fit import Hooks, Start, Trained, fit
-from motet.training.loop import Look
+from motet.training.fit import Start, Trained
+from tests.run.guard_world import TASKS, fit_one, gathered, groups, guarded, models, pretend, records
 from tests.trained import run_config, world_folder
-from tests.worlds import tiny_settings, tiny_tables, tiny_world
-
-TASKS = ["next", "click", "stars"]
-
-
-def gathered(**changes: Any) -> Material:
-    return _plain() if not changes else _gathered(**changes)
-
-
-@functools.cache
-def _plain() -> Material:
-    return _gathered()
-
-
-def _gathered(**changes: Any) -> Material:
-    settings = tiny_settings(training__epochs=2, report__twins="all", **changes)
-    config = config_from_dict(settings)
-    return gather(config, Path(), tiny_tables(tiny_world(), config))
-
-
-def fit_one(
-    name: str,
-    config: Config,
-    start: Start | None,
-    look: Look | None = None,
-    hopeless: Hopeless = hopes,
-    of: Material | None = None,
-) -> Trained:
-    of = of or gathered()
-    examiner = examiner_of(of, config, of.prepared)
-    hooks = Hooks(start=start, look=look, hopeless=hopeless)
-    return fit(config, of.prepared, examiner.validate, lambda record: None, name, hooks=hooks)
-
-
-@functools.cache
-def models() -> dict[str, Trained]:
-    of = gathered()
-    return {name: fit_one(name, config, None) for name, (config, _) in variants(of).items()}
-
-
-def pretend(monkeypatch, *hurt: str, after: tuple[float, ...] = (0.1,)) -> None:
-    """As if these tasks lay .2 below their twins, and so much above them after each try; the others .05."""
-    tries: dict[str, int] = {}
-
-    def compare(config, ours, twins):
-        found = real(config, ours, twins)
-        for name, one in found.items():
-            tried = tries.get(name, -1)
-            far = 0.05 if name not in hurt else -0.2 if tried < 0 else after[min(tried, len(after) - 1)]
-            one.update(difference=far, low=far - 0.01, high=far + 0.01)
-            tries[name] = tried + 1
-        return found
-
-    real = guarding.compare
-    monkeypatch.setattr(guarding, "compare", compare)
-
-
-def guarded(monkeypatch, *hurt: str, after: tuple[float, ...] = (0.1,)) -> Guarded:
-    pretend(monkeypatch, *hurt, after=after)
-    return guard(gathered(), models(), fit_one)
-
-
-def records(trained: Trained, config: Config) -> dict[str, np.ndarray]:
-    of = gathered()
-    found = Examiner(config, of.prepared.dataset, of.views).examine(trained.model, TEST)
-    return {name: each.rank_T if name == "next" else each.prediction_N for name, each in found.items()}
+from tests.worlds import tiny_settings
 
 
 def test_where_nothing_is_hurt_nothing_is_done(monkeypatch):
@@ -100,10 +32,6 @@ def test_where_nothing_is_hurt_nothing_is_done(monkeypatch):
     assert found.story == [
         "The guard: no task lies below its twin on the validation rows; nothing was set apart."
     ]
-
-
-def groups(found: Guarded) -> list[tuple[list[str], str]]:
-    return [(each.tasks, each.backbone) for each in found.config.model.groups]
 
 
 def test_a_task_that_is_hurt_gets_experts_of_its_own_and_the_others_stay(monkeypatch):
@@ -268,86 +196,6 @@ CHAIN = [dict(task) for task in tiny_settings()["tasks"]] + [
 ]
 
 
-class Epochs:
-    """Weights of the joint model, shifted a little, as those of earlier epochs."""
-
-    def __init__(self, *numbers: int) -> None:
-        self.numbers, self.asked = numbers, []
-
-    def epochs(self, tasks: list[str]) -> list[int]:
-        self.asked.append(list(tasks))
-        return list(self.numbers)
-
-    def weights(self, epoch: int) -> dict[str, torch.Tensor]:
-        learned = models()["joint"].model.named_parameters()
-        return {name: each.detach() + 0.01 * epoch for name, each in learned}
-
-
-def went_back(monkeypatch, enough: dict[int, list[str]], *hurt: str) -> Guarded:
-    """What the guard does with epochs, each of which is enough for some tasks."""
-    epochs, real, numbers = Epochs(*enough), course.Ward.against_twins, iter(enough)
-
-    def against(ward: course.Ward, trained: Trained, tasks: list[str]) -> dict[str, Any]:
-        found = real(ward, trained, tasks)
-        number = next(numbers, None)
-        for name, one in found.items():
-            far = 0.0 if number is None or name in enough[number] else -0.3
-            one.update(difference=far, low=far - 0.01, high=far + 0.01)
-        return found
-
-    pretend(monkeypatch, *hurt)
-    monkeypatch.setattr(course.Ward, "against_twins", against)
-    found = guard(gathered(), models(), fit_one, epochs)
-    assert epochs.asked == [list(hurt)]
-    return found
-
-
-def test_tasks_that_were_at_their_best_earlier_are_answered_by_the_model_of_then(monkeypatch):
-    found = went_back(monkeypatch, {5: ["click"], 7: ["click", "stars"]}, "click", "stars")
-    assert groups(found) == [(["click", "stars"], "own")]  # the epoch that is enough for both
-    assert {name: case["cure"] for name, case in found.cases.items()} == {"click": "epoch", "stars": "epoch"}
-    for line in found.story:
-        assert "is answered by the joint model as it was after epoch 7" in line
-    cost, before = found.joint.cost, models()["joint"].cost
-    assert cost["examples"] == before["examples"]  # nothing was trained for it
-    assert cost["cpu_seconds"] > before["cpu_seconds"]
-    held = dict(found.joint.model.parts[1].named_parameters())
-    assert held
-    for name, value in held.items():
-        torch.testing.assert_close(value.detach(), Epochs().weights(7)[name])
-    now, then = records(found.joint, found.config), records(models()["joint"], gathered().config)
-    np.testing.assert_array_equal(now["next"], then["next"])
-    assert not np.array_equal(now["click"], then["click"])
-
-
-def test_for_whom_no_epoch_is_enough_the_other_cures_are_tried(monkeypatch):
-    found = went_back(monkeypatch, {5: ["click"], 6: []}, "click", "stars")
-    assert groups(found) == [(["click"], "own"), (["stars"], "shared")]
-    assert [found.cases[name]["cure"] for name in ("click", "stars")] == ["epoch", "experts"]
-
-
-def test_the_epoch_that_the_model_is_of_is_no_cure(monkeypatch):
-    last = next(each["epoch"] for each in reversed(models()["joint"].history) if each["best"])
-    monkeypatch.setattr(course.Ward, "_as_of", None)  # it is not looked at
-    found = went_back(monkeypatch, {last: ["click"]}, "click")
-    assert found.cases["click"]["cure"] == "experts"
-
-
-def test_a_cure_ends_at_once_when_its_first_epoch_is_worse_than_what_there_is():
-    ward = course.Ward(gathered(), models()["joint"], {}, fit_one)
-    ward.before = {"click": {"metric": "auc", "joint": 0.7}, "stars": {"metric": "rmse", "joint": 1.0}}
-    ward.hurt = ["click", "stars"]
-
-    def ends(epoch: int, auc: float, rmse: float) -> bool:
-        metrics = {"click": {"auc": auc}, "stars": {"rmse": rmse}}
-        return ward._no_better(["click", "stars"])({"epoch": epoch, "metrics": metrics})
-
-    assert ends(1, 0.6, 1.1)
-    assert not ends(2, 0.6, 1.1)
-    assert not ends(1, 0.8, 1.1)
-    assert not ends(1, 0.6, 0.9)
-
-
 @pytest.mark.parametrize(
     ("after", "cure", "said"),
     [
@@ -356,7 +204,7 @@ def test_a_cure_ends_at_once_when_its_first_epoch_is_worse_than_what_there_is():
     ],
 )
 def test_a_chain_keeps_what_helped_it_most_and_else_stays(monkeypatch, after, cure, said):
-    of = _gathered(tasks=CHAIN)
+    of = gathered(tasks=CHAIN)
     wanted = variants(of)
     names = ("joint", "twin of click", "twin of stay")
     made = {name: fit_one(name, wanted[name][0], None, of=of) for name in names}

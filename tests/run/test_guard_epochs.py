@@ -1,0 +1,90 @@
+"""The guard looks back: hurt tasks that were at their best in an earlier epoch, and cures that end early."""
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from motet.guard import Guarded, course, guard
+from motet.training.fit import Trained
+from tests.run.guard_world import fit_one, gathered, groups, models, pretend, records
+
+
+class Epochs:
+    """Weights of the joint model, shifted a little, as those of earlier epochs."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.numbers, self.asked = numbers, []
+
+    def epochs(self, tasks: list[str]) -> list[int]:
+        self.asked.append(list(tasks))
+        return list(self.numbers)
+
+    def weights(self, epoch: int) -> dict[str, torch.Tensor]:
+        learned = models()["joint"].model.named_parameters()
+        return {name: each.detach() + 0.01 * epoch for name, each in learned}
+
+
+def went_back(monkeypatch, enough: dict[int, list[str]], *hurt: str) -> Guarded:
+    """What the guard does with epochs, each of which is enough for some tasks."""
+    epochs, real, numbers = Epochs(*enough), course.Ward.against_twins, iter(enough)
+
+    def against(ward: course.Ward, trained: Trained, tasks: list[str]) -> dict[str, Any]:
+        found = real(ward, trained, tasks)
+        number = next(numbers, None)
+        for name, one in found.items():
+            far = 0.0 if number is None or name in enough[number] else -0.3
+            one.update(difference=far, low=far - 0.01, high=far + 0.01)
+        return found
+
+    pretend(monkeypatch, *hurt)
+    monkeypatch.setattr(course.Ward, "against_twins", against)
+    found = guard(gathered(), models(), fit_one, epochs)
+    assert epochs.asked == [list(hurt)]
+    return found
+
+
+def test_tasks_that_were_at_their_best_earlier_are_answered_by_the_model_of_then(monkeypatch):
+    found = went_back(monkeypatch, {5: ["click"], 7: ["click", "stars"]}, "click", "stars")
+    assert groups(found) == [(["click", "stars"], "own")]  # the epoch that is enough for both
+    assert {name: case["cure"] for name, case in found.cases.items()} == {"click": "epoch", "stars": "epoch"}
+    for line in found.story:
+        assert "is answered by the joint model as it was after epoch 7" in line
+    cost, before = found.joint.cost, models()["joint"].cost
+    assert cost["examples"] == before["examples"]  # nothing was trained for it
+    assert cost["cpu_seconds"] > before["cpu_seconds"]
+    held = dict(found.joint.model.parts[1].named_parameters())
+    assert held
+    for name, value in held.items():
+        torch.testing.assert_close(value.detach(), Epochs().weights(7)[name])
+    now, then = records(found.joint, found.config), records(models()["joint"], gathered().config)
+    np.testing.assert_array_equal(now["next"], then["next"])
+    assert not np.array_equal(now["click"], then["click"])
+
+
+def test_for_whom_no_epoch_is_enough_the_other_cures_are_tried(monkeypatch):
+    found = went_back(monkeypatch, {5: ["click"], 6: []}, "click", "stars")
+    assert groups(found) == [(["click"], "own"), (["stars"], "shared")]
+    assert [found.cases[name]["cure"] for name in ("click", "stars")] == ["epoch", "experts"]
+
+
+def test_the_epoch_that_the_model_is_of_is_no_cure(monkeypatch):
+    last = next(each["epoch"] for each in reversed(models()["joint"].history) if each["best"])
+    monkeypatch.setattr(course.Ward, "_as_of", None)  # it is not looked at
+    found = went_back(monkeypatch, {last: ["click"]}, "click")
+    assert found.cases["click"]["cure"] == "experts"
+
+
+def test_a_cure_ends_at_once_when_its_first_epoch_is_worse_than_what_there_is():
+    ward = course.Ward(gathered(), models()["joint"], {}, fit_one)
+    ward.before = {"click": {"metric": "auc", "joint": 0.7}, "stars": {"metric": "rmse", "joint": 1.0}}
+    ward.hurt = ["click", "stars"]
+
+    def ends(epoch: int, auc: float, rmse: float) -> bool:
+        metrics = {"click": {"auc": auc}, "stars": {"rmse": rmse}}
+        return ward._no_better(["click", "stars"])({"epoch": epoch, "metrics": metrics})
+
+    assert ends(1, 0.6, 1.1)
+    assert not ends(2, 0.6, 1.1)
+    assert not ends(1, 0.8, 1.1)
+    assert not ends(1, 0.6, 0.9)
