@@ -31,6 +31,19 @@ HEADLINES = {
     ),
     "kuairand.click.auc": ("KuaiRand, will they click: AUC", "KuaiRand，是否点击：AUC"),
     "kuairand.watch.rmse": ("KuaiRand, how long they watch: RMSE", "KuaiRand，观看时长：RMSE"),
+    "mtl.tasks_below_twin": (
+        "three sets, 11 tasks, five seeds: tasks that sharing hurt (with the guard)",
+        "三个数据集、11 个任务、五个种子：因共享而变差的任务数（启用守护）",
+    ),
+    "mtl.cost_ratio": (
+        "three tasks and more: the joint model in the sum of its twins (CPU, parameters, request; the worst)",
+        "三个及以上任务：联合模型占各单任务模型总和的比例（CPU、参数、单次请求，取最差者）",
+    ),
+    "mtl.cost_ratio_two_tasks": ("the same with two tasks", "同上，两个任务"),
+    "kuairand.click.ece": (
+        "KuaiRand, will they click: calibration error",
+        "KuaiRand，是否点击：校准误差",
+    ),
     "mtl.rechub_wins_share": (
         "share of 7 tasks on which we are better than torch-rechub's MMoE and PLE",
         "7 个任务中优于 torch-rechub 的 MMoE 和 PLE 的比例",
