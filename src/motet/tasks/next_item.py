@@ -146,20 +146,22 @@ class NextItemHead(nn.Module):
         """
         targets = targets if isinstance(targets, Targets) else Targets.one_each(targets)
         keep_R, targets = self._within_softmax(targets, len(state_RD))
-        query_RD, key_KD = (
-            self.queries(state_RD[keep_R], scaled=False),
-            self.keys(item_ID[self.get_buffer("item_K")]),
-        )
+        query_RD, item_K = self.queries(state_RD[keep_R], scaled=False), self.get_buffer("item_K")
         settings = Softmax(self.label_smoothing, "bf16" if torch.is_autocast_enabled("cpu") else "fp32")
         banned = None if seen_2N is None else self._banned(keep_R, seen_2N)
         scale = self.log_scale.exp()
         if self.sampled is None:
+            key_KD = self.keys(item_ID[item_K])
             loss = catalogue_cross_entropy(
                 query_RD, key_KD, targets, scale=scale, banned=banned, settings=settings
             )
         else:
+
+            def some(column: Tensor) -> Tensor:
+                return self.keys(item_ID[item_K[column]])
+
             loss = sampled_cross_entropy(
-                query_RD, key_KD, targets, self._draw(), scale=scale, banned=banned, settings=settings
+                query_RD, some, targets, self._draw(), scale=scale, banned=banned, settings=settings
             )
         return loss / self.nats
 
