@@ -226,10 +226,12 @@ def _guard(
     said = [*done.story]
     for line in said:
         say(line)
-    if done.config.model.groups:
+    other = done.joint.model is not models["joint"].model
+    if other:
         models[UNGUARDED] = models["joint"]
+    if done.config.model.groups:
         said += [AFTERWARDS] if any(name.startswith("without ") for name in models) else []
-    if done.config.model.groups and material.config.training.snapshots:
+    if other and material.config.training.snapshots:
         shutil.rmtree(work / FOLDER, ignore_errors=True)  # gone already where an earlier try came so far
         said.append("The guard put another model in the place of the joint one, so its snapshots are gone.")
     models["joint"] = done.joint

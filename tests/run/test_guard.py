@@ -14,8 +14,8 @@ from motet.config.read import config_from_dict
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.evaluate import Examiner
-from motet.guard import course, guard, refuse_without_twins
 from motet.guard import found as guarding
+from motet.guard import guard, refuse_without_twins, ward
 from motet.judge import UNGUARDED, _guard, examiner_of, variants
 from motet.model import BACKBONE
 from motet.run import train
@@ -118,8 +118,8 @@ def test_what_the_guard_trained_is_counted_and_a_twin_is_not_counted_twice(monke
 
 
 def test_hurt_tasks_that_help_each_other_get_a_model_together(monkeypatch):
-    monkeypatch.setattr(course, "best_groups", lambda matrix, most, after: [["next", "stars"], ["click"]])
-    monkeypatch.setattr(course, "LOOKS", 1)
+    monkeypatch.setattr(ward, "best_groups", lambda matrix, most, after: [["next", "stars"], ["click"]])
+    monkeypatch.setattr(ward, "LOOKS", 1)
     found = guarded(monkeypatch, *TASKS, after=(-0.1, 0.1))
     assert groups(found) == [(["next", "stars"], "own"), (["click"], "own")]
     assert [found.cases[name]["cure"] for name in TASKS] == ["model", "twin", "model"]
@@ -128,9 +128,9 @@ def test_hurt_tasks_that_help_each_other_get_a_model_together(monkeypatch):
 
 @pytest.mark.parametrize(("room", "cure"), [(2.0, "twin"), (0.5, "model")])
 def test_twins_are_put_in_as_they_are_where_that_leaves_the_model_small_enough(monkeypatch, room, cure):
-    monkeypatch.setattr(course, "ROOM", room)
-    monkeypatch.setattr(course, "LOOKS", 1)
-    monkeypatch.setattr(course, "best_groups", lambda matrix, most, after: [["click", "stars"]])
+    monkeypatch.setattr(ward, "ROOM", room)
+    monkeypatch.setattr(ward, "LOOKS", 1)
+    monkeypatch.setattr(ward, "best_groups", lambda matrix, most, after: [["click", "stars"]])
     found = guarded(monkeypatch, "click", "stars", after=(-0.1, 0.1))
     assert [found.cases[name]["cure"] for name in ("click", "stars")] == [cure, cure]
 
@@ -139,7 +139,7 @@ def test_twins_are_put_in_as_they_are_where_that_leaves_the_model_small_enough(m
 def test_a_cure_stops_after_a_few_epochs_that_bring_nothing(patience, wanted):
     training = gathered().config.training.model_copy(update={"patience": patience})
     config = gathered().config.model_copy(update={"training": training})
-    assert course._impatient(config).training.patience == wanted
+    assert ward.impatient(config).training.patience == wanted
 
 
 def test_the_look_ahead_gives_every_pair_of_hurt_tasks_a_number(monkeypatch):
@@ -149,8 +149,8 @@ def test_the_look_ahead_gives_every_pair_of_hurt_tasks_a_number(monkeypatch):
         seen.append(matrix)
         return [[name] for name in matrix]
 
-    monkeypatch.setattr(course, "best_groups", best)
-    monkeypatch.setattr(course, "LOOKS", 1)
+    monkeypatch.setattr(ward, "best_groups", best)
+    monkeypatch.setattr(ward, "LOOKS", 1)
     guarded(monkeypatch, "click", "stars", after=(-0.1, 0.1))
     (matrix,) = seen
     assert {(a, b) for a, row in matrix.items() for b, share in row.items() if share is not None} == {
@@ -159,7 +159,7 @@ def test_the_look_ahead_gives_every_pair_of_hurt_tasks_a_number(monkeypatch):
 
 
 def test_hurt_tasks_stay_alone_where_an_epoch_is_too_short_to_look_ahead(monkeypatch):
-    monkeypatch.setattr(course, "LOOKS", 10**9)
+    monkeypatch.setattr(ward, "LOOKS", 10**9)
     found = guarded(monkeypatch, "click", "stars", after=(-0.1, 0.1))
     assert sorted(groups(found)) == [(["click"], "own"), (["stars"], "own")]
 
@@ -187,8 +187,8 @@ def test_a_guard_that_was_stopped_by_hand_says_what_it_left(monkeypatch):
 
 def test_tasks_that_follow_one_another_go_together():
     config = config_from_dict(tiny_settings(tasks=CHAIN))
-    assert course._groups(config, ["stay", "stars"]) == [["click", "stay"], ["stars"]]
-    assert course._groups(config, ["click"]) == [["click", "stay"]]
+    assert ward.chains_of(config, ["stay", "stars"]) == [["click", "stay"], ["stars"]]
+    assert ward.chains_of(config, ["click"]) == [["click", "stay"]]
 
 
 CHAIN = [dict(task) for task in tiny_settings()["tasks"]] + [
@@ -246,8 +246,9 @@ def test_without_twins_there_is_no_guard(changes, said):
 @pytest.mark.parametrize(
     ("after", "cure"),
     [
-        ((0.1,), "epoch"),
-        pytest.param((-0.1, 0.1), "experts", marks=pytest.mark.slow),
+        ((0.1,), "whole"),
+        ((-0.1, -0.1, 0.1), "epoch"),
+        pytest.param((-0.1, -0.1, -0.1, 0.1), "experts", marks=pytest.mark.slow),
         pytest.param((-0.1,), "twin", marks=pytest.mark.slow),
     ],
 )
@@ -261,7 +262,8 @@ def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, af
     assert "The guard: click" in capsys.readouterr().err
     assert UNGUARDED not in {point["model"] for point in done.metrics["plots"]["curves"]}
     opened = motet.open(done.folder)
-    assert [each.tasks for each in opened.bundle.config.model.groups] == [["click"]]
+    apart = [] if cure == "whole" else [["click"]]
+    assert [each.tasks for each in opened.bundle.config.model.groups] == apart
     again = opened.evaluate("test")
     for task, parts in done.metrics["tasks"].items():
         for name, measure in parts["test"].items():

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from motet.gather import Material, gather
-from motet.guard import course, guard
+from motet.guard import guard, ward
 from tests.run.test_guard import TASKS, fit_one, gathered, groups, models
 from tests.worlds import tiny_tables, tiny_world, with_other_answers
 
@@ -22,9 +22,9 @@ def answered_otherwise(part: str) -> Material:
 def test_who_is_hurt_hangs_on_the_answers_of_validation_rows_alone():
     def before(of: Material) -> dict[str, Any]:
         twins = {name: models()[f"twin of {name}"] for name in TASKS}
-        ward = course.Ward(of, models()["joint"], twins, functools.partial(fit_one, of=of))
-        ward.look()
-        return ward.before
+        his = ward.Ward(of, models()["joint"], twins, functools.partial(fit_one, of=of))
+        his.look()
+        return his.before
 
     found, moved = before(gathered()), before(answered_otherwise("valid"))
     assert before(answered_otherwise("test")) == found
@@ -36,7 +36,7 @@ def test_who_is_hurt_hangs_on_the_answers_of_validation_rows_alone():
 
 def test_what_the_guard_does_hangs_on_no_answer_of_a_test_row(monkeypatch):
     """Click counts as hurt, and all else is as it is: trainings, comparisons, what is kept."""
-    monkeypatch.setattr(course, "below", lambda found: found["metric"] == "auc")
+    monkeypatch.setattr(ward, "below", lambda found: found["metric"] == "auc")
     worlds = gathered(), answered_otherwise("test")
     found, again = (guard(of, models(), functools.partial(fit_one, of=of)) for of in worlds)
     assert found.cases.keys() == {"click"}

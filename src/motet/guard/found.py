@@ -12,7 +12,7 @@ from motet.evaluation.records import Predictions
 from motet.system.randomness import generator
 from motet.training.fit import Trained
 
-CureKind = Literal["epoch", "experts", "model", "twin"]
+CureKind = Literal["whole", "epoch", "experts", "model", "twin"]
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,8 @@ class Cure:
     """What was tried on a group of tasks.
 
     Args:
-        kind: epoch (the joint model as it was then), experts (behind the shared backbone), model (a whole
-            one), or twin.
+        kind: whole (all tasks are answered by the joint model as it was after another epoch), epoch (those
+            of the group are), experts (behind the shared backbone), model (a whole one), or twin.
         group: How the configuration says it.
         trained: The model of these tasks.
         after: Task -> how it stands to its twin now, for tasks that have one.

@@ -8,7 +8,8 @@ from motet.evaluation.report.numbers import number, signed
 from motet.evaluation.report.words import label, plain
 
 CURES = {
-    "epoch": "The joint model of an earlier epoch",
+    "whole": "For all tasks, the joint model of another epoch",
+    "epoch": "The joint model of another epoch",
     "experts": "Experts of its own on the shared timeline",
     "model": "A model of its own",
     "twin": "Its twin",

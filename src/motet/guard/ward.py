@@ -1,0 +1,199 @@
+"""The ward: what the guard knows of the tasks that are hurt, and what it can try on them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from motet.assemble import settings_of
+from motet.config import Config
+from motet.config.model import Group
+from motet.config.tasks import Binary
+from motet.data.timelines import VALID
+from motet.evaluation.compare import Transfer
+from motet.evaluation.records import Predictions
+from motet.gather import Material
+from motet.guard import found
+from motet.guard.found import Cure, CureKind, below
+from motet.judge import examiner_of
+from motet.metrics.names import higher_is_better
+from motet.training.affinity import MOST_TASKS, Lookahead, best_groups
+from motet.training.fit import Start, Trained
+from motet.training.loop import Look
+from motet.training.snapshots import BestEpochs
+
+LOOKS = 5  # steps from one look ahead to the next, in the one epoch in which hurt tasks are looked at
+NARROW = 4  # a bottleneck beside the timeline has this part of its width
+PATIENCE = 1  # epochs without a better one after which a cure stops, if training has more
+ROOM = 0.5  # of the parameters of all twins: so large the model may be for twins to be put in as they are
+
+
+Hopeless = Callable[[Mapping[str, Any]], bool]
+"""Whether a training is to end after a validation, by its record in the log."""
+
+
+def hopes(record: Mapping[str, Any]) -> bool:
+    """No training is hopeless."""
+    return False
+
+
+class FitOne(Protocol):
+    """Trains one model."""
+
+    def __call__(
+        self, name: str, config: Config, start: Start, look: Look | None = None, hopeless: Hopeless = hopes
+    ) -> Trained:
+        """Its name, its configuration, the weights that it starts from, who looks on, and who ends it."""
+
+
+@dataclass
+class Ward:
+    """The tasks that are hurt, and what is tried on them."""
+
+    material: Material
+    joint: Trained
+    twins: Mapping[str, Trained]
+    fit_one: FitOne
+    epochs: BestEpochs | None = None  # of the joint training
+    twin_records: dict[str, Predictions] = field(default_factory=dict)
+    joint_records: dict[str, Predictions] = field(default_factory=dict)
+    before: dict[str, Transfer] = field(default_factory=dict)
+    hurt: list[str] = field(default_factory=list)
+    story: list[str] = field(default_factory=list)
+    tried: list[Cure] = field(default_factory=list)
+    gave_up: dict[str, str] = field(default_factory=dict)  # task -> why it stays below its twin
+    spent: float = 0.0  # CPU seconds of looking back
+    stopped: bool = False
+
+    def look(self) -> None:
+        """Find out who is hurt."""
+        config = self.material.config
+        self.twin_records = {name: self.records(twin, [name])[name] for name, twin in self.twins.items()}
+        self.joint_records = self.records(self.joint, list(self.twins))
+        self.before = found.compare(config, self.joint_records, self.twin_records)
+        self.hurt = [name for name, each in self.before.items() if below(each)]
+
+    def records(self, trained: Trained, tasks: Sequence[str]) -> dict[str, Predictions]:
+        """What a model says about the validation rows."""
+        examiner = examiner_of(self.material, self.material.config, self.material.prepared)
+        said = examiner.examine(trained.model, VALID, lists=False)
+        return {name: record for name, record in said.items() if name in tasks}
+
+    def treat(self, kind: CureKind, tasks: Sequence[str]) -> Cure | None:
+        """Train a part of their own for some tasks; None when it was stopped by hand."""
+        config = self.material.config
+        shared = kind == "experts"
+        narrow = max(config.model.timeline.width // NARROW, 8) if shared else 0
+        group = Group(tasks=list(tasks), backbone="shared" if shared else "own", adapter=narrow)
+        names = ", ".join(tasks)
+        name = f"guard of {names}" if shared else f"guard of {names} alone"
+        start = Start(self.joint.model.state_dict(), frozen=shared)
+        own = impatient(settings_of(config, group))
+        trained = self.fit_one(name, own, start, hopeless=self._no_better(tasks))
+        if trained.stopped:
+            self.stopped = True
+            return None
+        cure = Cure(kind, group, trained, self.against_twins(trained, tasks))
+        self.tried.append(cure)
+        self.story += [self.told(cure, name) for name in tasks if name in self.hurt]
+        return cure
+
+    def against_twins(self, trained: Trained, tasks: Sequence[str]) -> dict[str, Transfer]:
+        """How tasks that have a twin stand to it in another model, on validation rows."""
+        own = {name: self.twin_records[name] for name in tasks if name in self.twin_records}
+        return found.compare(self.material.config, self.records(trained, tasks), own)
+
+    def _no_better(self, tasks: Sequence[str]) -> Hopeless:
+        """A cure ends after its first epoch if all who were hurt are worse off than in the joint model."""
+
+        def hopeless(record: Mapping[str, Any]) -> bool:
+            if record["epoch"] > 1:
+                return False
+            worse = []
+            for name in (each for each in tasks if each in self.hurt):
+                before = self.before[name]
+                sign = 1 if higher_is_better(before["metric"]) else -1
+                gain = record["metrics"][name][before["metric"]] - (before["joint"] or 0.0)
+                worse.append(sign * gain < 0)
+            return all(worse)
+
+        return hopeless
+
+    def twin(self, task: str) -> Cure:
+        """The twin itself, as a last resort."""
+        self.story.append(f"The guard: that was not enough for {task}; its twin itself was put in.")
+        cure = Cure("twin", Group(tasks=[task]), self.twins[task])
+        self.tried.append(cure)
+        return cure
+
+    def fits(self, groups: Sequence[Sequence[str]]) -> bool:
+        """Whether the twins of tasks, each on its own, leave the model small enough beside all twins."""
+        if any(len(group) > 1 for group in groups):
+            return False
+        sizes = {name: parameters(twin) for name, twin in self.twins.items()}
+        earlier = sum(parameters(each.trained) for each in self.tried if each.kind == "epoch")
+        with_them = parameters(self.joint) + earlier + sum(sizes[group[0]] for group in groups)
+        return with_them <= ROOM * sum(sizes.values())
+
+    def companies(self, groups: Sequence[Sequence[str]]) -> list[list[str]]:
+        """Hurt tasks put together where they help each other, by one epoch in which each is looked at."""
+        tasks = [name for group in groups for name in group]
+        if len(groups) < 2 or len(tasks) > MOST_TASKS or self.fits(groups):
+            return [list(group) for group in groups]
+        config = settings_of(self.material.config, Group(tasks=tasks))
+        training = config.training.model_copy(update={"epochs": 1})
+        config = config.model_copy(update={"training": training})
+        look = Lookahead(tasks, LOOKS, training.precision, training.seed)
+        trained = self.fit_one("guard, looking ahead", config, Start(self.joint.model.state_dict()), look)
+        self.tried.append(Cure("model", Group(tasks=tasks), trained))
+        if trained.stopped:
+            self.stopped = True
+            return []
+        if not look.count_TT.any():  # an epoch of few steps: nobody knows who helps whom
+            return [list(group) for group in groups]
+        return best_groups(look.matrix, len(groups), followers(config))
+
+    def told(self, cure: Cure, name: str) -> str:
+        """A sentence about a cure of one task."""
+        before, after = self.before[name], cure.after.get(name)
+        what = {
+            "experts": "was given experts of its own on the shared timeline",
+            "model": "was given a model of its own",
+            "whole": f"is answered, as are all tasks, by the joint model as it was after epoch {cure.epoch}",
+            "epoch": f"is answered by the joint model as it was after epoch {cure.epoch}",
+            "twin": "",
+        }[cure.kind]
+        company = [other for other in cure.group.tasks if other != name and cure.kind != "whole"]
+        what += f", with {', '.join(company)}" if company else ""
+        said = (
+            f"The guard: {name} lay below its twin on the validation rows ({before['metric']} "
+            f"{before['joint']:.4f} to {before['twin']:.4f}) and {what}"
+        )
+        return f"{said}." if after is None else f"{said}: {after['joint']:.4f}."
+
+
+def impatient(config: Config) -> Config:
+    """The configuration with the patience of a cure."""
+    training = config.training
+    patience = min(training.patience, PATIENCE)
+    return config.model_copy(update={"training": training.model_copy(update={"patience": patience})})
+
+
+def parameters(trained: Trained) -> int:
+    """Weights of a model."""
+    return sum(p.numel() for p in trained.model.parameters())
+
+
+def chains_of(config: Config, hurt: Sequence[str]) -> list[list[str]]:
+    """A group for each task that is hurt; tasks that follow one another go together."""
+    after = followers(config)
+
+    def first(name: str) -> str:
+        return first(after[name]) if name in after else name
+
+    roots = list(dict.fromkeys(first(name) for name in hurt))
+    return [[task.name for task in config.tasks if first(task.name) == root] for root in roots]
+
+
+def followers(config: Config) -> dict[str, str]:
+    """Task -> the task that it follows."""
+    return {task.name: task.after for task in config.tasks if isinstance(task, Binary) and task.after}
