@@ -191,6 +191,18 @@ def test_a_card_says_what_the_guard_put_in_and_how_it_was_before():
     assert card_of("next", guard={"like": case("experts")}).guard == ""
 
 
+def test_another_epoch_for_all_tasks_sets_none_apart():
+    found = evidence(guard={"like": case("whole")})
+    made = cards(found)
+    said = next(card.guard for card in made if card.task == "like")
+    assert said == (
+        "By the guard all tasks are answered by the joint model of another epoch; before that it had AUC 0.7710."
+    )
+    assert summary(made).endswith(". The guard put the joint model of another epoch in.")
+    (table,) = guarded(found).blocks
+    assert table.rows[0].cells[0].text == "For all tasks, the joint model of another epoch"
+
+
 def test_a_task_that_its_twin_answers_is_not_compared_with_it():
     card = card_of("like", guard={"like": case("twin")})
     assert card.badge == "Answered by its twin"
