@@ -196,7 +196,8 @@ def test_another_epoch_for_all_tasks_sets_none_apart():
     made = cards(found)
     said = next(card.guard for card in made if card.task == "like")
     assert said == (
-        "By the guard all tasks are answered by the joint model of another epoch; before that it had AUC 0.7710."
+        "By the guard all tasks are answered by the joint model of another epoch; before that it had "
+        "AUC 0.7710."
     )
     assert summary(made).endswith(". The guard put the joint model of another epoch in.")
     (table,) = guarded(found).blocks
