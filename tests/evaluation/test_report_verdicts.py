@@ -191,17 +191,18 @@ def test_a_card_says_what_the_guard_put_in_and_how_it_was_before():
     assert card_of("next", guard={"like": case("experts")}).guard == ""
 
 
-def test_another_epoch_for_all_tasks_sets_none_apart():
-    found = evidence(guard={"like": case("whole")})
+@pytest.mark.parametrize(
+    ("cure", "words"),
+    [("whole", "the joint model of another epoch"), ("mean", "the mean of two epochs of the joint model")],
+)
+def test_another_epoch_for_all_tasks_sets_none_apart(cure, words):
+    found = evidence(guard={"like": case(cure)})
     made = cards(found)
     said = next(card.guard for card in made if card.task == "like")
-    assert said == (
-        "By the guard all tasks are answered by the joint model of another epoch; before that it had "
-        "AUC 0.7710."
-    )
-    assert summary(made).endswith(". The guard put the joint model of another epoch in.")
+    assert said == (f"By the guard all tasks are answered by {words}; before that it had AUC 0.7710.")
+    assert summary(made).endswith(". The guard chose another epoch.")
     (table,) = guarded(found).blocks
-    assert table.rows[0].cells[0].text == "For all tasks, the joint model of another epoch"
+    assert table.rows[0].cells[0].text == f"For all tasks, {words}"
 
 
 def test_a_task_that_its_twin_answers_is_not_compared_with_it():

@@ -247,8 +247,8 @@ def test_without_twins_there_is_no_guard(changes, said):
     ("after", "cure"),
     [
         ((0.1,), "whole"),
-        ((-0.1, -0.1, 0.1), "epoch"),
-        pytest.param((-0.1, -0.1, -0.1, 0.1), "experts", marks=pytest.mark.slow),
+        ((*[-0.1] * 4, 0.1), "epoch"),
+        pytest.param((*[-0.1] * 5, 0.1), "experts", marks=pytest.mark.slow),
         pytest.param((-0.1,), "twin", marks=pytest.mark.slow),
     ],
 )

@@ -48,7 +48,10 @@ def went_back(monkeypatch, enough: dict[int, list[str]], *hurt: str) -> Guarded:
 
 
 def all_went(monkeypatch, *said: dict[str, float], numbers: tuple[int, ...] = (7,)) -> Guarded:
-    """What the guard does when comparisons say this: who is hurt, then each epoch beside twins and best."""
+    """What the guard does when comparisons say this: who is hurt, then how each epoch and its mean do.
+
+    Of each there are two: beside the twins, and beside the best epoch.
+    """
     waiting, real = list(said), guarding.compare
 
     def compare(config, ours, twins):
@@ -68,7 +71,7 @@ FINE = {"next": 0.0, "click": 0.1, "stars": 0.0}
 
 
 def test_all_tasks_go_to_another_epoch_where_that_hurts_nobody(monkeypatch):
-    found = all_went(monkeypatch, HURT, FINE, FINE)
+    found = all_went(monkeypatch, HURT, FINE, FINE, HURT, FINE)
     assert groups(found) == []
     assert found.config == gathered().config
     assert {name: case["cure"] for name, case in found.cases.items()} == {"click": "whole"}
@@ -90,7 +93,7 @@ def test_all_tasks_go_to_another_epoch_where_that_hurts_nobody(monkeypatch):
     ],
 )
 def test_nobody_pays_for_another_epoch(monkeypatch, beside_twins, beside_best):
-    found = all_went(monkeypatch, HURT, beside_twins, beside_best, {"click": 0.1})
+    found = all_went(monkeypatch, HURT, *(beside_twins, beside_best) * 2, {"click": 0.1})
     assert groups(found) == [(["click"], "own")]  # the other epoch beside the joint model
     held = dict(found.joint.model.parts[0].named_parameters())
     for name, value in models()["joint"].model.named_parameters():
@@ -98,9 +101,20 @@ def test_nobody_pays_for_another_epoch(monkeypatch, beside_twins, beside_best):
 
 
 def test_of_several_epochs_that_hurt_nobody_the_one_that_gains_most_is_taken(monkeypatch):
-    said = (FINE, FINE, FINE | {"click": 0.3}, FINE, FINE | {"click": 0.2}, FINE)
+    gains = (0.1, 0.1, 0.3, 0.1, 0.2, 0.1)
+    said = [each for gain in gains for each in (FINE | {"click": gain}, FINE)]
     found = all_went(monkeypatch, HURT, *said, numbers=(5, 6, 7))
-    assert "after epoch 6: " in found.story[0]
+    assert "by the joint model as it was after epoch 6: " in found.story[0]
+
+
+def test_half_way_to_another_epoch_may_be_better_than_either(monkeypatch):
+    found = all_went(monkeypatch, HURT, FINE, FINE, FINE | {"click": 0.2}, FINE)
+    assert found.cases["click"]["cure"] == "mean"
+    (line,) = found.story
+    assert "by the mean of the joint model's weights after its best epoch and after epoch 7: 0." in line
+    then, best = Epochs().weights(7), dict(models()["joint"].model.named_parameters())
+    for name, value in found.joint.model.named_parameters():
+        torch.testing.assert_close(value.detach(), (then[name] + best[name].detach()) / 2)
 
 
 def test_tasks_that_were_at_their_best_earlier_are_answered_by_the_model_of_then(monkeypatch):

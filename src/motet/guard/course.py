@@ -7,7 +7,7 @@ from typing import Any
 from motet.evaluation.compare import Transfer
 from motet.gather import Material
 from motet.guard.back import another_epoch, earlier_epochs
-from motet.guard.found import Cure, Guarded
+from motet.guard.found import FOR_ALL, Cure, Guarded
 from motet.guard.join import joined, summed
 from motet.guard.ward import FitOne, Ward, chains_of
 from motet.training.fit import Trained
@@ -108,8 +108,8 @@ def _cases(ward: Ward, kept: Sequence[Cure]) -> dict[str, Any]:
     cases: dict[str, Any] = {}
     for name, before in ward.before.items():
         cure = next((each for each in kept if name in each.group.tasks), None)
-        beside = cure is None or cure.kind == "whole"
-        if beside and name not in ward.hurt:
+        alone = cure is None or cure.kind in FOR_ALL
+        if alone and name not in ward.hurt:
             continue
         after = None if cure is None else cure.after.get(name)
         if cure is not None and cure.kind == "twin":

@@ -12,7 +12,8 @@ from motet.evaluation.records import Predictions
 from motet.system.randomness import generator
 from motet.training.fit import Trained
 
-CureKind = Literal["whole", "epoch", "experts", "model", "twin"]
+CureKind = Literal["whole", "mean", "epoch", "experts", "model", "twin"]
+FOR_ALL: tuple[CureKind, ...] = ("whole", "mean")  # not for the hurt tasks alone
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,14 @@ class Cure:
     """What was tried on a group of tasks.
 
     Args:
-        kind: whole (all tasks are answered by the joint model as it was after another epoch), epoch (those
-            of the group are), experts (behind the shared backbone), model (a whole one), or twin.
+        kind: whole (all tasks are answered by the joint model as it was after another epoch), mean (or by
+            the mean of its weights then and after its best epoch), epoch (those of the group are answered by
+            the joint model as it was then), experts (behind the shared backbone), model (a whole one), or
+            twin.
         group: How the configuration says it.
         trained: The model of these tasks.
         after: Task -> how it stands to its twin now, for tasks that have one.
-        epoch: Which one, counted from 1.
+        epoch: Which other one, counted from 1.
     """
 
     kind: CureKind

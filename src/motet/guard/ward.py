@@ -13,7 +13,7 @@ from motet.evaluation.compare import Transfer
 from motet.evaluation.records import Predictions
 from motet.gather import Material
 from motet.guard import found
-from motet.guard.found import Cure, CureKind, below
+from motet.guard.found import FOR_ALL, Cure, CureKind, below
 from motet.judge import examiner_of
 from motet.metrics.names import higher_is_better
 from motet.training.affinity import MOST_TASKS, Lookahead, best_groups
@@ -159,10 +159,12 @@ class Ward:
             "experts": "was given experts of its own on the shared timeline",
             "model": "was given a model of its own",
             "whole": f"is answered, as are all tasks, by the joint model as it was after epoch {cure.epoch}",
+            "mean": "is answered, as are all tasks, by the mean of the joint model's weights "
+            f"after its best epoch and after epoch {cure.epoch}",
             "epoch": f"is answered by the joint model as it was after epoch {cure.epoch}",
             "twin": "",
         }[cure.kind]
-        company = [other for other in cure.group.tasks if other != name and cure.kind != "whole"]
+        company = [other for other in cure.group.tasks if other != name and cure.kind not in FOR_ALL]
         what += f", with {', '.join(company)}" if company else ""
         said = (
             f"The guard: {name} lay below its twin on the validation rows ({before['metric']} "

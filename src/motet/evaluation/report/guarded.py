@@ -9,6 +9,7 @@ from motet.evaluation.report.words import label, plain
 
 CURES = {
     "whole": "For all tasks, the joint model of another epoch",
+    "mean": "For all tasks, the mean of two epochs of the joint model",
     "epoch": "The joint model of another epoch",
     "experts": "Experts of its own on the shared timeline",
     "model": "A model of its own",
@@ -62,9 +63,10 @@ def said_of(evidence: Evidence, task: str) -> str:
         return f"The guard tried to set it apart and gave up: {why}."
     before = _test(evidence, task, case)[0].value
     metric = label(evidence.main_metric(task))
-    if case.get("cure") == "whole":
+    for_all = cure.removeprefix("For all tasks, ")
+    if for_all != cure:
         was = "" if before is None else f"; before that it had {metric} {number(before)}"
-        return f"By the guard all tasks are answered by the joint model of another epoch{was}."
+        return f"By the guard all tasks are answered by {for_all}{was}."
     was = "" if before is None else f"; with everything shared it had {metric} {number(before)}"
     gave_up = f" There the guard gave up: {why}." if case.get("gave_up") else ""
     return f"Set apart by the guard, with {cure[0].lower()}{cure[1:]}{was}.{gave_up}"

@@ -189,7 +189,7 @@ def summary(made: list[Card], members: int = 0) -> str:
     apart = sum(card.guard.startswith("Set apart") for card in made)
     guard = f" The guard set {apart} of them apart." if apart else ""
     if any(card.guard.startswith("By the guard") for card in made):
-        guard = " The guard put the joint model of another epoch in."
+        guard = " The guard chose another epoch."
     found = f"beside twins trained alone: {listed(parts)}{unknown}."
     return f"One model for {amount(len(made), 'task')}; {found}{guard}"
 
