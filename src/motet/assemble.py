@@ -46,6 +46,7 @@ def build_model(
         part = _build_part(settings_of(config, group), dataset, facts, content, counters)
         if group.backbone == "shared":
             part.lean_on(model)
+        part.own = set(group.tasks)
         model.apart.append(part)
         model.own -= set(group.tasks)
     return model
@@ -57,7 +58,7 @@ def settings_of(config: Config, group: Group) -> Config:
     if group.adapter:
         sharing = sharing.model_copy(update={"adapter": group.adapter})
     model = config.model.model_copy(update={"groups": [], "sharing": sharing})
-    tasks = [task for task in config.tasks if task.name in group.tasks]
+    tasks = [task for task in config.tasks if task.name in (*group.tasks, *group.beside)]
     return config.model_copy(update={"tasks": tasks, "model": model})
 
 

@@ -248,7 +248,9 @@ def _keeps(config: Config, work: Path, *, guarded: bool) -> list[Keep]:
 
 
 def _best_epochs(config: Config, work: Path) -> BestEpochs:
-    return BestEpochs(work / BEST_EPOCHS, {task.name: main_metric(task.kind) for task in config.tasks})
+    return BestEpochs(
+        work / BEST_EPOCHS, {task.name: main_metric(task.kind) for task in config.tasks if task.weight > 0}
+    )
 
 
 def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> Material:

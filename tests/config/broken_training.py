@@ -130,6 +130,10 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         after("model: {groups: [[like], [stars, like]]}\n"),
         ["model.groups: 'like' stands there twice"],
     ),
+    "a group that holds its own task twice": (
+        after("model: {groups: [{tasks: [like], beside: [like]}]}\n"),
+        ["model.groups: 'like' stands beside like; there are next, stars"],
+    ),
     "a chain in two groups": (
         with_task("{name: buy, kind: binary, label: stars >= 5, after: like}\nmodel: {groups: [[buy]]}"),
         ["model.groups: 'buy' follows 'like'; put both into one group"],

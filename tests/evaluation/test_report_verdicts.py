@@ -193,7 +193,10 @@ def test_a_card_says_what_the_guard_put_in_and_how_it_was_before():
 
 @pytest.mark.parametrize(
     ("cure", "words"),
-    [("whole", "the joint model of another epoch"), ("mean", "the mean of two epochs of the joint model")],
+    [
+        ("whole", "the joint model of another epoch"),
+        ("mean", "the mean of several epochs of the joint model"),
+    ],
 )
 def test_another_epoch_for_all_tasks_sets_none_apart(cure, words):
     found = evidence(guard={"like": case(cure)})

@@ -16,6 +16,7 @@ from motet.errors import ConfigError
 from motet.evaluation.evaluate import Examiner
 from motet.guard import found as guarding
 from motet.guard import guard, refuse_without_twins, ward
+from motet.guard.back import Back
 from motet.judge import UNGUARDED, _guard, examiner_of, variants
 from motet.model import BACKBONE
 from motet.run import train
@@ -244,16 +245,20 @@ def test_without_twins_there_is_no_guard(changes, said):
 
 
 @pytest.mark.parametrize(
-    ("after", "cure"),
+    ("cure", "hurt"),
     [
-        ((0.1,), "whole"),
-        ((*[-0.1] * 4, 0.1), "epoch"),
-        pytest.param((*[-0.1] * 5, 0.1), "experts", marks=pytest.mark.slow),
-        pytest.param((-0.1,), "twin", marks=pytest.mark.slow),
+        ("whole", ["click"]),
+        ("epoch", ["click", "stars"]),
+        pytest.param("experts", ["click"], marks=pytest.mark.slow),
+        pytest.param("twin", ["click"], marks=pytest.mark.slow),
     ],
 )
-def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, after, cure):
-    pretend(monkeypatch, "click", after=after)
+def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, cure, hurt):
+    pretend(monkeypatch, *hurt, after=(-0.1,) if cure == "twin" else (0.1,))
+    if cure != "whole":
+        monkeypatch.setattr(Back, "whole", lambda back: None)
+    if cure in ("experts", "twin"):
+        monkeypatch.setattr(Back, "beside", lambda back, groups: ([], groups))
     config = run_config(report__ablations=[], report__baselines=["popularity"])
     done = train(config, world_folder(), tmp_path / "run", guarded=True)
     case = done.metrics["guard"]["click"]
@@ -262,8 +267,9 @@ def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, af
     assert "The guard: click" in capsys.readouterr().err
     assert UNGUARDED not in {point["model"] for point in done.metrics["plots"]["curves"]}
     opened = motet.open(done.folder)
-    apart = [] if cure == "whole" else [["click"]]
+    apart = [] if cure == "whole" else [hurt]
     assert [each.tasks for each in opened.bundle.config.model.groups] == apart
+    assert case.get("epochs") == {"whole": [1], "epoch": [1]}.get(cure)
     again = opened.evaluate("test")
     for task, parts in done.metrics["tasks"].items():
         for name, measure in parts["test"].items():

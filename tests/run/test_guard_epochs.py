@@ -1,163 +1,265 @@
-"""The guard looks back: hurt tasks that were at their best in another epoch, and cures that end early."""
+"""The guard looks back: tasks that were at their best in another epoch, and cures that end early."""
 
+import functools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from motet.guard import Guarded, back, course, guard, ward
+from motet.guard import Guarded, guard
 from motet.guard import found as guarding
+from motet.guard.back import Back
+from motet.guard.found import Cure
+from motet.guard.ward import Ward
+from motet.judge import variants
 from motet.training.fit import Trained
 from tests.run.guard_world import fit_one, gathered, groups, models, pretend, records
 
+BEST, OTHER, LATER = 2, 1, 3  # epochs; the joint model is of the first of them
+
 
 class Epochs:
-    """Weights of the joint model, shifted a little, as those of earlier epochs."""
+    """Weights of the joint model, shifted a little, as those of other epochs."""
 
-    def __init__(self, *numbers: int) -> None:
-        self.numbers, self.asked = numbers, []
+    def __init__(self, *numbers: int, of: Trained | None = None) -> None:
+        self.numbers, self.of = numbers, of
 
     def epochs(self, tasks: list[str]) -> list[int]:
-        self.asked.append(list(tasks))
         return list(self.numbers)
 
     def weights(self, epoch: int) -> dict[str, torch.Tensor]:
-        learned = models()["joint"].model.named_parameters()
+        learned = (self.of or models()["joint"]).model.named_parameters()
         return {name: each.detach() + 0.01 * epoch for name, each in learned}
 
 
-def went_back(monkeypatch, enough: dict[int, list[str]], *hurt: str) -> Guarded:
-    """What the guard does with epochs, each of which is enough for some tasks."""
-    epochs, real, numbers = Epochs(*enough), ward.Ward.against_twins, iter(enough)
-
-    def against(ward: ward.Ward, trained: Trained, tasks: list[str]) -> dict[str, Any]:
-        found = real(ward, trained, tasks)
-        number = next(numbers, None)
-        for name, one in found.items():
-            far = 0.0 if number is None or name in enough[number] else -0.3
-            one.update(difference=far, low=far - 0.01, high=far + 0.01)
-        return found
-
-    pretend(monkeypatch, *hurt)
-    monkeypatch.setattr(course, "another_epoch", lambda ward: None)
-    monkeypatch.setattr(ward.Ward, "against_twins", against)
-    found = guard(gathered(), models(), fit_one, epochs)
-    assert epochs.asked == [list(hurt)]
-    return found
+def history(**better: tuple[int, ...]) -> list[dict[str, Any]]:
+    """Records of three epochs, the second the best; and the epochs in which tasks are better than then."""
+    plain = {"next": ("ndcg@10", 1), "click": ("auc", 1), "stars": ("rmse", -1)}
+    return [
+        {
+            "epoch": number,
+            "best": number == BEST,
+            "metrics": {
+                task: {metric: 0.5 + sign * 0.1 * (number in better.get(task, ()))}
+                for task, (metric, sign) in plain.items()
+            },
+        }
+        for number in (OTHER, BEST, LATER)
+    ]
 
 
-def all_went(monkeypatch, *said: dict[str, float], numbers: tuple[int, ...] = (7,)) -> Guarded:
-    """What the guard does when comparisons say this: who is hurt, then how each epoch and its mean do.
+def of_three(**better: tuple[int, ...]) -> dict[str, Trained]:
+    """The models, as if the joint one had been trained for three epochs."""
+    joint = models()["joint"]
+    found = Trained(joint.model, joint.facts, history(**better), joint.cost)
+    return {**models(), "joint": found}
 
-    Of each there are two: beside the twins, and beside the best epoch.
+
+def looked_back(monkeypatch, before: dict[str, float], says: dict[Any, Any], **better: tuple[int, ...]):
+    """What the guard does when comparisons say this.
+
+    `before`: how tasks stand to their twins. `says`: epochs -> the same after them; where there are two, the
+    other is to the joint model of the best epoch.
     """
-    waiting, real = list(said), guarding.compare
+    real, asked = guarding.compare, []
 
     def compare(config, ours, twins):
         found = real(config, ours, twins)
-        for name, far in (waiting.pop(0) if waiting else {}).items():
+        for name, far in (before if not asked else {}).items():
             found[name].update(difference=far, low=far - 0.01, high=far + 0.01)
+        asked.append(found)
         return found
 
+    def figures(back: Back, epochs: tuple[int, ...]):
+        said = says[epochs]
+        said = said if isinstance(said, tuple) else (said, {})
+        return tuple(
+            {
+                name: {**one, "difference": far, "low": far - 0.01, "high": far + 0.01}
+                for name, one in back.ward.before.items()
+                for far in [each.get(name, 0.0)]
+            }
+            for each in said
+        )
+
+    numbers = sorted({number for epochs in says for number in epochs} - {BEST})
     monkeypatch.setattr(guarding, "compare", compare)
-    found = guard(gathered(), models(), fit_one, Epochs(*numbers))
-    assert not waiting
-    return found
+    monkeypatch.setattr(Back, "_figures", figures)
+    return guard(gathered(), of_three(**better), fit_one, Epochs(*numbers))
 
 
 HURT = {"next": 0.05, "click": -0.2, "stars": 0.05}
-FINE = {"next": 0.0, "click": 0.1, "stars": 0.0}
+FINE = {"next": 0.05, "click": 0.1, "stars": 0.05}
+BAD = {"next": 0.05, "click": -0.1, "stars": 0.05}
+
+
+def same_weights(model: torch.nn.Module, wanted: dict[str, torch.Tensor]) -> None:
+    for name, value in model.named_parameters():
+        torch.testing.assert_close(value.detach(), wanted[name])
 
 
 def test_all_tasks_go_to_another_epoch_where_that_hurts_nobody(monkeypatch):
-    found = all_went(monkeypatch, HURT, FINE, FINE, HURT, FINE)
+    found = looked_back(monkeypatch, HURT, {(1,): FINE, (1, 2): BAD}, click=(OTHER,))
     assert groups(found) == []
     assert found.config == gathered().config
-    assert {name: case["cure"] for name, case in found.cases.items()} == {"click": "whole"}
+    assert {name: case["cure"] for name, case in found.cases.items()} == dict.fromkeys(HURT, "whole")
     assert found.cases["click"]["after"]["difference"] == 0.1
+    assert found.cases["next"]["epochs"] == [1]
     (line,) = found.story
-    assert "is answered, as are all tasks, by the joint model as it was after epoch 7: 0." in line
-    for name, value in found.joint.model.named_parameters():
-        torch.testing.assert_close(value.detach(), Epochs().weights(7)[name])
+    assert "is answered, as are all tasks, by the joint model as it was after epoch 1: 0." in line
+    same_weights(found.joint.model, Epochs().weights(1))
     assert found.joint.cost["examples"] == models()["joint"].cost["examples"]
     assert found.joint.cost["cpu_seconds"] > models()["joint"].cost["cpu_seconds"]
 
 
 @pytest.mark.parametrize(
-    ("beside_twins", "beside_best"),
+    "said",
     [
-        pytest.param(FINE | {"stars": -0.1}, FINE, id="another falls below its twin"),
-        pytest.param(FINE | {"click": -0.1}, FINE, id="the hurt one stays below its twin"),
-        pytest.param(FINE, FINE | {"next": -0.1}, id="another loses what sharing had given it"),
+        pytest.param(FINE | {"stars": -0.1}, id="another falls below its twin"),
+        pytest.param(FINE | {"click": -0.1}, id="the hurt one stays below its twin"),
+        pytest.param((FINE, {"next": -0.1}), id="another loses what sharing had given it"),
+        pytest.param(FINE | {"next": -0.005, "stars": -1e9}, id="all together lose"),
     ],
 )
-def test_nobody_pays_for_another_epoch(monkeypatch, beside_twins, beside_best):
-    found = all_went(monkeypatch, HURT, *(beside_twins, beside_best) * 2, {"click": 0.1})
-    assert groups(found) == [(["click"], "own")]  # the other epoch beside the joint model
+def test_nobody_pays_for_another_epoch(monkeypatch, said):
+    found = looked_back(monkeypatch, HURT, {(1,): said, (1, 2): said}, click=(OTHER,))
+    assert groups(found) == [(["click"], "shared")]  # the next cure: an epoch for it alone would be a twin
     held = dict(found.joint.model.parts[0].named_parameters())
     for name, value in models()["joint"].model.named_parameters():
         torch.testing.assert_close(held[name].detach(), value.detach())
 
 
-def test_of_several_epochs_that_hurt_nobody_the_one_that_gains_most_is_taken(monkeypatch):
-    gains = (0.1, 0.1, 0.3, 0.1, 0.2, 0.1)
-    said = [each for gain in gains for each in (FINE | {"click": gain}, FINE)]
-    found = all_went(monkeypatch, HURT, *said, numbers=(5, 6, 7))
-    assert "by the joint model as it was after epoch 6: " in found.story[0]
+def test_an_epoch_in_which_hurt_tasks_were_no_better_is_not_looked_at(monkeypatch):
+    found = looked_back(monkeypatch, HURT, {(1, 2): FINE})  # else (1,) would be missed
+    assert {case["cure"] for case in found.cases.values()} == {"mean"}
 
 
-def test_half_way_to_another_epoch_may_be_better_than_either(monkeypatch):
-    found = all_went(monkeypatch, HURT, FINE, FINE, FINE | {"click": 0.2}, FINE)
-    assert found.cases["click"]["cure"] == "mean"
-    (line,) = found.story
-    assert "by the mean of the joint model's weights after its best epoch and after epoch 7: 0." in line
-    then, best = Epochs().weights(7), dict(models()["joint"].model.named_parameters())
-    for name, value in found.joint.model.named_parameters():
-        torch.testing.assert_close(value.detach(), (then[name] + best[name].detach()) / 2)
+def test_of_several_that_hurt_nobody_the_one_that_gains_most_is_taken(monkeypatch):
+    gains = {(1,): 0.1, (3,): 0.1, (1, 2): 0.3, (2, 3): 0.1, (1, 2, 3): 0.2}
+    says = {epochs: FINE | {"click": gain} for epochs, gain in gains.items()}
+    found = looked_back(monkeypatch, HURT, says, click=(OTHER, LATER))
+    assert "by the mean of the joint model's weights after epochs 1, 2: " in found.story[0]
+    then, best = Epochs().weights(1), dict(models()["joint"].model.named_parameters())
+    same_weights(found.joint.model, {name: (value + best[name].detach()) / 2 for name, value in then.items()})
 
 
-def test_tasks_that_were_at_their_best_earlier_are_answered_by_the_model_of_then(monkeypatch):
-    found = went_back(monkeypatch, {5: ["click"], 7: ["click", "stars"]}, "click", "stars")
-    assert groups(found) == [(["click", "stars"], "own")]  # the epoch that is enough for both
+def test_an_epoch_that_somebody_chose_stays(monkeypatch):
+    training = gathered().config.training.model_copy(update={"monitor": "last"})
+    of = replace(gathered(), config=gathered().config.model_copy(update={"training": training}))
+    ward = Ward(of, of_three()["joint"], {}, fit_one, Epochs(OTHER))
+    ward.hurt = ["click"]
+    monkeypatch.setattr(Back, "_figures", None)  # nothing is looked at
+    assert Back(ward).whole() is None
+
+
+BOTH = {"next": 0.05, "click": -0.2, "stars": -0.2}
+NONE = {"next": -0.1, "click": -0.1, "stars": -0.1}
+
+
+def went_back(monkeypatch, first: dict[str, float], third: dict[str, float], before=BOTH) -> Guarded:
+    """What the guard does when neither a mean nor an epoch of all will do."""
+    monkeypatch.setattr(Back, "whole", lambda back: None)
+    return looked_back(monkeypatch, before, {(1,): first, (3,): third})
+
+
+def test_tasks_that_were_at_their_best_together_are_answered_by_the_model_of_then(monkeypatch):
+    found = went_back(monkeypatch, BAD, FINE)
+    assert groups(found) == [(["click", "stars"], "own")]
+    assert found.config.model.groups[0].beside == ["next"]
     assert {name: case["cure"] for name, case in found.cases.items()} == {"click": "epoch", "stars": "epoch"}
     for line in found.story:
-        assert "is answered by the joint model as it was after epoch 7" in line
-    cost, before = found.joint.cost, models()["joint"].cost
-    assert cost["examples"] == before["examples"]  # nothing was trained for it
-    assert cost["cpu_seconds"] > before["cpu_seconds"]
-    held = dict(found.joint.model.parts[1].named_parameters())
-    assert held
-    for name, value in held.items():
-        torch.testing.assert_close(value.detach(), Epochs().weights(7)[name])
+        assert "is answered by the joint model as it was after epoch 3, with " in line
+    assert found.joint.cost["examples"] == models()["joint"].cost["examples"]  # nothing was trained for it
+    same_weights(found.joint.model.parts[1], Epochs().weights(3))
     now, then = records(found.joint, found.config), records(models()["joint"], gathered().config)
     np.testing.assert_array_equal(now["next"], then["next"])
     assert not np.array_equal(now["click"], then["click"])
 
 
-def test_for_whom_no_epoch_is_enough_the_other_cures_are_tried(monkeypatch):
-    found = went_back(monkeypatch, {5: ["click"], 6: []}, "click", "stars")
-    assert groups(found) == [(["click"], "own"), (["stars"], "shared")]
-    assert [found.cases[name]["cure"] for name in ("click", "stars")] == ["epoch", "experts"]
+def test_of_epochs_that_are_enough_for_as_many_the_better_one_is_taken(monkeypatch):
+    found = went_back(monkeypatch, FINE, FINE | {"click": 0.2})
+    assert found.cases["click"]["epochs"] == [3]
 
 
-def test_the_epoch_that_the_model_is_of_is_no_cure(monkeypatch):
-    last = next(each["epoch"] for each in reversed(models()["joint"].history) if each["best"])
-    monkeypatch.setattr(back, "_as_of", None)  # it is not looked at
-    found = went_back(monkeypatch, {last: ["click"]}, "click")
-    assert found.cases["click"]["cure"] == "experts"
+def test_an_epoch_for_one_task_alone_would_be_a_second_twin(monkeypatch):
+    found = went_back(monkeypatch, BAD, NONE | {"stars": 0.1})
+    assert found.cases.keys() == {"click", "stars"}
+    assert "epoch" not in {case["cure"] for case in found.cases.values()}
+
+
+def test_no_model_stays_that_answers_nothing(monkeypatch):
+    all_hurt = dict.fromkeys(HURT, -0.2)
+    found = went_back(monkeypatch, FINE, NONE, before=all_hurt)
+    assert groups(found) == []
+    assert {case["cure"] for case in found.cases.values()} == {"epoch"}
+    same_weights(found.joint.model, Epochs().weights(1))
+
+
+@pytest.mark.parametrize(
+    "sharing",
+    [{"kind": kind} for kind in ("shared_bottom", "mmoe", "cgc", "ple", "cross_stitch")]
+    + [{"own_ids": True}, {"adapter": 4}],
+)
+def test_what_answers_some_tasks_is_the_joint_model_of_that_epoch(sharing):
+    of = gathered(model__sharing={"layers": [16]} | sharing, model__fold_in=2)
+    joint = fit_one("joint", variants(of)["joint"][0], None, of=of)
+    ward = Ward(of, joint, {}, functools.partial(fit_one, of=of), Epochs(LATER, of=joint))
+    some, whole = (Back(ward).model((LATER,), tasks) for tasks in (["click"], ["next", "click", "stars"]))
+    now, then, best = (ward.records(each, ["click"])["click"].prediction_N for each in (some, whole, joint))
+    assert now.std() > 0
+    assert not np.array_equal(now, best)
+    np.testing.assert_allclose(now, then, rtol=1e-6)
 
 
 def test_a_cure_ends_at_once_when_its_first_epoch_is_worse_than_what_there_is():
-    of = ward.Ward(gathered(), models()["joint"], {}, fit_one)
-    of.before = {"click": {"metric": "auc", "joint": 0.7}, "stars": {"metric": "rmse", "joint": 1.0}}
-    of.hurt = ["click", "stars"]
+    ward = Ward(gathered(), of_three()["joint"], {}, fit_one)
+    noise = {"low": -0.1, "high": 0.1}  # so .1 either way says nothing
+    ward.before = {"click": {"metric": "auc", **noise}, "stars": {"metric": "rmse", **noise}}
+    ward.hurt = ["click", "stars"]
+    warm = 2 * gathered().config.training.warmup
 
-    def ends(epoch: int, auc: float, rmse: float) -> bool:
+    def ends(epoch: int, auc: float, rmse: float, step: int = warm) -> bool:
         metrics = {"click": {"auc": auc}, "stars": {"rmse": rmse}}
-        return of._no_better(["click", "stars"])({"epoch": epoch, "metrics": metrics})
+        return ward.hopeless(["click", "stars"])({"epoch": epoch, "step": step, "metrics": metrics})
 
-    assert ends(1, 0.6, 1.1)
-    assert not ends(2, 0.6, 1.1)
-    assert not ends(1, 0.8, 1.1)
-    assert not ends(1, 0.6, 0.9)
+    assert ends(1, 0.39, 0.61)
+    assert not ends(2, 0.39, 0.61)
+    assert not ends(1, 0.41, 0.61)
+    assert not ends(1, 0.39, 0.59)
+    assert not ends(1, 0.39, 0.61, warm - 1)
+
+
+@pytest.mark.parametrize(
+    ("better", "wanted"), [({}, BEST), ({"click": (OTHER,)}, OTHER), ({"stars": (OTHER,)}, BEST)]
+)
+def test_a_model_for_hurt_tasks_begins_where_they_were_best(better, wanted):
+    ward = Ward(gathered(), of_three(**better)["joint"], {}, fit_one, Epochs(OTHER))
+    ward.before = {"click": {"metric": "auc", "twin": 0.5}, "stars": {"metric": "rmse", "twin": 0.5}}
+    ward.hurt = ["click"]
+    start, joint = ward.start(["click", "stars"]), models()["joint"].model.state_dict()
+    assert start.keys() == joint.keys()
+    for name in dict(models()["joint"].model.named_parameters()):
+        torch.testing.assert_close(start[name], joint[name] + (0.01 * OTHER if wanted == OTHER else 0.0))
+
+
+def test_the_last_resort_of_a_chain_is_the_epoch_that_brings_it_nearest(monkeypatch):
+    monkeypatch.setattr(
+        Back, "_cure", lambda back, kind, epochs, tasks: Cure(kind, None, None, epochs_say[epochs], epochs)
+    )
+    ward = Ward(gathered(), of_three()["joint"], {}, fit_one, Epochs(OTHER, LATER))
+    ward.before, ward.hurt = {"click": {"difference": -0.2, "twin": 1.0}}, ["click"]
+
+    def at(far: float) -> dict[str, Any]:
+        return {"click": {"difference": far, "high": far + 0.01, "twin": 1.0}}
+
+    epochs_say = {(OTHER,): at(-0.1), (LATER,): at(-0.15)}
+    assert Back(ward).nearest(["click"]).epochs == (OTHER,)
+    epochs_say = dict.fromkeys(epochs_say, at(-0.3))
+    assert Back(ward).nearest(["click"]) is None
+
+
+def test_pretending_reaches_the_guard(monkeypatch):
+    pretend(monkeypatch, "click")
+    assert guard(gathered(), models(), fit_one).cases.keys() == {"click"}

@@ -7,7 +7,8 @@ from typing import Any
 
 from motet.gather import Material, gather
 from motet.guard import guard, ward
-from tests.run.test_guard import TASKS, fit_one, gathered, groups, models
+from tests.run.guard_world import TASKS, fit_one, gathered, groups, models
+from tests.run.test_guard_epochs import Epochs, of_three
 from tests.worlds import tiny_tables, tiny_world, with_other_answers
 
 
@@ -35,10 +36,10 @@ def test_who_is_hurt_hangs_on_the_answers_of_validation_rows_alone():
 
 
 def test_what_the_guard_does_hangs_on_no_answer_of_a_test_row(monkeypatch):
-    """Click counts as hurt, and all else is as it is: trainings, comparisons, what is kept."""
+    """Click counts as hurt, and all else is as it is: trainings, comparisons, what is kept, other epochs."""
     monkeypatch.setattr(ward, "below", lambda found: found["metric"] == "auc")
     worlds = gathered(), answered_otherwise("test")
-    found, again = (guard(of, models(), functools.partial(fit_one, of=of)) for of in worlds)
+    found, again = (guard(of, of_three(), functools.partial(fit_one, of=of), Epochs(1, 3)) for of in worlds)
     assert found.cases.keys() == {"click"}
     assert again.cases == found.cases
     assert again.story == found.story

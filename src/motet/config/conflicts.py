@@ -35,7 +35,7 @@ class Parts:
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_balance(parts)]
-    found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_idle(parts)]
+    found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_beside(parts), *_idle(parts)]
     for number, task in enumerate(parts.tasks):
         about = _task(task, parts.data.events if parts.data else []) if task else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
@@ -196,6 +196,19 @@ def _groups(parts: Parts) -> Found:
     if parts.training and parts.training.balance.of_sharing:
         kind = parts.training.balance.kind
         yield path, f"{said}balance {kind} is for tasks that share; write  training: {{balance: likelihood}}"
+
+
+def _beside(parts: Parts) -> Found:
+    """What a group holds beside its tasks are other tasks."""
+    if parts.model is None or None in parts.tasks:
+        return
+    names = [task.name for task in parts.tasks]
+    for group in parts.model.groups:
+        for name in group.beside:
+            if name in group.tasks or name not in names:
+                others = ", ".join(each for each in names if each not in group.tasks)
+                text = f"model.groups: {name!r} stands beside {', '.join(group.tasks)}; there are {others}"
+                yield ("model", "groups"), text
 
 
 def _in_circle(task: Binary, known: dict[str, Any]) -> bool:

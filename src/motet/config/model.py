@@ -137,6 +137,10 @@ class Group(Record):
         description="own: a whole model, they share nothing with the others; shared: what lies behind the "
         "timeline (experts, towers, heads) is their own.",
     )
+    beside: list[str] = Field(
+        [],
+        description="Tasks with which it was trained and whose parts it holds, though others answer them.",
+    )
     adapter: int = Field(
         0, ge=0, description="shared: width of a bottleneck beside every layer of the timeline; 0: none."
     )

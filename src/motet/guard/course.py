@@ -6,8 +6,8 @@ from typing import Any
 
 from motet.evaluation.compare import Transfer
 from motet.gather import Material
-from motet.guard.back import another_epoch, earlier_epochs
-from motet.guard.found import FOR_ALL, Cure, Guarded
+from motet.guard.back import Back
+from motet.guard.found import Cure, Guarded
 from motet.guard.join import joined, summed
 from motet.guard.ward import FitOne, Ward, chains_of
 from motet.training.fit import Trained
@@ -38,26 +38,28 @@ def guard(
             else "there is no twin to compare with"
         )
         return Guarded(config, joint, [f"The guard: {said}; nothing was set apart."])
-    whole = another_epoch(ward)
+    back = Back(ward)
+    whole = back.whole()
     if whole is not None:
         model, fitted = whole.trained.model, whole.trained.fitted
         found = replace(joint, model=model, fitted=fitted, cost=_cost(ward))
         return Guarded(config, found, ward.story, _cases(ward, [whole]))
-    kept = _cures(ward)
+    kept = _cures(ward, back)
     if ward.stopped:
         cured = [name for cure in kept for name in cure.group.tasks]
         left = [name for name in ward.hurt if name not in cured]
         ward.story.append(
             f"The guard was stopped by hand: below their twins on validation rows stay {', '.join(left)}."
         )
-    config, joint = joined(material, replace(joint, cost=_cost(ward)), kept)
+    first, apart = _first(back, kept)
+    config, joint = joined(material, replace(first, cost=_cost(ward)), apart)
     return Guarded(config, joint, ward.story, _cases(ward, kept))
 
 
-def _cures(ward: Ward) -> list[Cure]:
+def _cures(ward: Ward, back: Back) -> list[Cure]:
     """What is put in, for every group of hurt tasks that anything helped."""
     waiting: list[list[str]] = []
-    kept, left = earlier_epochs(ward, chains_of(ward.material.config, ward.hurt))
+    kept, left = back.beside(chains_of(ward.material.config, ward.hurt))
     for tasks in left:
         cure = None if ward.stopped else ward.treat("experts", tasks)
         if cure is not None and cure.helps(ward.before, ward.hurt):
@@ -72,11 +74,26 @@ def _cures(ward: Ward) -> list[Cure]:
         if cure is not None and cure.helps(ward.before, ward.hurt):
             kept.append(cure)
         elif cure is not None:
-            kept += _last_resort(ward, tasks)
+            kept += _last_resort(ward, back, tasks)
     return kept
 
 
-def _last_resort(ward: Ward, tasks: Sequence[str]) -> list[Cure]:
+def _first(back: Back, kept: Sequence[Cure]) -> tuple[Trained, list[Cure]]:
+    """The model that those apart stand beside, and they: it must not be one that answers nothing any more."""
+    joint = back.ward.joint
+    left = {task.name for task in back.ward.material.config.tasks} - {
+        name for cure in kept for name in cure.group.tasks
+    }
+    leans = any(cure.group.backbone == "shared" for cure in kept)
+    epochs = [cure for cure in kept if cure.kind == "epoch"]
+    if left or leans or not epochs:
+        return joint, list(kept)
+    first = max(epochs, key=lambda cure: len(cure.group.tasks))
+    trained = replace(joint, model=first.trained.model, fitted=first.trained.fitted)
+    return trained, [cure for cure in kept if cure is not first]
+
+
+def _last_resort(ward: Ward, back: Back, tasks: Sequence[str]) -> list[Cure]:
     """Twins for tasks that follow no other; for chains the best of what was tried, if it helped at all."""
     found: list[Cure] = []
     for group in chains_of(ward.material.config, [name for name in tasks if name in ward.hurt]):
@@ -85,6 +102,8 @@ def _last_resort(ward: Ward, tasks: Sequence[str]) -> list[Cure]:
             continue
         tried = [cure for cure in ward.tried if cure.after and set(cure.group.tasks) == set(group)]
         better = [cure for cure in tried if cure.gains(ward.before, ward.hurt)]
+        then = back.nearest(group)
+        better += [] if then is None else [then]
         names = ", ".join(group)
         came = "are better, yet below their twins" if better else "did no better"
         reason = f"tasks that follow one another stay together, and alone they {came}"
@@ -108,13 +127,14 @@ def _cases(ward: Ward, kept: Sequence[Cure]) -> dict[str, Any]:
     cases: dict[str, Any] = {}
     for name, before in ward.before.items():
         cure = next((each for each in kept if name in each.group.tasks), None)
-        alone = cure is None or cure.kind in FOR_ALL
-        if alone and name not in ward.hurt:
+        if cure is None and name not in ward.hurt:
             continue
         after = None if cure is None else cure.after.get(name)
         if cure is not None and cure.kind == "twin":
             after = _level(before)
         cases[name] = {"before": before, "after": after, "cure": cure.kind if cure else None}
+        if cure is not None and cure.epochs:
+            cases[name]["epochs"] = list(cure.epochs)
         if name in ward.gave_up:
             cases[name]["gave_up"] = ward.gave_up[name]
         if cure is None and ward.stopped:

@@ -13,7 +13,7 @@ from motet.system.randomness import generator
 from motet.training.fit import Trained
 
 CureKind = Literal["whole", "mean", "epoch", "experts", "model", "twin"]
-FOR_ALL: tuple[CureKind, ...] = ("whole", "mean")  # not for the hurt tasks alone
+FOR_ALL: tuple[CureKind, ...] = ("whole", "mean")
 
 
 @dataclass(frozen=True)
@@ -22,20 +22,24 @@ class Cure:
 
     Args:
         kind: whole (all tasks are answered by the joint model as it was after another epoch), mean (or by
-            the mean of its weights then and after its best epoch), epoch (those of the group are answered by
-            the joint model as it was then), experts (behind the shared backbone), model (a whole one), or
-            twin.
+            the mean of its weights after several), epoch (those of the group are answered by the joint model
+            as it was then), experts (behind the shared backbone), model (a whole one), or twin.
         group: How the configuration says it.
         trained: The model of these tasks.
         after: Task -> how it stands to its twin now, for tasks that have one.
-        epoch: Which other one, counted from 1.
+        epochs: Which, counted from 1.
     """
 
     kind: CureKind
     group: Group
     trained: Trained
     after: Mapping[str, Transfer] = field(default_factory=dict)
-    epoch: int | None = None
+    epochs: tuple[int, ...] = ()
+
+    @property
+    def for_all(self) -> bool:
+        """Whether it is for all tasks, not for the hurt ones alone."""
+        return self.kind in FOR_ALL
 
     def helps(self, before: Mapping[str, Transfer], hurt: Sequence[str]) -> bool:
         """Whether no task of the group is worse than its twin, and each that was hurt is better now."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from motet.assemble import settings_of
 from motet.config import Config
 from motet.config.model import Group
@@ -13,7 +15,7 @@ from motet.evaluation.compare import Transfer
 from motet.evaluation.records import Predictions
 from motet.gather import Material
 from motet.guard import found
-from motet.guard.found import FOR_ALL, Cure, CureKind, below
+from motet.guard.found import Cure, CureKind, below
 from motet.judge import examiner_of
 from motet.metrics.names import higher_is_better
 from motet.training.affinity import MOST_TASKS, Lookahead, best_groups
@@ -86,9 +88,9 @@ class Ward:
         group = Group(tasks=list(tasks), backbone="shared" if shared else "own", adapter=narrow)
         names = ", ".join(tasks)
         name = f"guard of {names}" if shared else f"guard of {names} alone"
-        start = Start(self.joint.model.state_dict(), frozen=shared)
+        start = Start(self.joint.model.state_dict(), frozen=True) if shared else Start(self.start(tasks))
         own = impatient(settings_of(config, group))
-        trained = self.fit_one(name, own, start, hopeless=self._no_better(tasks))
+        trained = self.fit_one(name, own, start, hopeless=self.hopeless(tasks))
         if trained.stopped:
             self.stopped = True
             return None
@@ -97,26 +99,62 @@ class Ward:
         self.story += [self.told(cure, name) for name in tasks if name in self.hurt]
         return cure
 
+    @property
+    def best(self) -> Mapping[str, Any]:
+        """The record of the epoch that the joint model is of."""
+        return next(each for each in reversed(self.joint.history) if each["best"])
+
+    def gain(self, task: str, record: Mapping[str, Any]) -> float:
+        """How much better a task is in the record of an epoch than in that of the joint model's."""
+        metric = self.before[task]["metric"]
+        now, then = (each["metrics"][task][metric] for each in (record, self.best))
+        return float(now - then if higher_is_better(metric) else then - now)
+
+    def gains_after(self, number: int) -> dict[str, float]:
+        """The same of all tasks after an epoch of the joint training, in shares of their twins' values."""
+        then = next(each for each in self.joint.history if each["epoch"] == number)
+        return {name: self.gain(name, then) / abs(each["twin"] or 1.0) for name, each in self.before.items()}
+
+    def others(self, tasks: Sequence[str]) -> list[int]:
+        """Epochs, counted from 1, in each of which one of these tasks was best, and not all together."""
+        if self.epochs is None:
+            return []
+        return [each for each in self.epochs.epochs(tasks) if each != self.best["epoch"]]
+
+    def start(self, tasks: Sequence[str]) -> Mapping[str, Tensor]:
+        """Weights of the joint model in the epoch that was best for the hurt ones of these tasks."""
+        own: Mapping[str, Tensor] = self.joint.model.state_dict()
+        hurt = [name for name in tasks if name in self.hurt]
+        worth = {}
+        for number in self.others(hurt):
+            gains = self.gains_after(number)
+            worth[number] = sum(gains[name] for name in hurt)
+        number = max(worth, key=lambda each: worth[each], default=0)
+        if self.epochs is None or worth.get(number, 0.0) <= 0:
+            return own
+        return {**own, **self.epochs.weights(number)}
+
     def against_twins(self, trained: Trained, tasks: Sequence[str]) -> dict[str, Transfer]:
         """How tasks that have a twin stand to it in another model, on validation rows."""
         own = {name: self.twin_records[name] for name in tasks if name in self.twin_records}
         return found.compare(self.material.config, self.records(trained, tasks), own)
 
-    def _no_better(self, tasks: Sequence[str]) -> Hopeless:
-        """A cure ends after its first epoch if all who were hurt are worse off than in the joint model."""
+    def hopeless(self, tasks: Sequence[str]) -> Hopeless:
+        """A cure ends after its first epoch if all who were hurt are worse off than in the joint model.
 
-        def hopeless(record: Mapping[str, Any]) -> bool:
-            if record["epoch"] > 1:
+        And that by more than half of the interval between joint model and twin. Where the warm-up takes more
+        than half of the epoch, it says nothing.
+        """
+        hurt = [name for name in tasks if name in self.hurt]
+
+        def ends(record: Mapping[str, Any]) -> bool:
+            early = record["step"] < 2 * self.material.config.training.warmup
+            if early or record["epoch"] > 1:
                 return False
-            worse = []
-            for name in (each for each in tasks if each in self.hurt):
-                before = self.before[name]
-                sign = 1 if higher_is_better(before["metric"]) else -1
-                gain = record["metrics"][name][before["metric"]] - (before["joint"] or 0.0)
-                worse.append(sign * gain < 0)
-            return all(worse)
+            noise = {name: (each["high"] or 0.0) - (each["low"] or 0.0) for name, each in self.before.items()}
+            return all(self.gain(name, record) < -noise[name] / 2 for name in hurt)
 
-        return hopeless
+        return ends
 
     def twin(self, task: str) -> Cure:
         """The twin itself, as a last resort."""
@@ -143,7 +181,7 @@ class Ward:
         training = config.training.model_copy(update={"epochs": 1})
         config = config.model_copy(update={"training": training})
         look = Lookahead(tasks, LOOKS, training.precision, training.seed)
-        trained = self.fit_one("guard, looking ahead", config, Start(self.joint.model.state_dict()), look)
+        trained = self.fit_one("guard, looking ahead", config, Start(self.start(tasks)), look)
         self.tried.append(Cure("model", Group(tasks=tasks), trained))
         if trained.stopped:
             self.stopped = True
@@ -155,16 +193,17 @@ class Ward:
     def told(self, cure: Cure, name: str) -> str:
         """A sentence about a cure of one task."""
         before, after = self.before[name], cure.after.get(name)
+        epochs = ", ".join(str(each) for each in cure.epochs)
         what = {
             "experts": "was given experts of its own on the shared timeline",
             "model": "was given a model of its own",
-            "whole": f"is answered, as are all tasks, by the joint model as it was after epoch {cure.epoch}",
-            "mean": "is answered, as are all tasks, by the mean of the joint model's weights "
-            f"after its best epoch and after epoch {cure.epoch}",
-            "epoch": f"is answered by the joint model as it was after epoch {cure.epoch}",
+            "whole": f"is answered, as are all tasks, by the joint model as it was after epoch {epochs}",
+            "mean": "is answered, as are all tasks, by the mean of the joint model's weights after epochs "
+            f"{epochs}",
+            "epoch": f"is answered by the joint model as it was after epoch {epochs}",
             "twin": "",
         }[cure.kind]
-        company = [other for other in cure.group.tasks if other != name and cure.kind not in FOR_ALL]
+        company = [other for other in cure.group.tasks if other != name and not cure.for_all]
         what += f", with {', '.join(company)}" if company else ""
         said = (
             f"The guard: {name} lay below its twin on the validation rows ({before['metric']} "

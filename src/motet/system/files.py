@@ -59,7 +59,7 @@ def write_text(path: Path, text: str) -> None:
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
-    _flush(path.parent)
+    flush(path.parent)
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -119,7 +119,7 @@ def _move(place: Path, target: Path) -> None:
         if os.path.lexists(old):
             os.replace(old, target)
         raise
-    _flush(target.parent)
+    flush(target.parent)
     if old.is_symlink() or old.is_file():
         old.unlink()
     elif old.exists():
@@ -129,11 +129,11 @@ def _move(place: Path, target: Path) -> None:
 def _flush_tree(folder: Path) -> None:
     for root, _, names in os.walk(folder):
         for name in names:
-            _flush(Path(root, name))
-        _flush(Path(root))
+            flush(Path(root, name))
+        flush(Path(root))
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
     """Have the disk hold what was written; file systems that cannot flush a folder are let be."""
     try:
         handle = os.open(path, os.O_RDONLY)

@@ -214,6 +214,7 @@ class Loop:
         record = {
             "event": "valid",
             "epoch": epoch + 1,
+            "step": self.step,
             "metrics": metrics,
             "best": better,
             "seconds": self.seconds,

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from motet.metrics.names import higher_is_better
-from motet.system.files import read_json, write_json
+from motet.system.files import flush, read_json, write_json
 
 FOLDER = "snapshots"
 
@@ -92,6 +92,7 @@ def save_snapshot(folder: Path, model: nn.Module, epoch: int) -> None:
     tensors = {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
     beside = folder / "writing"
     save_file(tensors, beside)
+    flush(beside)
     beside.replace(folder / f"epoch-{epoch:04d}.safetensors")
 
 
