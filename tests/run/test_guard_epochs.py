@@ -72,13 +72,14 @@ def looked_back(monkeypatch, before: dict[str, float], says: dict[Any, Any], **b
         asked.append(found)
         return found
 
-    def figures(back: Back, epochs: tuple[int, ...]):
+    def figures(back: Back, epochs: tuple[int, ...], tasks: list[str]):
         said = says[epochs]
         said = said if isinstance(said, tuple) else (said, {})
         return tuple(
             {
                 name: {**one, "difference": far, "low": far - 0.01, "high": far + 0.01}
                 for name, one in back.ward.before.items()
+                if name in tasks
                 for far in [each.get(name, 0.0)]
             }
             for each in said
@@ -137,7 +138,7 @@ def test_an_epoch_in_which_hurt_tasks_were_no_better_is_not_looked_at(monkeypatc
 
 
 def test_of_several_that_hurt_nobody_the_one_that_gains_most_is_taken(monkeypatch):
-    gains = {(1,): 0.1, (3,): 0.1, (1, 2): 0.3, (2, 3): 0.1, (1, 2, 3): 0.2}
+    gains = {(1,): 0.1, (3,): 0.1, (1, 2): 0.3, (1, 2, 3): 0.2}
     says = {epochs: FINE | {"click": gain} for epochs, gain in gains.items()}
     found = looked_back(monkeypatch, HURT, says, click=(OTHER, LATER))
     assert "by the mean of the joint model's weights after epochs 1, 2: " in found.story[0]

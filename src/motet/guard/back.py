@@ -13,7 +13,7 @@ from motet.assemble import settings_of
 from motet.config.model import Group
 from motet.evaluation.compare import Transfer
 from motet.guard import found
-from motet.guard.found import Cure, CureKind, below, value
+from motet.guard.found import Cure, CureKind, below
 from motet.guard.ward import Ward
 from motet.judge import examiner_of
 from motet.training.fit import Start, Trained, new_model
@@ -27,30 +27,31 @@ class Back:
     """What the joint model would be after other epochs, on validation rows; looked at once each."""
 
     ward: Ward
-    seen: dict[Epochs, tuple[Figures, Figures]] = field(default_factory=dict)
+    seen: dict[tuple[Epochs, tuple[str, ...]], tuple[Figures, Figures]] = field(default_factory=dict)
 
     def whole(self) -> Cure | None:
         """All tasks answered by another epoch or a mean, where that is enough for the hurt and hurts nobody.
 
-        Weights of one path average well (Izmailov et al., UAI 2018, arXiv:1803.05407), so each other epoch is
-        averaged with the best one, and all of them. Nobody is hurt if no task lies below its twin, and none
-        below the joint model of the best epoch, beyond noise; and what all gain together, in shares of their
-        twins' values, is above 0. That costs neither weights nor time when requests are answered.
+        Weights of one path average well (Izmailov et al., UAI 2018, arXiv:1803.05407), so those of the best
+        epoch and the one that was best for the hurt are averaged, and those of all that were kept. Nobody is
+        hurt if no task lies below its twin, and none below the joint model of the best epoch, beyond noise;
+        and what all gain together, in shares of their twins' values, is above 0. That costs neither weights
+        nor time when requests are answered. What is not enough for the hurt is looked at no further.
         """
         ward = self.ward
-        if ward.material.config.training.monitor != "auto" or not self.ward.others(ward.hurt):
+        if ward.material.config.training.monitor != "auto" or not ward.others(ward.hurt):
             return None  # an epoch that somebody chose stays
-        best, others = self.ward.best["epoch"], self.ward.others(list(ward.twins))
+        best, others, tasks = ward.best["epoch"], ward.others(list(ward.twins)), list(ward.twins)
         asked = [(number,) for number in others if self._promises(number)]
-        asked += [tuple(sorted((best, number))) for number in self.ward.others(ward.hurt)]
+        asked.append(tuple(sorted((best, ward.others_best(ward.hurt)))))
         asked += [tuple(sorted((best, *others)))] if len(others) > 1 else []
         cures = []
         for epochs in asked:
-            beside_best = self._figures(epochs)[1]
-            cure = self._cure("whole" if len(epochs) == 1 else "mean", epochs, list(ward.twins))
-            hurts = any(below(each) for each in beside_best.values())
-            if cure.helps(ward.before, ward.hurt) and cure.gain(ward.before) > 0 and not hurts:
-                cures.append(cure)
+            if self._cure("mean", epochs, ward.hurt).helps(ward.before, ward.hurt):
+                cure = self._cure("whole" if len(epochs) == 1 else "mean", epochs, tasks)
+                hurts = any(below(each) for each in self._figures(epochs, tasks)[1].values())
+                if cure.helps(ward.before, ward.hurt) and cure.gain(ward.before) > 0 and not hurts:
+                    cures.append(cure)
         if not cures:
             return None
         return self._take(max(cures, key=lambda cure: cure.gain(ward.before)))
@@ -69,17 +70,21 @@ class Back:
         Returns:
             The cures, and the groups for which no epoch was enough.
         """
-        left, kept = [list(group) for group in groups], list[Cure]()
+        ward, left, kept = self.ward, [list(group) for group in groups], list[Cure]()
         names = [name for group in left for name in group]
-        numbers = self.ward.others(names) if len(names) > 1 else []
+        numbers = ward.others(names) if len(names) > 1 else []
+        cures = {number: self._cure("epoch", (number,), names) for number in numbers}
         while left and numbers:
-            enough = {number: [each for each in left if self._enough((number,), each)] for number in numbers}
+            enough = {
+                number: [each for each in left if cures[number].of(each).helps(ward.before, ward.hurt)]
+                for number in numbers
+            }
             tasks = {number: [name for group in enough[number] for name in group] for number in numbers}
-            worth = {number: self._worth(number, tasks[number]) for number in numbers}
+            worth = {number: cures[number].of(tasks[number]).gain(ward.before) for number in numbers}
             number = max(numbers, key=lambda each: (len(enough[each]), worth[each]))
             if len(tasks[number]) < 2:
                 break
-            kept.append(self._take(self._cure("epoch", (number,), tasks[number])))
+            kept.append(self._take(cures[number].of(tasks[number])))
             left = [each for each in left if each not in enough[number]]
         return kept, left
 
@@ -89,8 +94,11 @@ class Back:
         better = [cure for cure in cures if cure.gains(self.ward.before, self.ward.hurt)]
         return max(better, key=lambda cure: cure.gain(self.ward.before)) if better else None
 
-    def model(self, epochs: Epochs, tasks: Sequence[str]) -> Trained:
-        """The joint model as it was after an epoch, or the mean of several, answering some tasks."""
+    def model(self, epochs: Epochs, tasks: Sequence[str], *, fitted: bool = True) -> Trained:
+        """The joint model as it was after an epoch, or the mean of several, answering some tasks.
+
+        `fitted`: with what is fitted on validation rows afterwards.
+        """
         ward, joint = self.ward, self.ward.joint
         assert ward.epochs is not None
         config, prepared = ward.material.config, ward.material.prepared
@@ -102,35 +110,33 @@ class Back:
         Start(mean).put_into(model)
         model.own = set(tasks)
         asked = settings_of(config, Group(tasks=list(tasks)))
-        lines = examiner_of(ward.material, asked, prepared).fit_afterwards(model.eval())
+        lines = examiner_of(ward.material, asked, prepared).fit_afterwards(model.eval()) if fitted else []
         return Trained(model.eval(), joint.facts, joint.history, fitted=lines)
 
-    def _figures(self, epochs: Epochs) -> tuple[Figures, Figures]:
-        """How the tasks stand to their twins, and to the joint model of the best epoch."""
-        if epochs not in self.seen:
-            began, ward = time.process_time(), self.ward
-            records = ward.records(self.model(epochs, list(ward.twins)), list(ward.twins))
-            config = ward.material.config
-            self.seen[epochs] = (
-                found.compare(config, records, ward.twin_records),
-                found.compare(config, records, ward.joint_records),
+    def _figures(self, epochs: Epochs, tasks: Sequence[str]) -> tuple[Figures, Figures]:
+        """How some tasks stand to their twins, and to the joint model of the best epoch.
+
+        What is fitted afterwards moves the order of rankings with newcomers and of chains alone.
+        """
+        key = epochs, tuple(tasks)
+        if key not in self.seen:
+            began, ward, config = time.process_time(), self.ward, self.ward.material.config
+            asked = [task for task in config.tasks if task.name in tasks]
+            fitted = any(task.kind == "next_item" or getattr(task, "after", None) for task in asked)
+            records = ward.records(self.model(epochs, tasks, fitted=fitted), tasks)
+            twins, best = (
+                {name: record for name, record in held.items() if name in tasks}
+                for held in (ward.twin_records, ward.joint_records)
             )
+            self.seen[key] = found.compare(config, records, twins), found.compare(config, records, best)
             ward.spent += time.process_time() - began
-        return self.seen[epochs]
+        return self.seen[key]
 
     def _cure(self, kind: CureKind, epochs: Epochs, tasks: Sequence[str]) -> Cure:
         """A cure whose model is not built yet."""
-        after = self._figures(epochs)[0]
         others = [task.name for task in self.ward.material.config.tasks if task.name not in tasks]
         group = Group(tasks=list(tasks), beside=others)
-        figures = {name: after[name] for name in tasks if name in after}
-        return Cure(kind, group, self.ward.joint, figures, epochs)
-
-    def _enough(self, epochs: Epochs, group: Sequence[str]) -> bool:
-        return self._cure("epoch", epochs, group).helps(self.ward.before, self.ward.hurt)
-
-    def _worth(self, number: int, tasks: Sequence[str]) -> float:
-        return sum(value(self._figures((number,))[0][name]) for name in tasks if name in self.ward.before)
+        return Cure(kind, group, self.ward.joint, self._figures(epochs, tasks)[0], epochs)
 
     def _take(self, cure: Cure) -> Cure:
         """The same with its model, told and noted."""

@@ -1,7 +1,7 @@
 """What the guard goes by: who is hurt, what a cure did, and what came of it all."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from motet.config import Config
@@ -40,6 +40,13 @@ class Cure:
     def for_all(self) -> bool:
         """Whether it is for all tasks, not for the hurt ones alone."""
         return self.kind in FOR_ALL
+
+    def of(self, tasks: Sequence[str]) -> "Cure":
+        """The same for some of its tasks."""
+        beside = [name for name in (*self.group.tasks, *self.group.beside) if name not in tasks]
+        group = self.group.model_copy(update={"tasks": list(tasks), "beside": beside})
+        after = {name: each for name, each in self.after.items() if name in tasks}
+        return replace(self, group=group, after=after)
 
     def helps(self, before: Mapping[str, Transfer], hurt: Sequence[str]) -> bool:
         """Whether no task of the group is worse than its twin, and each that was hurt is better now."""

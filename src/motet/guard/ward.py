@@ -121,18 +121,24 @@ class Ward:
             return []
         return [each for each in self.epochs.epochs(tasks) if each != self.best["epoch"]]
 
+    def others_best(self, tasks: Sequence[str]) -> int:
+        """Of the other epochs the one that was best for these tasks; 0 where there is none."""
+        worth = {}
+        for number in self.others(tasks):
+            gains = self.gains_after(number)
+            worth[number] = sum(gains[name] for name in tasks)
+        return max(worth, key=lambda each: worth[each], default=0)
+
     def start(self, tasks: Sequence[str]) -> Mapping[str, Tensor]:
         """Weights of the joint model in the epoch that was best for the hurt ones of these tasks."""
         own: Mapping[str, Tensor] = self.joint.model.state_dict()
         hurt = [name for name in tasks if name in self.hurt]
-        worth = {}
-        for number in self.others(hurt):
-            gains = self.gains_after(number)
-            worth[number] = sum(gains[name] for name in hurt)
-        number = max(worth, key=lambda each: worth[each], default=0)
-        if self.epochs is None or worth.get(number, 0.0) <= 0:
+        number = self.others_best(hurt)
+        if self.epochs is None or number == 0:
             return own
-        return {**own, **self.epochs.weights(number)}
+        gains = self.gains_after(number)
+        better = sum(gains[name] for name in hurt) > 0
+        return {**own, **self.epochs.weights(number)} if better else own
 
     def against_twins(self, trained: Trained, tasks: Sequence[str]) -> dict[str, Transfer]:
         """How tasks that have a twin stand to it in another model, on validation rows."""
