@@ -1,6 +1,6 @@
 """Gather: from files to everything that the models of a run share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,7 @@ class Material:
     behaviour: dict[str, Any]
     statements: list[str]
     guard: dict[str, Any] = field(default_factory=dict)  # tasks that sharing hurt, see `motet.guard`
+    seen: Mapping[str, Any] = field(default_factory=dict)  # what the guard saw of all tasks, likewise
     search: dict[str, Any] = field(default_factory=dict)  # weights that were found, see `motet.search`
 
 

@@ -94,6 +94,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "transfer": _transfer(config, joint, twins),
         "slices": {task: record.slice_metrics(*_slice_settings(config)) for task, record in joint.items()},
         "guard": _guard(material, config, records),
+        "guard_saw": dict(material.seen),
         "search": material.search,
         "cost": _cost(models, seconds),
         "plots": plots(joint, histories) | {"gates": gates},

@@ -148,6 +148,12 @@ class Motet(nn.Module):
         """What stands before the representation that all tasks share."""
         return [p for name in BACKBONE for p in getattr(self, name).parameters()]
 
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """What several tasks learn together: the backbone, and what row tasks share behind it."""
+        behind = (self.requests, self.experts, self.target, self.counters) if len(self.row_heads) > 1 else ()
+        found = [p for part in behind if part is not None for p in part.parameters() if p.requires_grad]
+        return [*self.backbone_parameters(), *found]
+
     def behind(self, tasks: Sequence[str]) -> dict[str, list[nn.Parameter]]:
         """Tasks that score rows -> the parameters behind the backbone, which they share; or none of two."""
         rows = [name for name in tasks if name in self.row_heads]

@@ -236,7 +236,7 @@ def _guard(
         said.append("The guard put another model in the place of the joint one, so its snapshots are gone.")
     models["joint"] = done.joint
     statements = [*material.statements, *said]
-    return replace(material, config=done.config, statements=statements, guard=done.cases)
+    return replace(material, config=done.config, statements=statements, guard=done.cases, seen=done.seen)
 
 
 def _keeps(config: Config, work: Path, *, guarded: bool) -> list[Keep]:

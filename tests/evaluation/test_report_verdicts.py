@@ -238,6 +238,30 @@ def test_an_alarm_about_a_task_set_apart_says_why_that_was_not_enough():
     assert text.endswith("Serve this task from its twin, trained alone, until that is mended.")
 
 
+SEEN = {"metric": "auc", "joint": 0.78, "twin": 0.781, "difference": -0.001, "low": -0.004, "high": 0.002}
+
+
+def test_an_alarm_says_why_the_guard_left_a_task_as_it_is():
+    hurt = next(card.task for card in cards(evidence()) if card.verdict.tone == "worse")
+    (_, text), *_ = alarms(cards(evidence(guard={}, guard_saw={hurt: SEEN})))
+    assert (
+        "The guard left it as it is: on the validation rows it was not below its twin beyond noise "
+        "(difference −0.0010, interval −0.0040 to +0.0020)."
+    ) in text
+    others = [
+        card.guard for card in cards(evidence(guard={}, guard_saw={"next": SEEN})) if card.task == "next"
+    ]
+    assert others == [""]
+
+
+@pytest.mark.parametrize("cure", ["whole", "experts"])
+def test_an_alarm_about_a_task_that_was_helped_says_where_the_guard_stopped(cure):
+    hurt = next(card.task for card in cards(evidence()) if card.verdict.tone == "worse")
+    found = case(cure) | {"after": SEEN}
+    (_, text), *_ = alarms(cards(evidence(guard={hurt: found}, guard_saw={hurt: case(cure)["before"]})))
+    assert "There the guard stopped: on the validation rows it was not below its twin beyond noise" in text
+
+
 def test_a_guard_that_was_stopped_did_not_give_up():
     found = evidence(guard={"like": case(None) | {"stopped": True}})
     card = next(each for each in cards(found) if each.task == "like")
@@ -248,7 +272,8 @@ def test_a_guard_that_was_stopped_did_not_give_up():
 
 def test_a_guarded_run_is_trained_again_with_the_guard():
     groups = "motet train motet.yaml --guard --set model.groups=[] --run"
-    assert reproduce(evidence(guard={"like": case("experts")})).blocks[0].text.startswith(groups)
+    for found in ({"guard": {"like": case("experts")}}, {"guard": {}, "guard_saw": {"like": SEEN}}):
+        assert reproduce(evidence(**found)).blocks[0].text.startswith(groups)
     assert "--guard" not in reproduce(evidence()).blocks[0].text
 
 

@@ -14,8 +14,8 @@ from motet.config.read import config_from_dict
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.evaluate import Examiner
+from motet.guard import course, guard, refuse_without_twins, ward
 from motet.guard import found as guarding
-from motet.guard import guard, refuse_without_twins, ward
 from motet.guard.back import Back
 from motet.judge import UNGUARDED, _guard, examiner_of, variants
 from motet.model import BACKBONE
@@ -99,6 +99,22 @@ def test_a_task_that_stays_below_gets_its_twin(monkeypatch):
     assert found.story[-1] == "The guard: that was not enough for stars; its twin itself was put in."
     after = found.cases["stars"]["after"]
     assert [after[name] for name in ("difference", "low", "high", "verdict")] == [0, 0, 0, "same"]
+
+
+@pytest.mark.parametrize(
+    ("hurt", "after", "kind"), [(["click"], (0.1,), "experts"), (["click", "stars"], (-0.1, 0.1), "model")]
+)
+def test_what_is_put_in_answers_as_what_was_judged(monkeypatch, hurt, after, kind):
+    kept, real = [], course.joined
+    monkeypatch.setattr(course, "joined", lambda *of: kept.extend(of[2]) or real(*of))
+    monkeypatch.setattr(ward.Ward, "companies", lambda his, groups: [hurt] if groups else [])
+    found = guarded(monkeypatch, *hurt, after=after)
+    (cure,) = kept
+    assert cure.kind == kind
+    his = ward.Ward(gathered(), models()["joint"], {}, fit_one)
+    judged, now = (his.records(each, hurt) for each in (cure.trained, found.joint))
+    for name in hurt:
+        np.testing.assert_allclose(now[name].prediction_N, judged[name].prediction_N, rtol=1e-6)
 
 
 def test_what_was_fitted_is_told_of_the_heads_that_answer(monkeypatch):

@@ -21,7 +21,7 @@ class Pulled(nn.Module):
         super().__init__()
         self.point = nn.Parameter(torch.zeros(2))
 
-    def backbone_parameters(self) -> list[nn.Parameter]:
+    def shared_parameters(self) -> list[nn.Parameter]:
         return [self.point]
 
     def forward(self, batch: object) -> dict[str, Tensor]:
@@ -78,6 +78,16 @@ def test_a_look_leaves_weights_gradients_and_the_training_as_they_were():
     assert all(
         row[name] is not None and row[name] > 0 for name, row in look.matrix.items()
     )  # each helps itself
+
+
+def test_experts_that_tasks_share_behind_the_backbone_are_moved_too():
+    of = model(changed(model__sharing__layers=[16])).train()
+    shared, heads = {id(p) for p in of.shared_parameters()}, of.heads.parameters()
+    assert shared > {id(p) for p in of.backbone_parameters()}
+    assert shared > {id(p) for p in of.experts.parameters()}
+    assert not shared & {id(p) for p in heads}
+    of.own = {"next", "click"}
+    assert {id(p) for p in of.shared_parameters()} == {id(p) for p in of.backbone_parameters()}
 
 
 def test_what_dropout_hides_is_the_same_before_and_after():

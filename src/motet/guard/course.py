@@ -37,13 +37,13 @@ def guard(
             if twins
             else "there is no twin to compare with"
         )
-        return Guarded(config, joint, [f"The guard: {said}; nothing was set apart."])
+        return Guarded(config, joint, [f"The guard: {said}; nothing was set apart."], seen=ward.before)
     back = Back(ward)
     whole = back.whole()
     if whole is not None:
         model, fitted = whole.trained.model, whole.trained.fitted
         found = replace(joint, model=model, fitted=fitted, cost=_cost(ward))
-        return Guarded(config, found, ward.story, _cases(ward, [whole]))
+        return Guarded(config, found, ward.story, _cases(ward, [whole]), ward.before)
     kept = _cures(ward, back)
     if ward.stopped:
         cured = [name for cure in kept for name in cure.group.tasks]
@@ -53,7 +53,7 @@ def guard(
         )
     first, apart = _first(back, kept)
     config, joint = joined(material, replace(first, cost=_cost(ward)), apart)
-    return Guarded(config, joint, ward.story, _cases(ward, kept))
+    return Guarded(config, joint, ward.story, _cases(ward, kept), ward.before)
 
 
 def _cures(ward: Ward, back: Back) -> list[Cure]:

@@ -77,12 +77,14 @@ class Guarded:
         joint: The joint model with those apart, and all that both cost.
         story: What was found and done, a sentence each.
         cases: Task that was hurt -> its figures on validation rows before and after, and what was put in.
+        seen: Task -> how it stood to its twin on validation rows when the guard looked.
     """
 
     config: Config
     joint: Trained
     story: list[str]
     cases: dict[str, Any] = field(default_factory=dict)
+    seen: dict[str, Transfer] = field(default_factory=dict)
 
 
 def refuse_without_twins(config: Config) -> None:

@@ -1,8 +1,9 @@
 """Affinity of tasks: how much a step for one helps another (Fifty et al., NeurIPS 2021, arXiv:2109.04617).
 
-While all tasks are trained together, every so many steps the shared weights are moved for one task alone, as
-the optimiser would move them; the affinity of that task to another is the share of the other's loss on the
-same batch that this takes away. Then the weights are put back.
+While all tasks are trained together, every so many steps the shared weights (the backbone, and experts behind
+it where several tasks score rows) are moved for one task alone, as the optimiser would move them; the
+affinity of that task to another is the share of the other's loss on the same batch that this takes away. Then
+the weights are put back.
 Shapes: T tasks.
 """
 
@@ -36,7 +37,7 @@ class Lookahead:
 
     def __call__(self, model: Any, batch: Batch, optimizer: torch.optim.Optimizer, step: int) -> None:
         """Look ahead from the weights of the moment, when it is time."""
-        shared = [p for p in model.backbone_parameters() if optimizer.state.get(p)]
+        shared = [p for p in model.shared_parameters() if optimizer.state.get(p)]
         if step % self.every or not shared:
             return
         seed = derived_seed(self.seed, f"look {step}")

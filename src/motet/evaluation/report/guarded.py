@@ -4,7 +4,7 @@ from typing import Any
 
 from motet.evaluation.report.blocks import Cell, Row, Section, Table
 from motet.evaluation.report.evidence import Evidence, Score, mapping
-from motet.evaluation.report.numbers import number, signed
+from motet.evaluation.report.numbers import number, real, signed
 from motet.evaluation.report.words import label, plain
 
 CURES = {
@@ -50,8 +50,25 @@ def is_its_twin(evidence: Evidence, task: str) -> bool:
     return case.get("cure") == "twin"
 
 
-def said_of(evidence: Evidence, task: str) -> str:
-    """A line for a task's card; empty where the guard did nothing."""
+def said_of(evidence: Evidence, task: str, *, worse: bool = False) -> str:
+    """A line for a task's card; empty where the guard did nothing and nothing need be said.
+
+    `worse`: The task is below its twin on the test rows all the same, so why the guard left it there is said.
+    """
+    done = _did(evidence, task)
+    case = mapping(mapping(evidence.metrics.get("guard")).get(task))
+    stands = mapping(case.get("after") or mapping(evidence.metrics.get("guard_saw")).get(task))
+    low, high = real(stands.get("low")), real(stands.get("high"))
+    if not worse or low is None or high is None or (case and not case.get("cure")) or case.get("gave_up"):
+        return done
+    where = (
+        f"on the validation rows it was not below its twin beyond noise (difference "
+        f"{signed(stands.get('difference'))}, interval {signed(low)} to {signed(high)})"
+    )
+    return f"{done} There the guard stopped: {where}." if done else f"The guard left it as it is: {where}."
+
+
+def _did(evidence: Evidence, task: str) -> str:
     case = mapping(mapping(evidence.metrics.get("guard")).get(task))
     if not case:
         return ""

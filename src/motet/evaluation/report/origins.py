@@ -17,8 +17,9 @@ REPRODUCE = (
 
 def reproduce(evidence: Evidence) -> Section:
     """Commands, seed, versions, hashes of the files, and the whole configuration."""
+    guarded = evidence.metrics.get("guard_saw") or evidence.metrics.get("guard")
     commands = evidence.manifest.get("command") or COMMANDS.format(
-        run=f"runs/{_slug(evidence.name)}", options=GUARDED if evidence.metrics.get("guard") else ""
+        run=f"runs/{_slug(evidence.name)}", options=GUARDED if guarded else ""
     )
     blocks: list[Block] = [Code(str(commands), "Commands")]
     known = _known(evidence)

@@ -110,7 +110,7 @@ def _card(evidence: Evidence, task: str) -> Card:
         metric=label(found.metric),
         score=brief(score.value),
         interval=_ends(score),
-        guard=said_of(evidence, task),
+        guard=said_of(evidence, task, worse=found.tone == "worse"),
         rival=capital(rival),
         behind=behind,
     )
