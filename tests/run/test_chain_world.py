@@ -32,7 +32,9 @@ def shop(seed: int) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def predicted(seen: pl.DataFrame, tasks: list[dict[str, Any]], run: Path) -> pl.DataFrame:
+def predicted(
+    seen: pl.DataFrame, tasks: list[dict[str, Any]], run: Path, calibrate: str = "none"
+) -> pl.DataFrame:
     """What a trained model says of `buy` on all test impressions, in their order."""
     told = seen.drop("click_rate", "buy_rate")
     config = {
@@ -45,7 +47,7 @@ def predicted(seen: pl.DataFrame, tasks: list[dict[str, Any]], run: Path) -> pl.
             "counters": {"enabled": False},
         },
         "tasks": tasks,
-        "model": {"language": "none", "item": {"id_dropout": 0.0}, "calibrate": False,
+        "model": {"language": "none", "item": {"id_dropout": 0.0}, "calibrate": calibrate,
                   "timeline": {"width": 16, "layers": 1}, "sharing": {"layers": [16]}},
         "training": {"epochs": 8, "patience": 8, "learning_rate": 0.01, "batch_size": 32, "warmup": 10,
                      "threads": 1, "precision": "fp32"},
@@ -70,3 +72,25 @@ def test_what_clicked_rows_alone_believe_of_all_impressions_a_chain_does_not(tmp
     plain = predicted(known, [click, buy], tmp_path / "plain")
     assert plain["prediction"].mean() > 2 * true
     assert chain["prediction"].mean() == pytest.approx(true, rel=0.1)
+
+
+@pytest.mark.slow
+def test_impressions_that_were_not_clicked_are_right_too_with_calibration(tmp_path):
+    """What a purchase would be worth where nobody clicked: rows whose labels never say it."""
+    seen = shop(0)
+    test = seen.filter(part="test")
+    unclicked_N = test["clicked"].to_numpy() == 0
+    click = {"name": "click", "kind": "binary", "label": "clicked == 1"}
+    buy = {"name": "buy", "kind": "binary", "label": "bought == 1"}
+    found = predicted(seen, [click, buy | {"after": "click"}], tmp_path / "chain", "once")
+    known = seen.with_columns(bought=pl.when(pl.col("clicked") == 1).then("bought"))
+    plain = predicted(known, [click, buy], tmp_path / "plain", "once")
+    both = test["click_rate"] * test["buy_rate"]
+    for said, true, far in (
+        ("prediction", both, 0.15),
+        ("given_click", test["buy_rate"], 0.15),
+    ):
+        wanted = true.to_numpy()[unclicked_N].mean()
+        assert found[said].to_numpy()[unclicked_N].mean() == pytest.approx(wanted, rel=far)
+    assert plain["prediction"].to_numpy()[unclicked_N].mean() > 2 * both.to_numpy()[unclicked_N].mean()
+    assert (found["prediction"] <= found["given_click"]).all()
