@@ -13,7 +13,7 @@ from motet.gather import Material, gather
 SHARING: dict[str, dict[str, Any]] = {
     "shared_bottom": {}, "mmoe": {"kind": "mmoe", "experts": 2}, "cgc": {"kind": "cgc", "experts": 2},
     "ple": {"kind": "ple", "experts": 2}, "cross_stitch": {"kind": "cross_stitch"},
-    "own_ids": {"own_ids": True},
+    "own_ids": {"own_ids": True}, "adapter": {"adapter": 8},
 }  # fmt: skip
 CLICK_AND_LIKE = settings()["tasks"][:2]
 BUY_AND_READ = [
