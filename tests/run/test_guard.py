@@ -117,6 +117,22 @@ def test_what_is_put_in_answers_as_what_was_judged(monkeypatch, hurt, after, kin
         np.testing.assert_allclose(now[name].prediction_N, judged[name].prediction_N, rtol=1e-6)
 
 
+@pytest.mark.parametrize(("after", "more"), [(-0.3, False), (-0.1, True)])
+def test_a_model_for_several_is_trained_only_where_experts_came_nearer_to_the_twin(monkeypatch, after, more):
+    trained: list[str] = []
+
+    def noted(name: str, *args: Any, **other: Any) -> Trained:
+        trained.append(name)
+        return fit_one(name, *args, **other)
+
+    pretend(monkeypatch, "click", "stars", after=(after,))
+    monkeypatch.setattr(ward.Ward, "fits", lambda *_: False)
+    found = guard(gathered(), models(), noted)
+    assert trained[:2] == ["guard of click", "guard of stars"]
+    assert ("guard, looking ahead" in trained[2:]) is more
+    assert {name: case["cure"] for name, case in found.cases.items()} == {"click": "twin", "stars": "twin"}
+
+
 def test_what_was_fitted_is_told_of_the_heads_that_answer(monkeypatch):
     def fitted(name: str, *args: Any, **more: Any) -> Trained:
         return replace(fit_one(name, *args, **more), fitted=["click: of its own"])

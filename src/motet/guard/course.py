@@ -66,6 +66,8 @@ def _cures(ward: Ward, back: Back) -> list[Cure]:
             kept.append(cure)
         elif cure is not None:
             waiting.append(tasks)
+    if not ward.stopped and _hopeless(ward, waiting):
+        return kept + [cure for tasks in waiting for cure in _last_resort(ward, back, tasks)]
     for tasks in [] if ward.stopped else ward.companies(waiting):
         if len(tasks) == 1:  # a model for it alone is there already
             kept.append(ward.twin(tasks[0]))
@@ -76,6 +78,18 @@ def _cures(ward: Ward, back: Back) -> list[Cure]:
         elif cure is not None:
             kept += _last_resort(ward, back, tasks)
     return kept
+
+
+def _hopeless(ward: Ward, groups: Sequence[Sequence[str]]) -> bool:
+    """Whether a model for several from the joint weights is not worth its training.
+
+    Experts of their own, which began there too, brought no task nearer to its twin; and every task has a twin
+    to be answered by: none follows another.
+    """
+    tried = {name: cure for cure in ward.tried if cure.kind == "experts" for name in cure.group.tasks}
+    return all(
+        len(tasks) == 1 and tasks[0] in tried and tried[tasks[0]].gain(ward.before) <= 0 for tasks in groups
+    )
 
 
 def _first(back: Back, kept: Sequence[Cure]) -> tuple[Trained, list[Cure]]:
