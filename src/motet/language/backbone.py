@@ -71,7 +71,7 @@ class TextEncoder:
         import torch
 
         self.name, self.precision, self._device = name, precision, torch.device(device)
-        self.pooling = read_pooling(folder)
+        self.pooling = read_pooling(folder, name)
         self.model, self.tokenizer = _load(folder, name, self._device.type)
         self.model.to(self._device)
         self.width = int(self.model.config.hidden_size)

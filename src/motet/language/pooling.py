@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from motet.errors import ConfigError
+from motet.language.known import PACKAGES, without_organisation
 
 Mode = Literal["mean", "cls", "max", "lasttoken"]
 
@@ -27,14 +28,18 @@ class Pooling:
     prefix: str = ""
 
 
-def read_pooling(folder: Path) -> Pooling:
+def read_pooling(folder: Path, name: str = "") -> Pooling:
     """Pooling as sentence-transformers writes it beside a model; mean and length 1 when nothing is written.
+
+    Args:
+        folder: Of the model.
+        name: Of the model; a known one has its prefix even where its files name none.
 
     Raises:
         ConfigError: The model needs a part that Motet does not have.
     """
     if not (folder / "modules.json").exists():
-        return Pooling()
+        return Pooling(prefix=_prefix(folder, name))
     modules = {module["type"].rsplit(".", 1)[-1]: module["path"] for module in _read(folder / "modules.json")}
     unknown = set(modules) - {"Transformer", "Pooling", "Normalize"}
     if unknown:
@@ -46,7 +51,7 @@ def read_pooling(folder: Path) -> Pooling:
         _mode(_read(folder / modules["Pooling"] / "config.json"), folder) if "Pooling" in modules else "mean"
     )
     longest = _read(folder / "sentence_bert_config.json").get("max_seq_length")
-    return Pooling(mode, "Normalize" in modules, longest, _prefix(folder))
+    return Pooling(mode, "Normalize" in modules, longest, _prefix(folder, name))
 
 
 def _mode(config: dict[str, Any], folder: Path) -> Mode:
@@ -66,9 +71,12 @@ def _mode(config: dict[str, Any], folder: Path) -> Mode:
     return next(mode for mode in known if mode == modes[0])
 
 
-def _prefix(folder: Path) -> str:
+def _prefix(folder: Path, name: str) -> str:
     config = _read(folder / "config_sentence_transformers.json")
-    return str((config.get("prompts") or {}).get(config.get("default_prompt_name") or "", ""))
+    if config.get("default_prompt_name"):
+        return str((config.get("prompts") or {}).get(config["default_prompt_name"], ""))
+    package = PACKAGES.get(without_organisation(name))
+    return package.prefix if package else ""
 
 
 def _read(path: Path) -> Any:
