@@ -11,7 +11,9 @@ class Language(Record):
     """The language model at the heart. `language: none` leaves it out; a bare name is its `name`."""
 
     in_words = "none, a name, a mapping"
-    name: str = Field("all-MiniLM-L6-v2", description="A name on the hub, a folder, or an installed package.")
+    name: str = Field(
+        "all-MiniLM-L6-v2", description="A name that `motet models` lists or the hub has, or a folder."
+    )
     tuning: Literal["frozen"] = Field(
         "frozen", description="frozen: its weights stay, its vectors are cached."
     )
