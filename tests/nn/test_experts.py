@@ -68,8 +68,32 @@ def test_gates_are_shares_of_named_experts(kind):
     tasks = ["like", "type"]
     experts, row_RE = kind(tasks), torch.randn(7, 6)
     for task, gate_RX in experts.gates(row_RE).items():
-        assert gate_RX.shape == (7, len(experts.names(task)))
-        assert torch.allclose(gate_RX.sum(-1), torch.ones(7))
+        names = experts.names(task)
+        assert gate_RX.shape == (7, len(names))
+        assert len(set(names)) == len(names)
+        levels = [name.partition(" (")[2] for name in names]
+        for level in set(levels):  # the shares of each level sum to 1
+            inside = torch.tensor([each == level for each in levels])
+            assert torch.allclose(gate_RX[:, inside].sum(-1), torch.ones(7))
+
+
+def test_gates_of_lower_levels_are_those_that_mix_there():
+    torch.manual_seed(0)
+    experts, row_RE = (
+        ProgressiveExtraction(["like", "type"], [6, 4], 0.0, experts=1, levels=2),
+        torch.randn(3, 6),
+    )
+    below, above = experts.levels
+    first = below.gates({"like": row_RE, "type": row_RE})
+    then = above.gates(below({"like": row_RE, "type": row_RE}, row_RE)[0])
+    for task, gate_RX in experts.gates(row_RE).items():
+        torch.testing.assert_close(gate_RX, torch.cat([first[task], then[task]], -1))
+    assert experts.names("like") == [
+        "like 1 (level 1)",
+        "shared 1 (level 1)",
+        "like 1 (level 2)",
+        "shared 1 (level 2)",
+    ]
 
 
 def test_one_expert_is_a_shared_bottom():

@@ -44,7 +44,7 @@ class Experts(nn.Module, ABC):
         """Task name -> what its tower reads, ``(R, D)``."""
 
     def gates(self, row_RE: Tensor) -> dict[str, Tensor]:
-        """Task name -> shares of the experts in its state, ``(R, X)``; empty where nothing is gated."""
+        """Task name -> shares of the experts, ``(R, X)``, level by level; empty where nothing is gated."""
         del row_RE
         return {}
 
@@ -202,24 +202,27 @@ class ProgressiveExtraction(Experts):
 
     def states(self, row_RE: Tensor) -> dict[str, Tensor]:
         """What the last level gives each task."""
-        return self._after(row_RE, len(self.levels))[0]
+        states, shared_RE = {task: row_RE for task in self.tasks}, row_RE
+        for level in self.levels:
+            states, shared_RE = level(states, shared_RE)
+        return states
 
     def gates(self, row_RE: Tensor) -> dict[str, Tensor]:
-        """Of the last level."""
-        last = self.levels[-1]
-        assert isinstance(last, Extraction)
-        return last.gates(self._after(row_RE, len(self.levels) - 1)[0])
-
-    def _after(self, row_RE: Tensor, levels: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Those of every level, one after the other; the shares of each sum to 1."""
         states, shared_RE = {task: row_RE for task in self.tasks}, row_RE
-        for level in self.levels[:levels]:
+        found: dict[str, list[Tensor]] = {task: [] for task in self.tasks}
+        for level in self.levels:
+            assert isinstance(level, Extraction)
+            for task, share_RX in level.gates(states).items():
+                found[task].append(share_RX)
             states, shared_RE = level(states, shared_RE)
-        return states, shared_RE
+        return {task: torch.cat(shares, -1) for task, shares in found.items()}
 
     def names(self, task: str) -> list[str]:
-        """The task's own experts, then the shared ones."""
+        """The task's own experts, then the shared ones, on every level."""
         places = range(1, self.experts + 1)
-        return [f"{task} {place}" for place in places] + [f"shared {place}" for place in places]
+        names = [f"{task} {place}" for place in places] + [f"shared {place}" for place in places]
+        return _on_levels(names, len(self.levels), "level")
 
 
 class CrossStitch(Experts):
@@ -253,14 +256,21 @@ class CrossStitch(Experts):
         return dict(zip(self.tasks, state, strict=True))
 
     def gates(self, row_RE: Tensor) -> dict[str, Tensor]:
-        """The last layer's coefficients, the same for every row."""
-        shares_TT = self.stitch[-1].detach()
-        return {task: shares_TT[place].expand(len(row_RE), -1) for place, task in enumerate(self.tasks)}
+        """The coefficients after every layer, the same for every row."""
+        share_TX = torch.cat([stitch_TT.detach() for stitch_TT in self.stitch], -1)
+        return {task: share_TX[place].expand(len(row_RE), -1) for place, task in enumerate(self.tasks)}
 
     def names(self, task: str) -> list[str]:
-        """The stacks are called as their tasks."""
+        """The stacks are called as their tasks, after every layer."""
         del task
-        return self.tasks
+        return _on_levels(self.tasks, len(self.stitch), "layer")
+
+
+def _on_levels(names: list[str], count: int, what: str) -> list[str]:
+    """Names of experts on each of several levels; as they are where there is one."""
+    if count == 1:
+        return list(names)
+    return [f"{name} ({what} {number})" for number in range(1, count + 1) for name in names]
 
 
 def _outputs(experts: nn.Module, row_RE: Tensor) -> Tensor:
