@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from motet.config.tasks import is_row_task
+from motet.derive.chains import capped, followed_by
 from motet.derive.combine import RowKind, candidates, combine_rankings, combine_rows
 from motet.derive.fitting import AnyEvidence, Beside, Chosen, RankEvidence, RowEvidence
 from motet.derive.members import columns
@@ -99,14 +100,14 @@ class Chorus:
         return rank(asked, dataset, task, score, k, self.first.scorer.allowed(task))
 
     def rows(self, view: View, part: int) -> dict[str, Scored]:
-        """Predictions of the view's row tasks by the members together."""
+        """Predictions of the view's row tasks by the members together; chains fit, see `derive.chains`."""
         found = {}
         for task, (scored, said_M) in self.rows_said(view, part).items():
             joined = np.zeros(said_M.shape[1:])
             for combiner, place_R in self.combiners[task].each(scored.user_R):
                 joined[place_R] = combine_rows(combiner, self.row_kind(task), said_M[:, place_R])
             found[task] = replace(scored, prediction_R=joined)
-        return found
+        return capped(found, followed_by(self.first.model.bundle.config.tasks))
 
     def rows_said(self, view: View, part: int) -> dict[str, tuple[Scored, np.ndarray]]:
         """Row task -> its rows, and what each member says of them, ``(M, R)`` or ``(M, R, K)``."""

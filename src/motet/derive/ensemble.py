@@ -15,8 +15,10 @@ import torch
 from torch import Tensor
 
 from motet.config import Config
+from motet.config.tasks import RowTask
 from motet.data.requests import Plan, histories
 from motet.data.timelines import VALID
+from motet.derive.chains import followed_by, given
 from motet.derive.chorus import Chorus, Voice, log_chances, voices
 from motet.derive.combine import Combiner, Weights, combine_rankings, combine_rows
 from motet.derive.fitting import UNFITTED, Chosen, Kind
@@ -99,13 +101,25 @@ class Ensemble:
     def predict(self, rows: Any, task: str) -> pl.DataFrame:
         """Predict a row task for pairs of user and item; see `TrainedModel.predict`.
 
-        There is no column ``given_OTHER``: each task is put together by itself.
+        A task that follows another is at most as probable as that, see `motet.derive.chains`.
         """
         settings, table = row_task(self.config, task), table_of(rows)
-        said_M = np.stack([each.answers(table, settings)[0] for each in self.members])
-        said = combine_rows(self.combiners[task], settings.kind, said_M)
+        said, given_R = self._answers(table, settings)
         classes = self.members[0].bundle.encodings.classes.get(task, ())
-        return table.with_columns(readable(settings, said, classes))
+        table = table.with_columns(readable(settings, said, classes))
+        earlier = getattr(settings, "after", None)
+        return table if given_R is None else table.with_columns(pl.Series(f"given_{earlier}", given_R))
+
+    def _answers(self, table: pl.DataFrame, task: RowTask) -> tuple[np.ndarray, np.ndarray | None]:
+        """What the members say together; and given what the task follows, None where it follows nothing."""
+        said_M = np.stack([each.answers(table, task)[0] for each in self.members])
+        said = combine_rows(self.combiners[task.name], task.kind, said_M)
+        earlier = followed_by(self.config.tasks).get(task.name)
+        if earlier is None:
+            return said, None
+        earlier_R = self._answers(table, row_task(self.config, earlier))[0]
+        said_R = np.minimum(said, earlier_R)
+        return said_R, given(said_R, earlier_R)
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count."""
