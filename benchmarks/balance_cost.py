@@ -61,7 +61,7 @@ SETTINGS = {
     "model": {"language": "none"},
     "training": {"batch_size": 64, "precision": "fp32", "threads": 1},
 }  # fmt: skip
-AT_PARAMETERS = ("pcgrad", "mgda", "upgrad")
+AT_PARAMETERS = ("pcgrad", "mgda", "upgrad", "priorities")
 LOOKS = {
     f"stackelberg {gradient}": {"kind": "stackelberg", "every": 1, "gradient": gradient}
     for gradient in ("unrolled", "implicit")
@@ -115,8 +115,10 @@ def rounds(seed: int, count: int) -> dict[str, list[float]]:
     batches = [batch for _, batch in zip(range(BATCHES), feed.epoch(0).since(0), strict=False)]
     methods: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in get_args(LossKind)}
     methods |= {kind: {"kind": kind} for kind in get_args(GradientKind)}
-    methods["priorities"] |= {"order": ["next", "like"]}
-    methods |= {f"{kind} at parameters": {"kind": kind, "at": "parameters"} for kind in AT_PARAMETERS}
+    methods["priorities"] |= {"order": ["next", "like"], "at": "representation"}
+    methods |= {
+        f"{kind} at parameters": methods[kind] | {"kind": kind, "at": "parameters"} for kind in AT_PARAMETERS
+    }
     methods |= LOOKS
     steps = {
         name: step_of(config, material.prepared, Balance.model_validate(settings), batches)
