@@ -40,6 +40,11 @@ HEADLINES = {
         "三个及以上任务：联合模型占各单任务模型总和的比例（CPU、参数、单次请求，取最差者）",
     ),
     "mtl.cost_ratio_two_tasks": ("the same with two tasks", "同上，两个任务"),
+    "mtl.all_rows_ratio": (
+        "the same for scoring all test rows, three tasks and more",
+        "同上，对全部测试行打分，三个及以上任务",
+    ),
+    "mtl.all_rows_ratio_two_tasks": ("the same with two tasks", "同上，两个任务"),
     "kuairand.click.ece": (
         "KuaiRand, will they click: calibration error",
         "KuaiRand，是否点击：校准误差",
