@@ -164,13 +164,22 @@ def first_loss_after(settings: object) -> tuple[float, float]:
     return before, made(x_BE)["a"].item()
 
 
-def test_at_parameters_a_step_does_not_raise_the_loss_of_the_first_priority():
+def test_a_step_does_not_raise_the_loss_of_the_first_priority():
     """Tasks conflict in the bottom: at the representation it gets the plain sum, and the loss rises."""
     priorities = {"kind": "priorities", "order": ["a"]}
-    before, after = first_loss_after(priorities | {"at": "parameters"})
-    assert after < before
     before, after = first_loss_after(priorities)
+    assert after < before
+    before, after = first_loss_after(priorities | {"at": "representation"})
     assert after > before
+
+
+def test_priorities_work_at_the_parameters_unless_told_otherwise_and_the_others_do_not():
+    order = {"kind": "priorities", "order": ["a"]}
+    for settings, place in (
+        (order, "parameters"), (order | {"at": "representation"}, "representation"),
+        ("mgda", "representation"), ({"kind": "mgda", "at": "parameters"}, "parameters"),
+    ):  # fmt: skip
+        assert TrainingConfig(balance=settings).balance.place == place
 
 
 def test_at_parameters_what_one_task_alone_reaches_gets_its_own_gradient():

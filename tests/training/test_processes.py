@@ -8,11 +8,14 @@ from motet.config.training import TrainingConfig
 from motet.training import processes
 from motet.training.descent import build_descent
 from motet.training.hypergradient import Pair, implicit, unrolled
+from motet.training.loop import Callbacks, Loop
+from motet.training.monitor import Monitor
 from tests.training.hand_loop import State
 
 NAMES = ("a", "b", "c")
 WEIGHTS = {"a": 1.0, "b": 0.5, "c": 2.0}
 KINDS = ("mgda", "upgrad", "aligned_mtl", "nash_mtl", "imtl_g", "cagrad", "gradnorm", "priorities")
+TRAINED = ("fixed", "mgda")
 STEPS = 3  # gradnorm has learned by then
 
 
@@ -92,6 +95,18 @@ def gradients(kind: str, at: str) -> list[float]:
     return (processes.total(flat) / processes.count()).tolist()
 
 
+def trained(kind: str, clip: float = 0.05) -> list[float]:
+    """Weights after some steps of the training loop, with a clip that binds."""
+    settings = TrainingConfig(balance=kind, clip=clip, warmup=0, learning_rate=0.05, decay="none")
+    model = Shelf()
+    descent = build_descent(settings.balance, model, WEIGHTS)
+    calls = Callbacks(lambda: {}, lambda record: None)
+    loop = Loop(model, None, settings, descent, Monitor([]), calls)  # no epoch: its steps alone
+    for step in range(STEPS):
+        loop._one_step([mine(step)], 10, ["here"])
+    return torch.cat([p.detach().reshape(-1) for p in model.parameters()]).tolist()
+
+
 def slopes(way: str) -> list[float]:
     model = Shelf()
     sizes = [torch.full_like(p, 0.05) for p in model.parameters()]
@@ -125,6 +140,7 @@ def work(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     distributed.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     found = everything() | {"seldom": seldom(), "pcgrad": gradients("pcgrad", "parameters")}
+    found |= {f"trained by {kind}": trained(kind) for kind in TRAINED}
     torch.save(found, f"{folder}/found-{rank}")
     distributed.destroy_process_group()
 
@@ -136,6 +152,9 @@ def test_two_processes_take_the_weights_of_one_that_has_all_rows(tmp_path):
     assert first == second
     for name, wanted in everything().items():
         assert first[name] == pytest.approx(wanted, abs=2e-5), name
+    for kind in TRAINED:
+        assert first[f"trained by {kind}"] == pytest.approx(trained(kind), abs=2e-5), kind
+        assert first[f"trained by {kind}"] != pytest.approx(trained(kind, clip=1e9), abs=1e-3)
     assert len(first["seldom"]) == 3
     assert len(set(first["seldom"])) == 3
     assert any(abs(value) > 0 for value in first["pcgrad"])
@@ -148,3 +167,18 @@ def test_alone_a_process_changes_nothing():
     assert losses == {"b": 1.0, "a": 2.0}
     assert processes.total(row_KN) is row_KN is processes.of_first(row_KN)
     assert processes.mean_gradients({"a": [None]}, NAMES, [row_KN]) == {"a": [None]}
+    p = nn.Parameter(torch.ones(2))
+    p.grad = held = torch.ones(2)
+    processes.average_gradients([p])
+    assert p.grad is held
+
+
+@pytest.mark.parametrize("kind", ["fixed", "pcgrad", "mgda"])
+def test_gradients_of_every_kind_of_method_are_clipped(kind):
+    settings = TrainingConfig(balance=kind, clip=0.1, warmup=0, learning_rate=0.05)
+    model = Shelf()
+    descent = build_descent(settings.balance, model, WEIGHTS)
+    loop = Loop(model, None, settings, descent, Monitor([]), Callbacks(lambda: {}, lambda record: None))
+    loop._one_step([rows(0)], 10, ["here"])
+    norm = torch.cat([p.grad.reshape(-1) for p in model.parameters()]).norm()
+    assert float(norm) == pytest.approx(0.1, rel=1e-4)

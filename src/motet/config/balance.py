@@ -44,10 +44,11 @@ class Balance(Record):
         "constant guess has), uncertainty, dwa, random, geometric; search: found by short trainings; "
         "stackelberg: what helps a leading task on held-out rows. The others make one gradient of several.",
     )
-    at: Literal["representation", "parameters"] = Field(
-        "representation",
+    at: Literal["auto", "representation", "parameters"] = Field(
+        "auto",
         description="Where gradients are made one: at states and item vectors, what tasks share behind them "
-        "(experts, a shared bottom) getting the plain sum, or at all parameters that tasks share (slow).",
+        "(experts, a shared bottom) getting the plain sum, or at all parameters that tasks share (slow). "
+        "auto: priorities at the parameters, for they promise something about every step, the others not.",
     )
     power: float = Field(
         0.5,
@@ -116,6 +117,13 @@ class Balance(Record):
             text = "an unrolled gradient has no series of 'terms'; write  gradient: implicit, or leave it out"
             raise misfits([(("terms",), text)])
         return self
+
+    @property
+    def place(self) -> Literal["representation", "parameters"]:
+        """Where gradients are made one."""
+        if self.at != "auto":
+            return self.at
+        return "parameters" if self.kind == "priorities" else "representation"
 
     @property
     def of_gradients(self) -> bool:

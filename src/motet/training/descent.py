@@ -225,7 +225,7 @@ def build_descent(settings: Settings, model: nn.Module, weights: dict[str, float
         return SumDescent(model, build_balance(settings, weights))
     method = build_surgery(settings, [name for name, weight in weights.items() if weight > 0])
     way: Callable[..., Descent] = (
-        RepresentationDescent if settings.at == "representation" else ParameterDescent
+        RepresentationDescent if settings.place == "representation" else ParameterDescent
     )
     return way(model, method, weights)
 

@@ -27,6 +27,7 @@ from motet.training.checkpoint import load_checkpoint, save_checkpoint
 from motet.training.descent import Descent
 from motet.training.monitor import Monitor
 from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor
+from motet.training.processes import average_gradients
 
 GIVE_BACK = 16  # steps between times that freed memory goes back to the system; it costs about a fiftieth
 
@@ -167,7 +168,8 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         found = [self._gradients(batches, place, said) for place, said in enumerate(where)]
         values = _means(found)
-        if values:  # else no batch has a row of any task: there is nothing to learn
+        average_gradients(self.model.parameters())
+        if any(p.grad is not None for p in self.model.parameters()):  # else no batch has a row of any task
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
             if not torch.isfinite(norm):
                 raise DataError(self._bad_loss(where[-1], "a gradient is", values, batches[-1]))

@@ -1,17 +1,17 @@
 """Processes: what several of them know together where they train one model, each on batches of its own.
 
 The loss of a step is the mean of the processes' losses, a task without a row in one of them having none
-there: averaging gradients over processes, as data-parallel training does, makes it so. Weights of tasks must
-then follow from the gradients of all, or each process would descend another loss. Every process must come to
-each of these calls; without a process group they change nothing.
+there: the training loop averages gradients over processes, before they are clipped, and so makes it so.
+Weights of tasks must then follow from the gradients of all, or each process would descend another loss. Every
+process must come to each of these calls; without a process group they change nothing.
 
 Shapes: K tasks of a step, T tasks of the model, N numbers of a gradient.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 
 
 def count() -> int:
@@ -66,6 +66,23 @@ def gramian(
     there = [place for place in range(len(tasks)) if has_T[place] > 0]
     means = {tasks[place]: float(loss_T[place] / has_T[place]) for place in there}
     return gramian_TT[there][:, there], means
+
+
+def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+    """Make each gradient the mean over the processes, in one message; without one in any, there is none.
+
+    A process without a gradient where another has one counts as zero there.
+    """
+    if count() == 1:
+        return
+    learned = [p for p in parameters if p.requires_grad]
+    has_P = torch.tensor([float(p.grad is not None) for p in learned])
+    parts = [p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1).to(p.dtype) for p in learned]
+    flat_N = total(torch.cat([*parts, has_P])) / count()
+    sizes = [p.numel() for p in learned]
+    *means, has_P = torch.split(flat_N, [*sizes, len(learned)])
+    for p, mean_N, there in zip(learned, means, has_P.tolist(), strict=True):
+        p.grad = mean_N.view_as(p).clone() if there > 0 else None
 
 
 def mean_gradients(
