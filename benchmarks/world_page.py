@@ -17,7 +17,7 @@ PAGE = ROOT / "docs" / "worlds.md"
 PICTURE = ROOT / "docs" / "images" / "gain_against_conflict.svg"
 MARKS = ("<!-- {name} -->", "<!-- end of {name} -->")
 TASKS = {"click": "click (known of every view)", "like": "like (known of two in five)"}
-COLOURS = ["#2f6db3", "#b5442e", "#3f8f5b", "#8a5fb0", "#b08a2e"]
+COLOURS = ["#2f6db3", "#b5442e", "#3f8f5b", "#8a5fb0", "#b08a2e", "#d66fa8", "#4d5358"]
 Details = dict[str, Any]
 
 
@@ -127,7 +127,7 @@ def drawing(details: Details) -> str:
         x=alt.X(
             "conflict:Q",
             title="conflict: 0 the same, ½ unrelated, 1 opposed",
-            axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1]),
+            axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format="~g"),
         ),
         color=alt.Color(
             "sharing:N",

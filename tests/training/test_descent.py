@@ -111,7 +111,7 @@ class Linear(nn.Module):
         return self.losses(x_BE, self.encode(x_BE))
 
 
-@pytest.mark.parametrize("kind", METHODS)
+@pytest.mark.parametrize("kind", [*METHODS, {"kind": "priorities", "order": ["c", "a"]}])
 def test_both_places_agree_on_a_linear_backbone(kind):
     """Where inputs are orthonormal, products of gradients are the same at states and at weights."""
     torch.manual_seed(0)
@@ -121,8 +121,8 @@ def test_both_places_agree_on_a_linear_backbone(kind):
     for at in ("representation", "parameters"):
         torch.manual_seed(1)  # pcgrad draws an order
         made.zero_grad(set_to_none=True)
-        settings = TrainingConfig(balance={"kind": kind, "at": at}).balance
-        descent = build_descent(settings, made, dict.fromkeys("abc", 1.0))
+        settings = ({"kind": kind} if isinstance(kind, str) else kind) | {"at": at}
+        descent = build_descent(TrainingConfig(balance=settings).balance, made, dict.fromkeys("abc", 1.0))
         descent.backward(descent.losses(x_BE))
         found.append(gradients(made))
     assert found[0].keys() == found[1].keys()
@@ -134,8 +134,8 @@ class Bottom(Linear):
     """With a layer between the trunk and the heads that all tasks share, where they conflict most."""
 
     def __init__(self) -> None:
-        super().__init__()
         torch.manual_seed(2)
+        super().__init__()
         self.bottom = nn.Linear(4, 4)
         with torch.no_grad():
             for p in self.bottom.parameters():
@@ -171,6 +171,46 @@ def test_a_step_does_not_raise_the_loss_of_the_first_priority():
     assert after < before
     before, after = first_loss_after(priorities | {"at": "representation"})
     assert after > before
+
+
+def gain_of_click(balance: object) -> tuple[float, float]:
+    """Of a whole model with a shared bottom, where the other tasks count a hundredfold.
+
+    Returns:
+        The product of click's gradient with the step's, over its own square; and its loss after a short step
+        less that before.
+    """
+    made, batch = (
+        model(changed(model__sharing={"kind": "shared_bottom", "layers": [8]})).eval(),
+        training_batch(),
+    )
+    factor = {"next": 100.0, "click": 1.0, "stars": 100.0}
+    parameters = [p for p in made.parameters() if p.requires_grad]
+    before = made(batch)["click"]
+    own = torch.autograd.grad(before, parameters, allow_unused=True)
+    own_N = torch.cat([g.reshape(-1) for g in own if g is not None])
+    descent = build_descent(TrainingConfig(balance=balance).balance, made, factor)
+    descent.backward(descent.losses(batch))
+    pairs = zip(parameters, own, strict=True)
+    step_N = torch.cat([p.grad.reshape(-1) for p, g in pairs if g is not None])
+    length = torch.stack([p.grad.norm() for p in parameters if p.grad is not None]).norm()
+    with torch.no_grad():
+        for p in parameters:
+            if p.grad is not None:
+                p -= 0.01 * p.grad / length
+        return float(own_N @ step_N / own_N.square().sum()), float(made(batch)["click"] - before)
+
+
+def test_in_a_whole_model_no_lower_task_worsens_the_first_priority_by_default():
+    """To first order it gains what its own step does; with the plain sum in the shared bottom it loses."""
+    priorities = {"kind": "priorities", "order": ["click"]}
+    product, change = gain_of_click(priorities)
+    assert product >= 1 - 1e-3
+    assert change < 0
+    for worse in (priorities | {"at": "representation"}, "fixed"):
+        product, change = gain_of_click(worse)
+        assert product < -0.1
+        assert change > 0
 
 
 def test_priorities_work_at_the_parameters_unless_told_otherwise_and_the_others_do_not():

@@ -12,7 +12,7 @@ from motet.training.descent import build_descent
 from tests.training.hand_loop import State
 
 GRADIENT = ["pcgrad", "mgda", "aligned_mtl", "nash_mtl", "upgrad", "cagrad", "gradnorm"]  # imtl_g: below
-LOSS = ["fixed", "uncertainty", "dwa", "random", "geometric"]
+LOSS = ["likelihood", "fixed", "uncertainty", "dwa", "random", "geometric"]
 
 
 class Point(nn.Module, ABC):
@@ -50,6 +50,8 @@ CENTRES = torch.tensor([[2.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
 
 class Bowls(Point):
     """Squared distances from two points, and 1: the Pareto set is the line between them."""
+
+    nats = {"a": 9.0, "b": 1.0}  # noqa: RUF012 - of a loss of 1, as a model says them
 
     def task_losses(self, theta: Tensor) -> dict[str, Tensor]:
         return {name: 1 + (theta - centre).square().sum() for name, centre in zip("ab", CENTRES, strict=True)}
@@ -93,6 +95,32 @@ def test_the_sum_ends_in_the_middle_and_the_weights_of_a_task_move_it():
     made = Bowls([3.0, 3.0, 3.0])
     middle = descended(made, "fixed", torch.optim.SGD([made.theta], 0.02), 400)
     assert torch.allclose(middle, CENTRES.mean(0), atol=1e-4)
+
+
+def test_likelihood_ends_where_the_roots_of_the_nats_put_it():
+    """Roots of 9 and 1: the minimum of the sum is three quarters of the way to the first centre."""
+    made = Bowls([3.0, 3.0, 3.0])
+    found = descended(made, "likelihood", torch.optim.SGD([made.theta], 0.02), 400)
+    assert torch.allclose(found, 0.75 * CENTRES[0] + 0.25 * CENTRES[1], atol=1e-4)
+
+
+def test_graddrop_descends_where_tasks_agree_and_hovers_about_the_middle_where_they_do_not():
+    """What it drops is drawn so that its mean is the sum: positive with p, else negative, p by sizes."""
+    made, rate, path = Bowls([1.0, 0.5, 3.0]), 0.02, []
+    optimizer = torch.optim.SGD([made.theta], rate)
+    descent = build_descent(TrainingConfig(balance="graddrop").balance, made, {"a": 1.0, "b": 1.0})
+    torch.manual_seed(0)
+    for _ in range(1500):
+        optimizer.zero_grad()
+        descent.backward(descent.losses(None))
+        optimizer.step()
+        path.append(made.theta.detach().clone())
+    assert path[49][2].item() == pytest.approx(
+        3 * (1 - 4 * rate) ** 50, rel=1e-4
+    )  # as the sum, to the number
+    assert torch.allclose(torch.stack(path).mean(0)[:2], CENTRES.mean(0)[:2], atol=0.06)
+    x = torch.stack(path)[:, 0]
+    assert 0.05 < x.std() < 0.5
 
 
 def test_a_first_priority_ends_at_its_own_minimum():

@@ -3,7 +3,8 @@
 Surgery at the representation cuts the model where its tasks part: at states, item, event and user vectors.
 Each task goes back to the cut alone, the method makes one gradient of theirs, and one pass goes on from there
 through the backbone. What lies behind the cut (heads, experts, counters) gets the sum of all gradients, even
-where several tasks share it. Surgery at the parameters takes in all that several tasks share.
+where several tasks share it. Surgery at the parameters takes in all that several tasks share; `priorities`
+work there unless told otherwise, for what they promise is about the whole step.
 
 A task of weight 0 is only measured: surgery leaves its loss out, and no method sees a row of it.
 """

@@ -1,6 +1,8 @@
 """The training loop: batches to losses, losses to one, one step, and the best epoch kept.
 
-It takes `validate`, `balance` and `log` as arguments and knows no task by name.
+It takes `validate`, `balance` and `log` as arguments and knows no task by name. Where several processes train
+one model (`motet.training.processes`), each runs this loop from the same weights on batches of its own, as
+many in each epoch; their `validate` must say the same. Every step is then that of all of them.
 """
 
 import itertools
@@ -27,7 +29,7 @@ from motet.training.checkpoint import load_checkpoint, save_checkpoint
 from motet.training.descent import Descent
 from motet.training.monitor import Monitor
 from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor
-from motet.training.processes import average_gradients
+from motet.training.processes import anywhere, average_gradients
 
 GIVE_BACK = 16  # steps between times that freed memory goes back to the system; it costs about a fiftieth
 
@@ -111,7 +113,7 @@ class Loop:
             self._validate(epoch)
             epoch, first = epoch + 1, 0
             self._save(epoch, 0)
-            self.stopped = self._goes_on(epoch) and self.calls.stop()
+            self.stopped = self._goes_on(epoch) and anywhere(self.calls.stop())
         if self.stopped:
             kept = (
                 f"the best so far (epoch {self.monitor.best_epoch + 1}) is kept"
@@ -148,7 +150,7 @@ class Loop:
                 first += len(batches)
                 if first == len(epoch):
                     break
-                self.stopped = self.calls.stop()
+                self.stopped = anywhere(self.calls.stop())
                 if self.stopped or self._save_is_due():
                     self._save(number, first)
                 if self.stopped:
@@ -168,8 +170,8 @@ class Loop:
         self.optimizer.zero_grad(set_to_none=True)
         found = [self._gradients(batches, place, said) for place, said in enumerate(where)]
         values = _means(found)
-        average_gradients(self.model.parameters())
-        if any(p.grad is not None for p in self.model.parameters()):  # else no batch has a row of any task
+        learned = [p for group in self.optimizer.param_groups for p in group["params"]]
+        if average_gradients(learned, learns=bool(values)):  # else no batch has a row of any task
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip)
             if not torch.isfinite(norm):
                 raise DataError(self._bad_loss(where[-1], "a gradient is", values, batches[-1]))
@@ -199,9 +201,10 @@ class Loop:
         rows = batch.row_BP[batch.row_BP >= 0]
         said = ", ".join(f"{name} {value:g}" for name, value in values.items())
         rate = f"{self.settings.learning_rate:g}"
+        span = f"rows {int(rows.min())} to {int(rows.max())}" if len(rows) else "no row"  # of this process
         return (
-            f"{self.calls.name}, {where}: {what} not a number ({said}; rows {int(rows.min())} "
-            f"to {int(rows.max())} of the ordered log). Nothing of this step is kept. Try a lower  "
+            f"{self.calls.name}, {where}: {what} not a number ({said}; {span} of the "
+            "ordered log). Nothing of this step is kept. Try a lower  "
             f"training.learning_rate  (now {rate}), or look for extreme numbers with  motet check."
         )
 

@@ -28,6 +28,11 @@ def total(own: Tensor) -> Tensor:
     return found
 
 
+def anywhere(own: bool) -> bool:
+    """Whether it is so in any process."""
+    return own if count() == 1 else bool(total(torch.tensor(float(own))) > 0)
+
+
 def of_first(own: Tensor) -> Tensor:
     """What the first process has: for what is drawn."""
     if count() == 1:
@@ -68,21 +73,29 @@ def gramian(
     return gramian_TT[there][:, there], means
 
 
-def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
+def average_gradients(parameters: Iterable[nn.Parameter], *, learns: bool) -> bool:
     """Make each gradient the mean over the processes, in one message; without one in any, there is none.
 
     A process without a gradient where another has one counts as zero there.
+
+    Args:
+        parameters: The same in the same order everywhere.
+        learns: Whether this process has a loss in the step.
+
+    Returns:
+        Whether any process has one; where none has, all are to pass over the step.
     """
     if count() == 1:
-        return
+        return learns
     learned = [p for p in parameters if p.requires_grad]
-    has_P = torch.tensor([float(p.grad is not None) for p in learned])
+    has = torch.tensor([*(float(p.grad is not None) for p in learned), float(learns)])
     parts = [p.new_zeros(p.numel()) if p.grad is None else p.grad.reshape(-1).to(p.dtype) for p in learned]
-    flat_N = total(torch.cat([*parts, has_P])) / count()
+    flat_N = total(torch.cat([*parts, has])) / count()
     sizes = [p.numel() for p in learned]
-    *means, has_P = torch.split(flat_N, [*sizes, len(learned)])
-    for p, mean_N, there in zip(learned, means, has_P.tolist(), strict=True):
-        p.grad = mean_N.view_as(p).clone() if there > 0 else None
+    *means, has = torch.split(flat_N, [*sizes, len(has)])
+    for p, mean_N, there in zip(learned, means, has[:-1].tolist(), strict=True):
+        p.grad = mean_N.view_as(p).to(p.dtype, copy=True) if there > 0 else None
+    return bool(has[-1] > 0)
 
 
 def mean_gradients(
