@@ -127,7 +127,7 @@ def drawing(details: Details) -> str:
         x=alt.X(
             "conflict:Q",
             title="conflict: 0 the same, ½ unrelated, 1 opposed",
-            axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], format="~g"),
+            axis=alt.Axis(values=[0, 0.25, 0.5, 0.75, 1], labelExpr="datum.value"),
         ),
         color=alt.Color(
             "sharing:N",
