@@ -54,6 +54,25 @@ class Voice:
         """The same, with probabilities that follow the days where that is wanted."""
         return self.examiner.following(self.scorer)
 
+    def beside(self, view: View, part: int, task: str, row_R: np.ndarray) -> np.ndarray:
+        """What it says of a row task on rows of a view that are not asked about it, ``(R,)``.
+
+        As it stands, without following the days: no outcome of such a row is ever known.
+
+        Args:
+            view: Rows and history, those of another task.
+            part: Part of the rows.
+            task: Name of the task.
+            row_R: Places in the log, ascending.
+        """
+        dataset = self.model.dataset
+        label_N = np.full(len(dataset.log), np.nan)
+        label_N[row_R] = 0.0  # marks what is asked, and is read by nothing else
+        log = replace(dataset.log, label=dataset.log.label | {task: label_N})
+        length = self.model.bundle.config.model.timeline.length
+        scorer = Scorer(self.model.bundle.model, replace(dataset, log=log), length, self.scorer.item_ID)
+        return scorer.rows(replace(view, tasks=(task,)), part)[task].prediction_R.astype(np.float64)
+
 
 def voices(models: Sequence[TrainedModel]) -> list[Voice]:
     """The members, each with its numbers of the first one's items."""
@@ -101,13 +120,16 @@ class Chorus:
 
     def rows(self, view: View, part: int) -> dict[str, Scored]:
         """Predictions of the view's row tasks by the members together; chains fit, see `derive.chains`."""
-        found = {}
-        for task, (scored, said_M) in self.rows_said(view, part).items():
-            joined = np.zeros(said_M.shape[1:])
-            for combiner, place_R in self.combiners[task].each(scored.user_R):
-                joined[place_R] = combine_rows(combiner, self.row_kind(task), said_M[:, place_R])
-            found[task] = replace(scored, prediction_R=joined)
-        return capped(found, followed_by(self.first.model.bundle.config.tasks))
+
+        def ask(task: str, row_R: np.ndarray) -> np.ndarray:
+            said = [each.beside(self._own(each, view), part, task, row_R) for each in self.members]
+            return self._joined_rows(task, np.stack(said), self.first.model.dataset.log.user_N[row_R])
+
+        found = {
+            task: replace(scored, prediction_R=self._joined_rows(task, said_M, scored.user_R))
+            for task, (scored, said_M) in self.rows_said(view, part).items()
+        }
+        return capped(found, followed_by(self.first.model.bundle.config.tasks), ask)
 
     def rows_said(self, view: View, part: int) -> dict[str, tuple[Scored, np.ndarray]]:
         """Row task -> its rows, and what each member says of them, ``(M, R)`` or ``(M, R, K)``."""
@@ -178,6 +200,12 @@ class Chorus:
             score_BI[place_R] = combine_rankings(combiner, log_chance_MBI[:, place_R]).double()
         joined_BI: np.ndarray = score_BI.numpy()
         return joined_BI
+
+    def _joined_rows(self, task: str, said_M: np.ndarray, user_R: np.ndarray) -> np.ndarray:
+        joined = np.zeros(said_M.shape[1:])
+        for combiner, place_R in self.combiners[task].each(user_R):
+            joined[place_R] = combine_rows(combiner, self.row_kind(task), said_M[:, place_R])
+        return joined
 
     def _blocks(self, query_Q: np.ndarray) -> list[np.ndarray]:
         size = max(1, CELLS // (len(self.members) * len(self.first.column_I)))
