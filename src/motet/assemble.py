@@ -18,7 +18,7 @@ from motet.features.items import ItemContent, ItemEncoder
 from motet.model import Motet
 from motet.nn.branches import Branch, Branches
 from motet.nn.experts import CrossStitch, Experts, MixtureOfExperts, ProgressiveExtraction, SharedBottom
-from motet.nn.fold_in import FoldIn
+from motet.nn.fold_in import FoldIn, FoldIns
 from motet.nn.hstu import HSTUBlock
 from motet.nn.pieces import Pieces
 from motet.nn.relative import RelativeBias
@@ -121,9 +121,9 @@ def _build_part(
         ids if sharing.own_ids else 0,
         row_tasks,
     )
-    for name in folded:
-        fact = facts[name]
-        model.folds[f"of_{name}"] = FoldIn(width, settings.fold_in, fact.mean, fact.deviation)
+    model.folds = FoldIns(
+        {name: FoldIn(width, settings.fold_in, facts[name].mean, facts[name].deviation) for name in folded}
+    )
     model.leave_seen_out = encodings.seen_once and settings.scoring.mask_seen
     return model
 

@@ -15,6 +15,7 @@ from motet.features.events import EventEncoder, UserEncoder
 from motet.features.items import ItemEncoder
 from motet.nn.branches import Branches
 from motet.nn.experts import Experts
+from motet.nn.fold_in import FoldIns
 from motet.nn.pieces import Pieces
 from motet.nn.target import CrossAttention, TargetAttention
 from motet.nn.timeline import TimelineEncoder
@@ -89,7 +90,7 @@ class Motet(nn.Module):
         self.chains = Chains({}, [], 0)  # likewise
         self.branches = Branches({}, 0, 0)  # likewise
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
-        self.folds = nn.ModuleDict()  # row task -> FoldIn; filled where the model is built
+        self.folds = FoldIns({})  # put in where the model is built
         self.leave_seen_out = False
         self.apart = nn.ModuleList()  # models of groups of tasks, whole or leaning on this one's backbone
         self.leans = False
@@ -244,10 +245,7 @@ class Motet(nn.Module):
         item_BLD = encoded.items(batch.item_BL)
         candidate_RD = encoded.items(batch.row_item_BP[timeline_R, place_R])
         seen_2R = torch.stack([timeline_R, batch.state_BP[timeline_R, place_R]])
-        found = {}
-        for key, fold in self.folds.items():
-            name = key.removeprefix("of_")
-            found[name] = fold(candidate_RD, item_BLD, batch.told[name], encoded.user_BD, seen_2R)
+        found: dict[str, Tensor] = self.folds(candidate_RD, item_BLD, batch.told, encoded.user_BD, seen_2R)
         return found
 
     def shared(self, rows: Rows) -> dict[str, Tensor]:

@@ -3,19 +3,33 @@
 import numpy as np
 import torch
 
-from motet.nn.fold_in import FoldIn, sums_before
+from motet.nn.fold_in import FoldIn, FoldIns, sums_before
 
 NAN = float("nan")
 WIDTH, FACTORS, MEAN, DEVIATION = 6, 2, 3.0, 2.0
 
 
-def fold_in() -> FoldIn:
-    torch.manual_seed(0)
-    made = FoldIn(WIDTH, FACTORS, MEAN, DEVIATION)
+class One:
+    """A single task, asked and answered without its name."""
+
+    def __init__(self, own: FoldIn) -> None:
+        self.own, self.all = own, FoldIns({"task": own})
+
+    def __call__(self, candidate_RD, item_BLD, label_BL, user_BD, seen_2R):
+        return self.all(candidate_RD, item_BLD, {"task": label_BL}, user_BD, seen_2R)["task"]
+
+
+def moved(mean: float = MEAN, deviation: float = DEVIATION) -> FoldIn:
+    made = FoldIn(WIDTH, FACTORS, mean, deviation)
     with torch.no_grad():
         for weight in made.parameters():
             weight.add_(0.5 * torch.randn_like(weight))
     return made
+
+
+def fold_in() -> One:
+    torch.manual_seed(0)
+    return One(moved())
 
 
 def asked(events: int = 5, rows: int = 4) -> tuple[torch.Tensor, ...]:
@@ -26,31 +40,53 @@ def asked(events: int = 5, rows: int = 4) -> tuple[torch.Tensor, ...]:
     return torch.randn(4, WIDTH), torch.randn(2, events, WIDTH), label_BL, torch.randn(2, WIDTH), seen_2R
 
 
-def by_hand(made: FoldIn, given: tuple[torch.Tensor, ...]) -> list[float]:
+def by_hand(own: FoldIn, given: tuple[torch.Tensor, ...]) -> list[float]:
     candidate_RD, item_BLD, label_BL, user_BD, seen_2R = given
     found = []
     for row, (timeline, seen) in enumerate(seen_2R.T.tolist()):
-        item_LD = made.norm(item_BLD[timeline, :seen])
-        design_LA = np.c_[np.ones(seen), made.factors(item_LD).detach().numpy()]
-        expected_A = made.expected(user_BD[timeline]).detach().numpy()
-        label_L = ((label_BL[timeline, :seen] - MEAN) / DEVIATION - made.bias(item_LD)[:, 0]).detach().numpy()
-        ridge_AA = np.diag(made.log_ridge.exp().detach().numpy())
+        said_LA = own.item(normal(item_BLD[timeline, :seen])).detach().numpy()
+        design_LA = np.c_[np.ones(seen), said_LA[:, 1:]]
+        expected_A = own.expected(user_BD[timeline]).detach().numpy()
+        label_L = ((label_BL[timeline, :seen] - own.mean) / own.deviation).numpy() - said_LA[:, 0]
+        ridge_AA = np.diag(own.log_ridge.exp().detach().numpy())
         rest_L = label_L - design_LA @ expected_A
         user_A = expected_A + np.linalg.solve(design_LA.T @ design_LA + ridge_AA, design_LA.T @ rest_L)
-        item_D = made.norm(candidate_RD[row])
-        item_A = np.r_[1.0, made.factors(item_D).detach().numpy()]
-        found.append(made.gain.item() * (made.bias(item_D).item() + float(item_A @ user_A)))
+        said_A = own.item(normal(candidate_RD[row])).detach().numpy()
+        found.append(own.gain.item() * (said_A[0] + float(np.r_[1.0, said_A[1:]] @ user_A)))
     return found
+
+
+def normal(item_XD: torch.Tensor) -> torch.Tensor:
+    """Of mean 0 and variance 1 each."""
+    rest_XD = item_XD - item_XD.mean(-1, keepdim=True)
+    return rest_XD / (rest_XD.square().mean(-1, keepdim=True) + 1e-5).sqrt()
 
 
 def test_a_user_is_the_solution_of_a_ridge_regression_on_the_labels_before_the_row():
     made, given = fold_in(), asked()
-    assert np.allclose(made(*given).detach().numpy(), by_hand(made, given), atol=1e-5)
+    assert np.allclose(made(*given).detach().numpy(), by_hand(made.own, given), atol=1e-5)
+
+
+def test_tasks_solved_together_are_each_solved_alone():
+    torch.manual_seed(2)
+    own = {"like": moved(), "rating": moved(0.4, 0.5), "share": moved(1.0, 3.0)}
+    candidate, item, label, user, seen = asked()
+    told = {"like": label, "rating": label % 2, "share": label.masked_fill(label > 3, NAN)}
+    found = FoldIns(own)(candidate, item, told, user, seen)
+    assert list(found) == list(own)
+    for name, each in own.items():
+        alone = One(each)(candidate, item, told[name], user, seen)
+        assert torch.allclose(found[name], alone, atol=1e-6)
+
+
+def test_no_task_is_no_answer():
+    candidate, item, _, user, seen = asked()
+    assert FoldIns({})(candidate, item, {}, user, seen) == {}
 
 
 def test_an_untrained_one_expects_the_mean_of_a_newcomer():
     torch.manual_seed(0)
-    found = FoldIn(WIDTH, FACTORS, MEAN, DEVIATION)(*asked())
+    found = One(FoldIn(WIDTH, FACTORS, MEAN, DEVIATION))(*asked())
     assert found[0] == 0
     assert found[1] != 0
 
