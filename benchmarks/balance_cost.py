@@ -143,7 +143,7 @@ def step_of(config: Any, prepared: Prepared, settings: Balance, lead: list[Batch
 
     A leader's rows are taken from other batches of the training, which cost what its own would.
     """
-    model = new_model(config, prepared, learn_facts(config, prepared.dataset)).train()
+    model = new_model(config, prepared, learn_facts(config, prepared)).train()
     descent = build_descent(settings, model, {task.name: task.weight for task in config.tasks})
     optimizer = build_optimizer([model, descent.method], 1e-3, 0.01)
     training = config.training.model_copy(update={"balance": settings})

@@ -15,7 +15,7 @@ FLOORS = (  # from the ground up
     ("model",),
     ("assemble",),
     ("bundle", "training", "evaluation", "explain"),
-    ("gather", "present"),
+    ("gather", "present", "classify"),
     ("judge",),
     ("guard", "search"),
     ("run", "use", "serving", "privacy"),

@@ -1,5 +1,6 @@
 """Assemble: the one place where settings become a model."""
 
+from collections.abc import Mapping
 from typing import assert_never
 
 import torch
@@ -11,10 +12,13 @@ from motet.config.tasks import Binary, Task, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
 from motet.data.dataset import Dataset, known_at_once
+from motet.data.nothing import nothing
 from motet.errors import ConfigError
 from motet.features.columns import ColumnEncoder
+from motet.features.content import build_content
 from motet.features.events import EventEncoder, UserEncoder
 from motet.features.items import ItemContent, ItemEncoder
+from motet.language.tuned import TunedLanguage
 from motet.model import Motet
 from motet.nn.branches import Branch, Branches
 from motet.nn.experts import CrossStitch, Experts, MixtureOfExperts, ProgressiveExtraction, SharedBottom
@@ -27,6 +31,7 @@ from motet.nn.timeline import TimelineEncoder
 from motet.nn.transformer import TransformerBlock
 from motet.tasks.build import TaskFacts, build_head
 from motet.tasks.chain import Chains
+from motet.tasks.texts import TextClassHead, TextTasks
 
 
 def build_model(
@@ -41,6 +46,9 @@ def build_model(
         content: What is known of the items.
         counters: How many point-in-time counters a row has.
     """
+    config = config.of_events
+    if not config.tasks:
+        return _build_part(_least(config), nothing(), {}, build_content(nothing().catalogue, None), 0)
     model = _build_part(config, dataset, facts, content, counters)
     for group in config.model.groups:
         part = _build_part(settings_of(config, group), dataset, facts, content, counters)
@@ -50,6 +58,39 @@ def build_model(
         model.apart.append(part)
         model.own -= set(group.tasks)
     return model
+
+
+def build_texts(
+    config: Config, facts: Mapping[str, TaskFacts], language: TunedLanguage | int
+) -> TextTasks | None:
+    """What reads texts by themselves, or is tuned on those of items; None where nothing does.
+
+    Args:
+        config: The configuration.
+        facts: Task name -> what training rows say about it.
+        language: The tuned language model, or the width of the frozen one's vectors.
+    """
+    if not config.text_tasks and not isinstance(language, TunedLanguage):
+        return None
+    tuned = language if isinstance(language, TunedLanguage) else None
+    width = language.width if isinstance(language, TunedLanguage) else language
+    settings = config.model.texts
+    return TextTasks(
+        tuned,
+        {
+            task.name: TextClassHead(
+                width, torch.tensor(facts[task.name].shares), settings.dropout, settings.label_smoothing
+            )
+            for task in config.text_tasks
+        },
+    )
+
+
+def _least(config: Config) -> Config:
+    """The same with a timeline that nobody reads, as small as can be."""
+    timeline = Timeline(layers=1, width=8, heads=1, length=1)
+    model = config.model.model_copy(update={"timeline": timeline, "groups": []})
+    return config.model_copy(update={"model": model})
 
 
 def settings_of(config: Config, group: Group) -> Config:
@@ -88,6 +129,7 @@ def _build_part(
             settings.item.id_dropout,
             settings.item.dropout,
             whiten=settings.item.whiten,
+            live=settings.language.items if settings.language and settings.language.tuned else 0,
         ),
         events=EventEncoder(
             encodings.event.codes, len(encodings.event.numbers), width, timed=dataset.log.timed

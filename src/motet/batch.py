@@ -10,6 +10,7 @@ J     slots of categorical codes; code 0 is an empty slot
 V     numbers (NaN is missing)
 C     counters
 I     items of the catalogue, number 0 included (0 is "no item or an unknown one")
+T     width of the language model (texts: B of them in a batch, of L tokens)
 D     width of a vector
 ====  =======================================================================================
 """
@@ -49,6 +50,18 @@ class Batch:
     taken: dict[str, Tensor] = field(default_factory=dict)  # next_item task -> bool (B, L), its positives
     told: dict[str, Tensor] = field(default_factory=dict)  # task -> float32 (B, L), its labels of the events
 
+    @property
+    def examples(self) -> int:
+        """How many rows are asked about."""
+        return int((self.row_BP >= 0).sum())
+
+    @property
+    def said(self) -> str:
+        """Where its rows lie, for messages."""
+        rows = self.row_BP[self.row_BP >= 0]
+        span = f"rows {int(rows.min())} to {int(rows.max())}" if len(rows) else "no row"  # of this process
+        return f"{span} of the ordered log"
+
     def to(self, device: torch.device) -> Self:
         """The same batch on another device."""
         moved: dict[str, object] = {}
@@ -59,6 +72,31 @@ class Batch:
             else:
                 moved[each.name] = {name: tensor.to(device) for name, tensor in value.items()}
         return replace(self, **moved)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class TextBatch:
+    """Some texts of one task: their tokens, or, where the language model is frozen, its vectors."""
+
+    task: str
+    row_B: Tensor  # int64, place of each among the rows of the task
+    label_B: Tensor  # int64, class number
+    token_BL: Tensor | None = None  # int64, padded on the right with 0
+    real_BL: Tensor | None = None  # bool, which are no padding
+    vector_BT: Tensor | None = None  # float32
+
+    @property
+    def examples(self) -> int:
+        """How many texts there are."""
+        return len(self.row_B)
+
+    @property
+    def said(self) -> str:
+        """Where its rows lie, for messages."""
+        return f"texts {int(self.row_B.min())} to {int(self.row_B.max())} of {self.task}"
+
+
+AnyBatch = Batch | TextBatch
 
 
 @dataclass(frozen=True)
@@ -73,3 +111,34 @@ class Rows:
     counter_RC: Tensor
     fold: dict[str, Tensor]  # row task -> (R,), what the user's labels so far say
     own: dict[str, tuple[Tensor, Tensor]]  # row task -> state_RD and candidate_RD that it alone reads
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A batch after the backbone."""
+
+    item_ID: Tensor  # the whole catalogue, or the items that `place_I` finds
+    event_BLD: Tensor
+    user_BD: Tensor
+    state_BSD: Tensor
+    layer_KBSD: Tensor | None = None  # what each layer gave, where a task reads more than the last
+    place_I: Tensor | None = None  # where the batch's items lie in `item_ID`, when it holds no others
+    hidden_N: Tensor | None = None  # rows of the id table that were hidden, when some were
+
+    def items(self, item: Tensor) -> Tensor:
+        """Vectors of some items, by their numbers in the catalogue."""
+        return self.item_ID[item if self.place_I is None else self.place_I[item]]
+
+    def tensors(self) -> list[Tensor]:
+        """All of them, in one order."""
+        found = [self.item_ID, self.event_BLD, self.user_BD, self.state_BSD]
+        return found if self.layer_KBSD is None else [*found, self.layer_KBSD]
+
+    def whole(self) -> list[Tensor]:
+        """The first of them where they do not depend on the batch: vectors of the whole catalogue."""
+        return [self.item_ID] if self.place_I is None else []
+
+    def cut(self) -> "Encoded":
+        """The same values, from which gradients go no further back."""
+        parts = (each.detach().requires_grad_(each.requires_grad) for each in self.tensors())
+        return replace(Encoded(*parts), place_I=self.place_I, hidden_N=self.hidden_N)

@@ -13,22 +13,27 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from motet.assemble import build_model
+from motet.assemble import build_model, build_texts
 from motet.config import Config
+from motet.config.model import Language
 from motet.config.read import read_config, write_config
 from motet.data.catalogue import Catalogue
 from motet.data.counters import CounterScaler
 from motet.data.dataset import Dataset, Encodings
-from motet.data.timelines import Span, Timelines
+from motet.data.nothing import no_log
+from motet.data.timelines import Span
 from motet.data.vocabulary import Encoding
 from motet.errors import ArtifactError
 from motet.features.items import ItemContent, vector_key
+from motet.language.tuned import TunedLanguage
 from motet.model import Motet
 from motet.system.files import read_json, write_json
 from motet.system.manifest import verify_manifest
 from motet.tasks.build import TaskFacts
+from motet.tasks.texts import TextTasks
 
 FORMAT = 2
+LANGUAGE = "language"  # the folder of a tuned language model, as transformers writes it
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,13 @@ class Bundle:
     content: ItemContent
     timed: bool = True  # whether the log had times
     span: Span | None = None  # of the log that it was trained on
+
+    @property
+    def language(self) -> Language | None:
+        """The language model that reads texts for it: as it was tuned, where it was."""
+        chosen = self.config.model.language
+        own = self.folder / LANGUAGE
+        return Language(name=str(own), max_tokens=chosen.max_tokens) if chosen and own.is_dir() else chosen
 
     def titles(self) -> list[str]:
         """A readable name of every item number; its id where the catalogue has no text."""
@@ -68,9 +80,11 @@ def save_bundle(
     (folder / "vocabulary").mkdir(parents=True, exist_ok=True)
     write_config(config, folder / "motet.yaml")
     save_file(
-        {name: tensor.contiguous() for name, tensor in model.state_dict().items()},
+        {name: tensor.contiguous() for name, tensor in model.state_dict().items() if not _elsewhere(name)},
         folder / "model.safetensors",
     )
+    if model.texts is not None and model.texts.language is not None:
+        model.texts.language.save(folder / LANGUAGE)
     save_file(_item_tensors(model, dataset.catalogue), folder / "items.safetensors")
     catalogue, encodings = dataset.catalogue, dataset.encodings
     items = pl.DataFrame({"item_id": catalogue.ids, "text": catalogue.text_I[1:]})
@@ -107,24 +121,52 @@ def open_bundle(folder: Path) -> Bundle:
     facts = {name: _fact(fact) for name, fact in raw["facts"].items()}
     scaler = CounterScaler.load({k: np.array(v) for k, v in raw["scaler"].items()}) if raw["scaler"] else None
     content = _content(tensors)
-    dataset = Dataset(catalogue, _no_log(timed=raw["timed"], once=raw["seen_once"]), encodings, [], {})
+    dataset = Dataset(catalogue, no_log(timed=raw["timed"], once=raw["seen_once"]), encodings, [], {})
     model = build_model(config, dataset, facts, content, len(scaler.mean) if scaler else 0)
+    state = load_file(folder / "model.safetensors")
+    model.texts = _open_texts(config, facts, folder, state)
     try:
-        model.load_state_dict(load_file(folder / "model.safetensors"))
+        state |= {name: value for name, value in model.state_dict().items() if _of_language(name)}
+        model.load_state_dict(state)
     except RuntimeError:
         raise ArtifactError(
             f"{folder}: its weights do not fit this version of Motet. "
             "Train it again, or use the version that manifest.json names."
         ) from None
+    if (folder / LANGUAGE).is_dir():
+        model.items.settle()
     span = Span(**raw["span"]) if "span" in raw else None
     return Bundle(
         folder, config, model.eval(), catalogue, encodings, facts, scaler, content, raw["timed"], span
     )
 
 
+def _open_texts(
+    config: Config, facts: dict[str, TaskFacts], folder: Path, state: dict[str, Tensor]
+) -> TextTasks | None:
+    """What reads texts, its language model as it was tuned."""
+    if config.model.language is None:
+        return None
+    if (folder / LANGUAGE).is_dir():
+        settled = config.model.language.settled()
+        return build_texts(config, facts, TunedLanguage(settled, folder / LANGUAGE))
+    widths = [state[f"texts.heads.of_{task.name}.linear.weight"].shape[1] for task in config.text_tasks]
+    return build_texts(config, facts, widths[0] if widths else 0)
+
+
+def _elsewhere(name: str) -> bool:
+    """Whether a weight lies in another file: of the tuned language model, or what it read of the items."""
+    return _of_language(name) or name.startswith("items.live.")
+
+
+def _of_language(name: str) -> bool:
+    """Whether a weight is the tuned language model's, which has a folder of its own."""
+    return name.startswith("texts.language.")
+
+
 def save_again(bundle: Bundle, folder: Path) -> None:
     """Write a bundle with the weights that its model has now: the files of `save_bundle`, no manifest."""
-    log = _no_log(timed=bundle.timed, once=bundle.encodings.seen_once)
+    log = no_log(timed=bundle.timed, once=bundle.encodings.seen_once)
     dataset = Dataset(bundle.catalogue, log, bundle.encodings, [], {})
     save_bundle(folder, bundle.config, bundle.model, dataset, bundle.facts, bundle.scaler, bundle.span)
 
@@ -186,14 +228,3 @@ def _encodings(raw: dict[str, Any]) -> Encodings:
 
 def _fact(raw: dict[str, Any]) -> TaskFacts:
     return replace(TaskFacts(**raw), shares=tuple(raw["shares"]), classes=tuple(raw["classes"]))
-
-
-def _no_log(*, timed: bool, once: bool) -> Timelines:
-    """Timelines without events: what a model is built from when no log is at hand."""
-    empty = np.zeros(0, np.int64)
-    table = np.zeros((0, 0), np.float32)
-    codes = np.zeros((0, 0), np.int32)
-    return Timelines(
-        pl.Series([], dtype=pl.String), np.zeros(1, np.int64), empty, empty, timed, empty, empty,
-        codes, table, codes, table, codes, table, {}, {}, {}, once,
-    )  # fmt: skip

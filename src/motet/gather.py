@@ -9,8 +9,8 @@ import numpy as np
 import polars as pl
 
 from motet.config import Config
-from motet.config.data import DataConfig
-from motet.config.tasks import Binary, Task, is_row_task
+from motet.config.model import Language
+from motet.config.tasks import Binary, Multiclass, Task, Texts, is_row_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import (
     CountedRows,
@@ -22,15 +22,19 @@ from motet.data.counting import (
 )
 from motet.data.dataset import Dataset, prepare
 from motet.data.division import clean_divided
+from motet.data.nothing import nothing
 from motet.data.readers import read_tables
 from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
+from motet.data.text_feed import TextSet, Tokens
+from motet.data.texts import read_texts
 from motet.data.timelines import TRAIN, UNUSED, Timelines
 from motet.errors import ConfigError
 from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content, items_beside
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
+from motet.language.tuned import TunedLanguage
 from motet.system.log import Bar, progress, say, stage, warn
 from motet.training.fit import Prepared
 from motet.training.held_out import told
@@ -59,6 +63,10 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
         folder: Where relative paths begin.
         tables: Ready tables instead of the files.
     """
+    texts = gather_texts(config, folder)
+    if not config.of_events.tasks:
+        return _of_texts(config, texts)
+    whole, config = config, config.of_events
     if tables is None:
         with stage("reading"):
             tables = read_tables(config.data, folder, extra=split_columns(config))
@@ -77,11 +85,52 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
         warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
     beside = items_beside(dataset.log, len(dataset.catalogue) - 1, config.model.item.neighbours)
-    content = build_content(dataset.catalogue, _encoder(config), beside)
+    content = build_content(dataset.catalogue, _encoder(config), beside, _words(config, dataset))
     statements = [*dataset.statements, *settled, _text_statement(config, content.text_IT is not None)]
     statements += told(config, dataset.log)
-    prepared = Prepared(dataset, content, counter_NC, scaler, names)
-    return Material(config, prepared, asked, account.to_json(), dataset.behaviour, statements)
+    statements += [said for each in texts.values() for said in each.rows.statements]
+    prepared = Prepared(dataset, content, counter_NC, scaler, names, texts)
+    return Material(whole, prepared, asked, account.to_json(), dataset.behaviour, statements)
+
+
+def _of_texts(config: Config, texts: dict[str, TextSet]) -> Material:
+    """What runs share whose tasks all read texts."""
+    dataset = nothing()
+    prepared = Prepared(dataset, build_content(dataset.catalogue, None), None, None, [], texts)
+    statements = [said for each in texts.values() for said in each.rows.statements]
+    return Material(config, prepared, [], {}, {}, statements)
+
+
+def gather_texts(
+    config: Config,
+    folder: Path,
+    classes: Mapping[str, Sequence[str]] | None = None,
+    reader: Language | None = None,
+) -> dict[str, TextSet]:
+    """The rows of every text task, as its model reads them.
+
+    Args:
+        config: The configuration.
+        folder: Where relative paths begin.
+        classes: Text task -> its classes, of a trained model.
+        reader: The language model of a trained model.
+    """
+    if not config.text_tasks:
+        return {}
+    language = config.model.language
+    assert language is not None
+    tuned = TunedLanguage((reader or language).settled()) if language.tuned else None
+    found = {}
+    for task in config.text_tasks:
+        known = None if classes is None else classes[task.name]
+        rows = read_texts(task, config.data, folder, config.data_seed, known)
+        say(f"{task.name}: {len(rows):,} texts of {len(rows.classes):,} classes")
+        if tuned is None:
+            vector_NT = TextVectors().lookup_or_encode(rows.text_N, load_language(language))
+            found[task.name] = TextSet(task.name, rows, vector_NT=vector_NT)
+        else:
+            found[task.name] = TextSet(task.name, rows, Tokens(*tuned.tokens(rows.text_N)))
+    return found
 
 
 def _idle(config: Config) -> list[Task]:
@@ -138,21 +187,41 @@ def _encoder(config: Config) -> Encode | None:
     return lambda texts: TextVectors().lookup_or_encode(texts, load_language(language))
 
 
+def _words(config: Config, dataset: Dataset) -> Tokens | None:
+    """Tokens of the items' texts, for a language model that is tuned; none of an item without a text."""
+    language, text_I = config.model.language, dataset.catalogue.text_I
+    if language is None or not language.tuned or not any(text_I):
+        return None
+    has = [place for place, text in enumerate(text_I) if text]
+    id_F, offset_N = TunedLanguage(language.settled()).tokens([text_I[place] for place in has])
+    length_I = np.zeros(len(text_I), np.int64)
+    length_I[has] = np.diff(offset_N)
+    return Tokens(id_F, np.concatenate([[0], np.cumsum(length_I)]))
+
+
 def split_columns(config: Config) -> list[str]:
     """Columns that tasks with a split of their own read."""
     return sorted({task.split.column for task in config.tasks if task.split and task.split.column})
 
 
-def with_absolute_paths(data: DataConfig, folder: Path) -> DataConfig:
-    """The same sources with absolute paths, so that a run finds its log from anywhere on this machine."""
-    moved = {
-        name: [
-            source.model_copy(update={"path": [str(folder / path) for path in source.path]})
-            for source in sources
-        ]
-        for name, sources in (("items", data.items), ("users", data.users), ("events", data.events))
-    }
-    return data.model_copy(update=moved)
+def with_absolute_paths(config: Config, folder: Path) -> Config:
+    """The same sources with absolute paths, so that a run finds its files from anywhere on this machine."""
+
+    def moved(source: Any) -> Any:
+        named = {name: getattr(source, name, None) for name in ("path", "valid", "test")}
+        paths = {name: [str(folder / each) for each in several] for name, several in named.items() if several}
+        return source.model_copy(update=paths)
+
+    data = config.data
+    sources = (("items", data.items), ("users", data.users), ("events", data.events))
+    update = {name: [moved(source) for source in several] for name, several in sources}
+    tasks = [
+        task.model_copy(update={"texts": moved(task.texts)})
+        if isinstance(task, Multiclass) and isinstance(task.texts, Texts)
+        else task
+        for task in config.tasks
+    ]
+    return config.model_copy(update={"data": data.model_copy(update=update), "tasks": tasks})
 
 
 def count(

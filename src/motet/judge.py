@@ -12,6 +12,7 @@ from motet.evaluation.evaluate import Examiner, measured
 from motet.evaluation.opponents import opponents
 from motet.evaluation.plots import plots
 from motet.evaluation.records import Predictions
+from motet.evaluation.texts import mistaken
 from motet.gather import Material
 from motet.system.log import say
 from motet.system.machine import cpu_seconds
@@ -30,7 +31,10 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
         for task in (each for each in config.tasks if each.weight > 0):
             found[f"twin of {task.name}"] = (_twin(config, task), prepared)
     if "text" in config.report.ablations and prepared.content.text_IT is not None:
-        found["without text"] = (config, replace(prepared, content=replace(prepared.content, text_IT=None)))
+        found["without text"] = (
+            config,
+            replace(prepared, content=replace(prepared.content, text_IT=None, words=None)),
+        )
     if "id" in config.report.ablations and config.model.item.id:
         item = config.model.item.model_copy(update={"id": False})
         found["without ids"] = (
@@ -60,7 +64,7 @@ def examiner_of(material: Material, config: Config, prepared: Prepared) -> Exami
     views = material.views
     if prepared.counter_NC is None:
         views = [replace(view, counter_NC=None) for view in views]
-    return Examiner(config, prepared.dataset, views)
+    return Examiner(config, prepared.dataset, views, prepared.texts)
 
 
 def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
@@ -73,7 +77,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         began = cpu_seconds()
         records[name] = examiner_of(material, own, prepared).examine(models[name].model, TEST)
         seconds[name] = cpu_seconds() - began
-    examiner = Examiner(config, material.prepared.dataset, material.views)
+    examiner = Examiner(config, material.prepared.dataset, material.views, material.prepared.texts)
     rivals, left_out = opponents(examiner, list(config.report.baselines), TEST, say)
     twins = {
         task: record
@@ -83,6 +87,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
     }
     joint = records["joint"]
     gates = examiner_of(material, *wanted["joint"]).gates(models["joint"].model, TEST)
+    live = models["joint"].model.items.live
     in_valid = measured(examiner.examine(models["joint"].model, VALID), config, "valid")
     others = {name: found for name, found in records.items() if name.startswith("without ")}
     histories = {name: model.history for name, model in models.items() if name != UNGUARDED}  # that of joint
@@ -98,9 +103,14 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "search": material.search,
         "cost": _cost(models, seconds),
         "plots": plots(joint, histories) | {"gates": gates},
+        "texts": {
+            name: mistaken(models["joint"].model, texts, TEST)
+            for name, texts in material.prepared.texts.items()
+        },
         "behaviour": material.behaviour,
         "statements": [*_stopped(models, list(wanted), config), *material.statements,
                        *(f"Fitted on the validation rows: {line}." for line in models["joint"].fitted),
+                       *([] if live is None else [live.said()]),
                        *left_out],
     }  # fmt: skip
 

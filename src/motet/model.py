@@ -4,12 +4,11 @@ Shapes: the legend of `motet.batch`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from motet.batch import Batch, Rows
+from motet.batch import AnyBatch, Batch, Encoded, Rows, TextBatch
 from motet.features.columns import ColumnEncoder
 from motet.features.events import EventEncoder, UserEncoder
 from motet.features.items import ItemEncoder
@@ -23,39 +22,9 @@ from motet.tasks.binary import BinaryHead
 from motet.tasks.build import AnyRowHead
 from motet.tasks.chain import Chains
 from motet.tasks.next_item import NextItemHead
+from motet.tasks.texts import TextTasks
 
 BACKBONE = ("items", "events", "users", "timeline")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A batch after the backbone."""
-
-    item_ID: Tensor  # the whole catalogue, or the items that `place_I` finds
-    event_BLD: Tensor
-    user_BD: Tensor
-    state_BSD: Tensor
-    layer_KBSD: Tensor | None = None  # what each layer gave, where a task reads more than the last
-    place_I: Tensor | None = None  # where the batch's items lie in `item_ID`, when it holds no others
-    hidden_N: Tensor | None = None  # rows of the id table that were hidden, when some were
-
-    def items(self, item: Tensor) -> Tensor:
-        """Vectors of some items, by their numbers in the catalogue."""
-        return self.item_ID[item if self.place_I is None else self.place_I[item]]
-
-    def tensors(self) -> list[Tensor]:
-        """All of them, in one order."""
-        found = [self.item_ID, self.event_BLD, self.user_BD, self.state_BSD]
-        return found if self.layer_KBSD is None else [*found, self.layer_KBSD]
-
-    def whole(self) -> list[Tensor]:
-        """The first of them where they do not depend on the batch: vectors of the whole catalogue."""
-        return [self.item_ID] if self.place_I is None else []
-
-    def cut(self) -> "Encoded":
-        """The same values, from which gradients go no further back."""
-        parts = (each.detach().requires_grad_(each.requires_grad) for each in self.tensors())
-        return replace(Encoded(*parts), place_I=self.place_I, hidden_N=self.hidden_N)
 
 
 class Motet(nn.Module):
@@ -91,6 +60,7 @@ class Motet(nn.Module):
         self.branches = Branches({}, 0, 0)  # likewise
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.folds = FoldIns({})  # put in where the model is built
+        self.texts: TextTasks | None = None  # likewise
         self.leave_seen_out = False
         self.apart = nn.ModuleList()  # models of groups of tasks, whole or leaning on this one's backbone
         self.leans = False
@@ -143,7 +113,13 @@ class Motet(nn.Module):
     @property
     def nats(self) -> dict[str, float]:
         """Task name -> nats of a loss of 1: its loss is divided by them, see `motet.tasks`."""
-        return {name: head.nats for part in self.parts for name, head in part._named_heads()}
+        found = {name: head.nats for part in self.parts for name, head in part._named_heads()}
+        return found | ({} if self.texts is None else self.texts.nats)
+
+    def own_rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters that learn at a rate of their own: those of the tuned language model."""
+        language = None if self.texts is None else self.texts.language
+        return [] if language is None else language.rates()
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """What stands before the representation that all tasks share."""
@@ -195,12 +171,26 @@ class Motet(nn.Module):
         With them the rows of the id table that were hidden, or None.
         """
         ranking = any(part.next_heads for part in (self, *self.leaning))
+        self._read_some(batch)
         if ranking or self.items.mix is not None:
             return self.items(), None, self.items.hidden_N
         item_K = torch.unique(torch.cat([batch.item_BL.flatten(), batch.row_item_BP.flatten()]))
         place_I = torch.zeros_like(self.items.get_buffer("id_row_I"))
         place_I[item_K] = torch.arange(len(item_K), device=item_K.device)
         return self.items(item_K), place_I, self.items.hidden_N
+
+    def _read_some(self, batch: Batch) -> None:
+        """In training: let the tuned language model read the texts of some of the batch's items anew."""
+        live, language = self.items.live, None if self.texts is None else self.texts.language
+        if live is not None and language is not None and self.training and torch.is_grad_enabled():
+            live.step(
+                language, torch.unique(torch.cat([batch.item_BL.flatten(), batch.row_item_BP.flatten()]))
+            )
+
+    def read_texts(self) -> None:
+        """Let the tuned language model, where there is one, read the texts of all items anew."""
+        if self.texts is not None and self.texts.language is not None:
+            self.items.read_texts(self.texts.language)
 
     def states(self, task: str, encoded: Encoded, timeline_R: Tensor, place_R: Tensor) -> Tensor:
         """States of some places that a task reads, ``(R, D)``."""
@@ -302,8 +292,11 @@ class Motet(nn.Module):
         shared = self.shared(rows)
         return {name: head(shared[name]) + rows.fold.get(name, 0.0) for name, head in self.row_heads.items()}
 
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
+    def forward(self, batch: AnyBatch) -> dict[str, Tensor]:
         """The loss of every task that has a row in the batch, each about 1 for a constant guess."""
+        if isinstance(batch, TextBatch):
+            assert self.texts is not None
+            return self.texts.losses(batch)
         losses: dict[str, Tensor] = {}
         encoded = self.encode(batch)
         for part in self.parts:

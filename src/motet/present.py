@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from motet.config import Config
-from motet.config.tasks import NextItem, Regression, RowTask, is_row_task
+from motet.config.tasks import Binary, NextItem, Regression, RowTask, Task, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.requests import Plan, histories
 from motet.data.timelines import PARTS, Timelines
@@ -50,6 +50,10 @@ class InUse(Protocol):
         """The rows with a column ``prediction``."""
         ...
 
+    def classify(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """Classes of texts: columns ``text, prediction, probability``."""
+        ...
+
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics: task -> split -> metric -> value, interval and count."""
         ...
@@ -82,6 +86,20 @@ def row_task(config: Config, task: str) -> RowTask:
         raise ConfigError(f"{task!r} is no task that scores rows. Those of this run: {names}.")
     assert not isinstance(found, NextItem)
     return found
+
+
+def links_of(tasks: Sequence[Task], task: RowTask) -> dict[str, str]:
+    """A binary task and what it follows, the first of all first, to where a model says the probability.
+
+    Of each but the first that is its probability where what it follows has happened.
+    """
+    if not isinstance(task, Binary):
+        return {}
+    if task.after is None:
+        return {task.name: task.name}
+    earlier = next(each for each in tasks if each.name == task.after)
+    assert isinstance(earlier, Binary)
+    return links_of(tasks, earlier) | {task.name: f"{task.name} given {task.after}"}
 
 
 def part_of(split: str) -> int:

@@ -135,7 +135,7 @@ def settle(config: Config, folder: Path) -> Config:
         chosen = kept(name, lambda: measure_precision(width))
     precision = "bf16" if chosen == "bf16" else "fp32"
     training = settings.model_copy(update={"threads": threads, "precision": precision})
-    return config.model_copy(update={"training": training, "data": with_absolute_paths(config.data, folder)})
+    return with_absolute_paths(config, folder).model_copy(update={"training": training})
 
 
 def fit_all(
@@ -264,7 +264,7 @@ def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> 
         best = next(record["metrics"] for record in reversed(found.history) if record["best"])
         return search.Trial(best, found.cost["cpu_seconds"])
 
-    facts = learn_facts(material.config, prepared.dataset)
+    facts = learn_facts(material.config, prepared)
     found = search.search(material.config, facts, train_one, work / "search.json")
     statements = [*material.statements, found.said]
     return replace(material, config=found.config, statements=statements, search=found.account)
@@ -278,7 +278,7 @@ def _refuse_taken(target: Path) -> None:
 def _read(config: Config, folder: Path, tables: Tables | None) -> Read:
     if tables is not None:
         return tables_read(tables)
-    return files_read(config.data, folder)
+    return files_read(config, folder)
 
 
 def _begin_or_go_on(config: Config, work: Path, folder: Path, read: Read, *, guarded: bool) -> Config:

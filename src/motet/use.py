@@ -17,13 +17,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motet.bundle import Bundle, open_bundle
+from motet.classify import classify, text_task
 from motet.config.model import Language
-from motet.config.tasks import Binary, RowTask, Task
+from motet.config.tasks import RowTask
 from motet.data.collate import Collator
 from motet.data.counting import CountedRows, count_asked, counted_before
 from motet.data.dataset import Dataset, reopen
 from motet.data.division import clean_again
 from motet.data.loader import sorted_windows
+from motet.data.nothing import nothing
 from motet.data.provenance import refuse_gone, were_tables
 from motet.data.questions import read_questions
 from motet.data.readers import read_tables, tables_from_frames
@@ -37,11 +39,11 @@ from motet.evaluation.evaluate import Examiner, measured
 from motet.evaluation.following import Following, follow
 from motet.evaluation.protocol import views
 from motet.evaluation.scoring import Scorer
-from motet.gather import count, counter_source, split_columns
+from motet.gather import count, counter_source, gather_texts, split_columns
 from motet.gather import user_numbers as numbers_of
 from motet.language.backbone import TextEncoder, load_language
 from motet.model import Motet
-from motet.present import Score, best_items, one_list, part_of, ranking_task, readable, row_task
+from motet.present import Score, best_items, links_of, one_list, part_of, ranking_task, readable, row_task
 from motet.system.files import read_json
 from motet.system.log import progress
 
@@ -56,11 +58,11 @@ class TrainedModel:
     @cached_property
     def tables(self) -> Tables:
         """The cleaned tables that the questions are about."""
-        return clean_again(self.read(), self.bundle.config)
+        return clean_again(self.read(), self.bundle.config.of_events)
 
     def read(self) -> Tables:
         """The tables as they were given, or as they lie in the files of the configuration."""
-        config = self.bundle.config
+        config = self.bundle.config.of_events
         if callable(self.given):
             return self.given()
         if self.given is None and were_tables(
@@ -71,7 +73,7 @@ class TrainedModel:
                 "motet.open(RUN, events=..., items=...)."
             )
         if self.given is None:
-            refuse_gone(config.data, self.bundle.folder)
+            refuse_gone(config, self.bundle.folder)
         return self.given or read_tables(config.data, self.bundle.folder, extra=split_columns(config))
 
     @cached_property
@@ -168,7 +170,7 @@ class TrainedModel:
         Raises:
             ConfigError: As `find`.
         """
-        language, text_IT = self.bundle.config.model.language, self.bundle.content.text_IT
+        language, text_IT = self.bundle.language, self.bundle.content.text_IT
         if language is None or text_IT is None:
             lacks, do = ("item texts", "Declare  text:  columns under data.items and train again.")
             if language is None:
@@ -251,7 +253,9 @@ class TrainedModel:
         if following is None:
             return None
         hour_R = following.hours(time_R)
-        view = next(each for each in views(self.bundle.config, following.log) if task.name in each.tasks)
+        view = next(
+            each for each in views(self.bundle.config.of_events, following.log) if task.name in each.tasks
+        )
         view = replace(view, part_N=self._not_trained(view.part_N))
         if not following.enough(view, hour_R):
             return None  # nothing is counted for it
@@ -265,7 +269,7 @@ class TrainedModel:
     @cached_property
     def _following(self) -> Following | None:
         """Who knows the outcomes of the last days; None where they are not wanted, or cannot be known."""
-        config = self.bundle.config
+        config = self.bundle.config.of_events
         if config.model.calibrate != "follow" or self.bundle.span is None:
             return None
         try:
@@ -283,6 +287,18 @@ class TrainedModel:
             return part_N
         return np.where((part_N > TRAIN) & (log.time_N <= span.trained), TRAIN, part_N)
 
+    def classify(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """Classes of texts: columns ``text, prediction, probability``, in the order of the texts.
+
+        Args:
+            texts: The texts.
+            task: A `multiclass` task that reads texts; None means the only one.
+
+        Raises:
+            ConfigError: There is no such task.
+        """
+        return classify(self.bundle, texts, text_task(self.bundle.config, task))
+
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""
         part = part_of(split)
@@ -292,15 +308,20 @@ class TrainedModel:
     @cached_property
     def examiner(self) -> Examiner:
         """Puts the questions of the log's parts to a model that reads what this one reads."""
-        config, dataset = self.bundle.config, self.dataset
-        _, _, _, asked = count(config, self.tables, dataset, self.bundle.scaler)
-        return Examiner(config, dataset, asked)
+        config, facts = self.bundle.config, self.bundle.facts
+        known = {task.name: facts[task.name].classes for task in config.text_tasks}
+        texts = gather_texts(config, self.bundle.folder, known, self.bundle.language)
+        if not config.of_events.tasks:
+            return Examiner(config, nothing(), [], texts)
+        dataset = self.dataset
+        _, _, _, asked = count(config.of_events, self.tables, dataset, self.bundle.scaler)
+        return Examiner(config, dataset, asked, texts)
 
     def _counters(self, dataset: Dataset, past_N: np.ndarray, place_Q: np.ndarray) -> CountedRows | None:
         if self.bundle.scaler is None:
             return None
         log = dataset.log
-        source = counter_source(self.bundle.config, self.tables, dataset)
+        source = counter_source(self.bundle.config.of_events, self.tables, dataset)
         found = self.bundle.scaler.apply(count_asked(source, log, past_N, place_Q))
         index_N = np.full(len(log), -1, np.int32)
         index_N[place_Q] = np.arange(len(place_Q))
@@ -313,7 +334,7 @@ class TrainedModel:
 
     def _dataset(self, rows: pl.DataFrame | None) -> tuple[Dataset, np.ndarray]:
         bundle = self.bundle
-        return reopen(self.tables, bundle.config, bundle.catalogue, bundle.encodings, rows)
+        return reopen(self.tables, bundle.config.of_events, bundle.catalogue, bundle.encodings, rows)
 
     def user_numbers(self, users: Sequence[Any] | None) -> np.ndarray:
         """Numbers of users, ascending; None means all.
@@ -351,20 +372,6 @@ class TrainedModel:
 def sentence_encoder(language: Language) -> TextEncoder:
     """The language model, opened once for all models and members that ask it one after the other."""
     return load_language(language)
-
-
-def links_of(tasks: Sequence[Task], task: RowTask) -> dict[str, str]:
-    """A binary task and what it follows, the first of all first, to where a model says the probability.
-
-    Of each but the first that is its probability where what it follows has happened.
-    """
-    if not isinstance(task, Binary):
-        return {}
-    if task.after is None:
-        return {task.name: task.name}
-    earlier = next(each for each in tasks if each.name == task.after)
-    assert isinstance(earlier, Binary)
-    return links_of(tasks, earlier) | {task.name: f"{task.name} given {task.after}"}
 
 
 def table_of(rows: Any) -> pl.DataFrame:

@@ -82,7 +82,7 @@ BROKEN: dict[str, tuple[str, list[str]]] = {
     ),
     "a missing part": (
         "tasks:\n  - {name: next, kind: next_item}\n",
-        [":1: the configuration lacks 'data'."],
+        [":1: data.events: next reads events; declare the log there"],
     ),
     "a key twice": (
         after("training: {seed: 1}\nmodel: {}\ntraining: {seed: 2}\n"),
@@ -148,7 +148,7 @@ BROKEN: dict[str, tuple[str, list[str]]] = {
     ),
     "a list for a file": (
         "- a\n- b\n",
-        [":1: the configuration: found a list; write a mapping with data, tasks"],
+        [":1: the configuration: found a list; write a mapping with tasks"],
     ),
     "no tasks": (
         instead(GOOD[GOOD.index("tasks:") :], "tasks: []\n"),
@@ -158,7 +158,10 @@ BROKEN: dict[str, tuple[str, list[str]]] = {
         instead(GOOD[GOOD.index("tasks:") :], "tasks:\n  like: {kind: binary}\n"),
         [":4: tasks: found a mapping; write a list of tasks with name and kind"],
     ),
-    "no events": (instead("events: {", "events: []\n  zvents: {"), [":3: data.events: found an empty list"]),
+    "no events": (
+        instead("events: {", "events: []\n  zvents: {"),
+        [":1: data.events: next reads events; declare the log there", ":4: data has no setting"],
+    ),
     "a duration without unit": (
         after("training: {seed: 0}\n").replace("data:\n", "data:\n  counters: {half_lives: [1d, 7]}\n"),
         [":2: data.counters.half_lives.1: found 7; write a duration such as 30m, 12h or 7d"],

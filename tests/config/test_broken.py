@@ -137,8 +137,8 @@ def test_the_last_of_two_options_is_blamed(tmp_path):
 def test_plain_values_are_checked_without_lines():
     with pytest.raises(
         ConfigError,
-        match=r"^my settings: 2 mistakes\n  my settings: tasks: found an empty list.*\n.* lacks 'data'",
+        match=r"^my settings: 2 mistakes\n  my settings: tasks: found an empty list.*\n.*epochs: found 'x'",
     ):
-        config_from_dict({"tasks": [], "training": {}}, "my settings")
+        config_from_dict({"tasks": [], "training": {"epochs": "x"}}, "my settings")
     with pytest.raises(ConfigError, match=r"^configuration: the configuration: found an empty list"):
         config_from_dict([])  # type: ignore[arg-type]

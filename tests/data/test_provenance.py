@@ -15,7 +15,7 @@ def write(folder: Path, **files: str) -> None:
 
 
 def config(**paths: object):
-    return tiny_config(**{f"data__{name}__path": path for name, path in paths.items()}).data
+    return tiny_config(**{f"data__{name}__path": path for name, path in paths.items()})
 
 
 def test_every_file_of_every_source_is_hashed_under_its_absolute_path(tmp_path, monkeypatch):

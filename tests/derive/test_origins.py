@@ -111,7 +111,7 @@ def test_an_ensemble_of_other_data_is_refused_before_anything_is_written(tmp_pat
 
 def test_the_manifest_of_an_ensemble_says_what_it_was_measured_on():
     folder = ensemble_of("average")
-    assert origin(folder) == files_read(read_config(folder / "motet.yaml").data, folder)
+    assert origin(folder) == files_read(read_config(folder / "motet.yaml"), folder)
 
 
 def test_a_file_that_is_gone_is_to_be_put_back_and_none_beside_it_is_advised(tmp_path):

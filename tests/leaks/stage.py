@@ -73,7 +73,7 @@ def leak_config(**changes) -> Config:
 def build(world: World, config: Config) -> Stage:
     """Prepare a world and make a model with random weights."""
     dataset, prepared, _ = prepare_all(world, config)
-    model = new_model(config, prepared, learn_facts(config, dataset))
+    model = new_model(config, prepared, learn_facts(config, prepared))
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for weight in model.parameters():

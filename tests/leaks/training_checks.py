@@ -46,7 +46,7 @@ def learned(world: World, config: Config, *, batches: bool = True) -> dict[str, 
         "beside": _beside(prepared.content, ["", *map(str, catalogue.ids.to_list())]),
         "classes": encodings.classes,
         "repeats": encodings.seen_once,
-        "facts": str(learn_facts(config, dataset)),
+        "facts": str(learn_facts(config, prepared)),
         "scaler": {name: array.tolist() for name, array in prepared.scaler.save().items()},
     }
     if batches:

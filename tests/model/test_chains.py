@@ -65,7 +65,7 @@ def test_a_twin_learns_directly():
 def test_a_saved_chain_is_the_same(tmp_path):
     chain = of(True)
     made = model(of=chain)
-    facts = learn_facts(chain.config, chain.prepared.dataset)
+    facts = learn_facts(chain.config, chain.prepared)
     save_bundle(tmp_path, chain.config, made, chain.prepared.dataset, facts, chain.prepared.scaler)
     write_manifest(tmp_path, {})
     again = open_bundle(tmp_path).model

@@ -68,7 +68,7 @@ def test_records_are_those_of_the_parts(groups):
 
 def test_a_saved_model_keeps_its_groups(tmp_path: Path):
     made, of = grouped(("next",), ("stars",))
-    facts = learn_facts(of.config, of.prepared.dataset)
+    facts = learn_facts(of.config, of.prepared)
     save_bundle(tmp_path, of.config, made, of.prepared.dataset, facts, of.prepared.scaler)
     write_manifest(tmp_path, {})
     again = open_bundle(tmp_path).model
@@ -124,7 +124,7 @@ def test_a_leaning_group_answers_in_the_same_pass_and_as_it_does_alone():
 
 def test_a_saved_model_keeps_what_leans_and_saves_the_backbone_once(tmp_path: Path):
     made, of = leaning()
-    facts = learn_facts(of.config, of.prepared.dataset)
+    facts = learn_facts(of.config, of.prepared)
     save_bundle(tmp_path, of.config, made, of.prepared.dataset, facts, of.prepared.scaler)
     write_manifest(tmp_path, {})
     assert not any(name.startswith("apart.0.timeline") for name in made.state_dict())

@@ -27,7 +27,7 @@ def losses(made: Motet, batch) -> dict[str, float]:
 
 def test_an_untrained_model_has_losses_of_about_one():
     config = material().config
-    fresh = new_model(config, material().prepared, learn_facts(config, material().prepared.dataset)).eval()
+    fresh = new_model(config, material().prepared, learn_facts(config, material().prepared)).eval()
     found = losses(fresh, training_batch())
     assert list(found) == ["next", "click", "stars"]
     assert all(0.5 < loss < 2.5 for loss in found.values()), found
@@ -35,7 +35,7 @@ def test_an_untrained_model_has_losses_of_about_one():
 
 def test_the_same_seed_gives_the_same_weights():
     config, prepared = material().config, material().prepared
-    facts = learn_facts(config, prepared.dataset)
+    facts = learn_facts(config, prepared)
     one, two = new_model(config, prepared, facts), new_model(config, prepared, facts)
     other = new_model(changed(training__seed=1), prepared, facts)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
@@ -45,8 +45,8 @@ def test_the_same_seed_gives_the_same_weights():
 def test_a_twin_starts_from_the_weights_of_the_joint_model_where_both_have_them():
     config, prepared = material().config, material().prepared
     twin = config.model_copy(update={"tasks": config.tasks[1:2]})
-    joint = new_model(config, prepared, learn_facts(config, prepared.dataset))
-    alone = new_model(twin, prepared, learn_facts(twin, prepared.dataset))
+    joint = new_model(config, prepared, learn_facts(config, prepared))
+    alone = new_model(twin, prepared, learn_facts(twin, prepared))
     for part in ("items", "events", "users", "requests", "timeline", "experts"):
         for a, b in zip(getattr(joint, part).parameters(), getattr(alone, part).parameters(), strict=True):
             assert torch.equal(a, b), part

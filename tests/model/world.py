@@ -36,7 +36,7 @@ def model(config: Config | None = None, of: Material | None = None) -> Motet:
     """An untrained model whose weights are nowhere zero, in use."""
     of = of or material()
     config = config or of.config
-    made = new_model(config, of.prepared, learn_facts(config, of.prepared.dataset))
+    made = new_model(config, of.prepared, learn_facts(config, of.prepared))
     torch.manual_seed(5)
     with torch.no_grad():
         for name, parameter in made.named_parameters():

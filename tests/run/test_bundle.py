@@ -40,7 +40,7 @@ def saved() -> tuple[Path, torch.nn.Module]:
     of = rich()
     made = model(of=of)
     folder = Path(tempfile.mkdtemp(prefix="motet-bundle-"))
-    facts = learn_facts(of.config, of.prepared.dataset)
+    facts = learn_facts(of.config, of.prepared)
     save_bundle(folder, of.config, made, of.prepared.dataset, facts, of.prepared.scaler)
     write_manifest(folder, {})
     return folder, made
@@ -77,7 +77,7 @@ def test_predictions_and_states_are_the_same_bit_by_bit():
 def test_catalogue_encodings_facts_and_scaler_are_the_same():
     dataset, bundle = rich().prepared.dataset, opened()
     assert bundle.encodings == dataset.encodings
-    assert bundle.facts == learn_facts(rich().config, dataset)
+    assert bundle.facts == learn_facts(rich().config, rich().prepared)
     np.testing.assert_array_equal(bundle.scaler.mean, rich().prepared.scaler.mean)
     np.testing.assert_array_equal(bundle.scaler.std, rich().prepared.scaler.std)
     for each in fields(dataset.catalogue):

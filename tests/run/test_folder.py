@@ -108,7 +108,7 @@ def test_metrics_have_the_parts_of_the_contract():
     metrics = read("metrics.json")
     assert set(metrics) == {
         "tasks", "twins", "baselines", "ablations", "transfer", "slices", "cost", "plots", "behaviour",
-        "statements", "guard", "guard_saw", "search",
+        "statements", "guard", "guard_saw", "search", "texts",
     }  # fmt: skip
     names = [task["name"] for task in TASKS]
     assert list(metrics["tasks"]) == list(metrics["twins"]) == list(metrics["transfer"]) == names

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from motet.batch import Batch
 from motet.config.training import TrainingConfig
 from motet.training.descent import build_descent
 from motet.training.loop import Callbacks, Keep, Loop
@@ -23,6 +24,8 @@ class Numbers:
 
     x: Tensor
     row_BP: Tensor
+
+    examples, said = Batch.examples, Batch.said
 
 
 @dataclass(frozen=True)

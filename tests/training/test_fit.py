@@ -45,11 +45,12 @@ def test_a_tiny_world_is_learned_by_heart(kind):
 
 
 def test_facts_are_learned_from_training_rows_alone():
-    dataset = material().prepared.dataset
-    before = learn_facts(changed(), dataset)
+    prepared = material().prepared
+    dataset = prepared.dataset
+    before = learn_facts(changed(), prepared)
     label_N = np.where(dataset.log.train_N, dataset.log.label["stars"], 1000.0).astype(np.float32)
     log = replace(dataset.log, label=dataset.log.label | {"stars": label_N})
-    assert learn_facts(changed(), replace(dataset, log=log)) == before
+    assert learn_facts(changed(), replace(prepared, dataset=replace(dataset, log=log))) == before
     assert before["stars"].mean == pytest.approx(
         np.nanmean(dataset.log.label["stars"][dataset.log.train_N]), rel=1e-6
     )
@@ -68,12 +69,12 @@ def test_the_monitor_watches_the_main_metric_of_every_task_that_counts():
     tasks = [task.model_dump() for task in changed().tasks]
     tasks[2]["weight"] = 0.0
     config = changed(tasks=tasks)
-    monitor = build_monitor(config, learn_facts(config, material().prepared.dataset))
+    monitor = build_monitor(config, learn_facts(config, material().prepared))
     assert monitor.metrics == [("next", "ndcg@10"), ("click", "auc")]
 
 
 def test_gains_of_the_monitor_begin_where_a_constant_stands():
-    facts = learn_facts(changed(), material().prepared.dataset)
+    facts = learn_facts(changed(), material().prepared)
     monitor = build_monitor(changed(), facts)
     assert monitor.constant["click", "auc"] == 0.5
     assert monitor.constant["stars", "rmse"] == facts["stars"].deviation
@@ -87,7 +88,7 @@ def test_the_configuration_may_name_what_is_watched():
 def test_a_twin_without_the_task_that_is_watched_watches_its_own():
     config = changed(training__monitor="click.log_loss")
     twin = config.model_copy(update={"tasks": config.tasks[:1]})
-    monitor = build_monitor(twin, learn_facts(twin, material().prepared.dataset))
+    monitor = build_monitor(twin, learn_facts(twin, material().prepared))
     assert monitor.metrics == [("next", "ndcg@10")]
 
 

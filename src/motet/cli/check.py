@@ -32,14 +32,26 @@ def check(
 def page(found: Mapping[str, Any]) -> Iterator[str]:
     """What was found, as lines for people."""
     yield f"{found['name']}: the configuration fits the data"
-    for title, lines in (
-        ("Log", _log(found["log"])),
-        ("Columns", _columns(found["columns"])),
-        ("Cleaning", iter(found["account"])),
-        ("Tasks", _tasks(found["tasks"])),
-        ("Suspicious", _suspects(found["suspects"])),
-    ):
+    parts = []
+    if "log" in found:
+        parts = [
+            ("Log", _log(found["log"])),
+            ("Columns", _columns(found["columns"])),
+            ("Cleaning", iter(found["account"])),
+            ("Tasks", _tasks(found["tasks"])),
+            ("Suspicious", _suspects(found["suspects"])),
+        ]
+    if found["texts"]:
+        parts.append(("Texts", _texts(found["texts"])))
+    for title, lines in parts:
         yield from ("", title, *(f"  {line}" for line in lines))
+
+
+def _texts(tasks: Mapping[str, dict[str, Any]]) -> Iterator[str]:
+    for name, task in tasks.items():
+        parts = ", ".join(f"{part} {rows:,}" for part, rows in task["parts"].items())
+        yield f"{name}: {len(task['classes']):,} classes; {parts}"
+        yield from task["statements"]
 
 
 def _log(log: Mapping[str, Any]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
 from motet.config.model import ModelConfig
 from motet.config.record import Record, misfits
-from motet.config.tasks import Task
+from motet.config.tasks import Multiclass, Task, is_text_task
 from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
 
 
@@ -19,7 +19,7 @@ class Config(Record):
     """Everything that determines a run."""
 
     name: str = Field("motet", min_length=1, description="Of the run, in its folder and its report.")
-    data: DataConfig = Field(description="Where the files are and what their columns mean.")
+    data: DataConfig = Field(DataConfig(), description="Where the files are and what their columns mean.")
     tasks: list[Task] = Field(min_length=1, description="What to predict, one entry a task.")
     model: ModelConfig = Field(ModelConfig(), description="Backbone, experts, heads.")
     training: TrainingConfig = Field(TrainingConfig(), description="How the model is trained.")
@@ -30,6 +30,16 @@ class Config(Record):
     def data_seed(self) -> int:
         """The seed of what is random in the data: the order of one moment's events, the items' numbers."""
         return self.training.seed if self.data.seed is None else self.data.seed
+
+    @property
+    def of_events(self) -> Self:
+        """The same with the tasks alone that read events."""
+        return self.model_copy(update={"tasks": [task for task in self.tasks if not is_text_task(task)]})
+
+    @property
+    def text_tasks(self) -> list[Multiclass]:
+        """The tasks whose rows are texts."""
+        return [task for task in self.tasks if isinstance(task, Multiclass) and is_text_task(task)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

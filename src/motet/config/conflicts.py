@@ -10,7 +10,8 @@ from motet.config.expression import columns
 from motet.config.model import ModelConfig
 from motet.config.nearest import nearest
 from motet.config.record import Location
-from motet.config.tasks import Binary, NextItem, Window, is_row_task
+from motet.config.tasks import Binary, NextItem, Window, is_row_task, is_text_task
+from motet.config.text_conflicts import of_texts
 from motet.config.training import EvaluationConfig, TrainingConfig
 
 METRICS = {
@@ -36,8 +37,10 @@ def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_balance(parts)]
     found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_beside(parts), *_idle(parts)]
+    found += of_texts(parts.tasks, parts.data, parts.model)
     for number, task in enumerate(parts.tasks):
-        about = _task(task, parts.data.events if parts.data else []) if task else ()
+        reads = task and not is_text_task(task)
+        about = _task(task, parts.data.events if parts.data else []) if reads else ()
         found += [(("tasks", number, *path), f"tasks.{task.name}{text}") for path, text in about]
     if parts.data:
         found += _signals(parts.data, parts.tasks)

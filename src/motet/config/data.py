@@ -229,8 +229,8 @@ class DataConfig(Record):
     users: Annotated[list[UsersSource], BeforeValidator(as_list)] = Field(
         [], description="What is known of users."
     )
-    events: Annotated[list[EventsSource], BeforeValidator(as_list), Field(min_length=1)] = Field(
-        description="The log, or several."
+    events: Annotated[list[EventsSource], BeforeValidator(as_list)] = Field(
+        [], description="The log, or several; only runs whose tasks all read texts do without."
     )
     cleaning: Cleaning = Field(Cleaning(), description="What happens to rows that cannot be right.")
     split: Split = Field(Split(), description="Which rows train, validate and test.")

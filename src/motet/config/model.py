@@ -14,10 +14,50 @@ class Language(Record):
     name: str = Field(
         "all-MiniLM-L6-v2", description="A name that `motet models` lists or the hub has, or a folder."
     )
-    tuning: Literal["frozen"] = Field(
-        "frozen", description="frozen: its weights stay, its vectors are cached."
+    tuning: Literal["frozen", "lora", "full"] = Field(
+        "frozen",
+        description="frozen: its weights stay, its vectors are cached; full: all of them are trained with "
+        "the rest; lora: low-rank additions to its products are (Hu et al., ICLR 2022).",
     )
     max_tokens: int = Field(128, ge=8, description="Longer texts are cut here.")
+    learning_rate: float = Field(1e-4, gt=0, description="Of its weights, at its highest, where it is tuned.")
+    layer_decay: float = Field(
+        1.0, gt=0, le=1, description="Tuned: what each layer learns at, in the rate of the one above it."
+    )
+    rank: int = Field(16, ge=1, description="lora: of the additions.")
+    items: int = Field(
+        64,
+        ge=1,
+        description="Tuned: items of a step whose texts are read anew with gradient; the others' vectors are "
+        "those that were read last. All are read anew before every validation.",
+    )
+    targets: list[str] | None = Field(
+        None, description="lora: names of the layers that have one; null: all products of the blocks."
+    )
+
+    @model_validator(mode="after")
+    def _reads(self) -> "Language":
+        of = {
+            "learning_rate": ("lora", "full"),
+            "layer_decay": ("full",),
+            "rank": ("lora",),
+            "targets": ("lora",),
+            "items": ("lora", "full"),
+        }
+        for name, kinds in of.items():
+            if self.tuning not in kinds and getattr(self, name) != type(self).model_fields[name].default:
+                text = f"tuning {self.tuning} does not read {name!r}; write  tuning: {kinds[-1]}"
+                raise misfits([((name,), f"{text}, or leave it out")])
+        return self
+
+    def settled(self) -> "Language":
+        """The same, no longer to be trained."""
+        return Language(name=self.name, max_tokens=self.max_tokens)
+
+    @property
+    def tuned(self) -> bool:
+        """Whether its weights are trained."""
+        return self.tuning != "frozen"
 
 
 def _language(raw: Any) -> Any:
@@ -163,6 +203,15 @@ def _calibrate(raw: Any) -> Any:
     return {True: "once", False: "none"}[raw] if isinstance(raw, bool) else raw
 
 
+class TextHeads(Record):
+    """How text tasks read a text's vector."""
+
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of its values hidden in training.")
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of a label given to all classes alike."
+    )
+
+
 class ModelConfig(Record):
     """Backbone, experts, heads."""
 
@@ -173,6 +222,7 @@ class ModelConfig(Record):
     timeline: Timeline = Field(Timeline(), description="How a user's events are read.")
     scoring: Scoring = Field(Scoring(), description="How a state is compared with the items.")
     sharing: Sharing = Field(Sharing(), description="What tasks share above the timeline.")
+    texts: TextHeads = Field(TextHeads(), description="How text tasks read a text's vector.")
     target_attention: bool | Literal["cross"] = Field(
         False,
         description="Row tasks also look from the candidate over the timeline: true over its events, cross "

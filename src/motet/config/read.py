@@ -131,7 +131,7 @@ def _conflicts(document: Document) -> list[Mistake]:
     raw = document.value if isinstance(document.value, dict) else {}
     tasks = raw.get("tasks")
     parts = Parts(
-        data=_right(DataConfig, raw.get("data")),
+        data=_right(DataConfig, raw.get("data", {}), needed={"events"}),
         tasks=[_right(Task, task) for task in tasks] if isinstance(tasks, list) else [],
         training=_right(TrainingConfig, raw.get("training", {})),
         evaluation=_right(EvaluationConfig, raw.get("evaluation", {}), needed={"k"}),

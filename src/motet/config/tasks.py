@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field
 
-from motet.config.data import Split
+from motet.config.data import Paths, Source, Split
 from motet.config.expression import checked
 from motet.config.record import AtLeastOne, Duration, Record, Words, as_list
 
@@ -56,6 +56,17 @@ class NextItem(_Task):
     )
 
 
+class Texts(Source):
+    """Rows of a text task, in files of their own."""
+
+    in_words = "a mapping"
+    text: Names = Field(["text"], description="Columns that make up the text, joined in this order.")
+    valid: Paths | None = Field(
+        None, description="Files of the validation rows; null: some of those that train."
+    )
+    test: Paths | None = Field(None, description="Files of the test rows; null: some of those under path.")
+
+
 class _RowTask(_Task):
     types: Names | None = Field(None, description="Event types whose rows this task learns from; null: all.")
 
@@ -93,6 +104,11 @@ class Multiclass(_RowTask):
     kind: Literal["multiclass"] = Field(description="The kind of task.")
     label: Label = Field(description="The class, most often just the name of a column.")
     max_classes: int = Field(1000, ge=2, description="More classes than this are taken for a mistake.")
+    texts: Literal["items"] | Texts | None = Field(
+        None,
+        description="Texts to classify instead of events: files of their own, or the texts of the items "
+        "(items; the label is then a column of the catalogue).",
+    )
 
 
 Task = Annotated[NextItem | Binary | Regression | Multiclass, Discriminator("kind")]
@@ -101,4 +117,9 @@ RowTask = Binary | Regression | Multiclass
 
 def is_row_task(task: Any) -> bool:
     """True for tasks that score one row (user, item, request), false for those that rank a catalogue."""
-    return isinstance(task, _RowTask)
+    return isinstance(task, _RowTask) and not is_text_task(task)
+
+
+def is_text_task(task: Any) -> bool:
+    """True for tasks whose rows are texts; they read no timeline."""
+    return getattr(task, "texts", None) is not None

@@ -20,6 +20,7 @@ class TrainingConfig(Record):
         "so far), or last (the last one).",
     )
     batch_size: int = Field(128, ge=1, description="Timelines in a step.")
+    text_batch_size: int = Field(32, ge=1, description="Texts in a step of a text task.")
     accumulate: int = Field(
         1, ge=1, description="Batches whose mean gradient makes a step; memory is that of one of them."
     )

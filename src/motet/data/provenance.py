@@ -7,7 +7,8 @@ from typing import Any
 
 import polars as pl
 
-from motet.config.data import DataConfig
+from motet.config import Config
+from motet.config.tasks import Texts
 from motet.data.fingerprint import fingerprint_rows
 from motet.data.readers_files import find_files
 from motet.data.table import Tables
@@ -20,32 +21,41 @@ Read = dict[str, dict[str, Any]]  # name of what was read -> its sha256 and its 
 
 
 @stage("hashes of the files")
-def files_read(data: DataConfig, folder: Path) -> Read:
+def files_read(config: Config, folder: Path) -> Read:
     """Every file that the sources name: absolute path -> ``sha256`` and ``bytes``.
 
     Args:
-        data: The `data:` part of a configuration.
+        config: A configuration.
         folder: Where its paths start.
 
     Raises:
         DataError: A path names no file.
     """
-    patterns = [path for source in (*data.items, *data.users, *data.events) for path in source.path]
+    patterns = paths_of(config)
     files = sorted({path.absolute() for path in find_files(patterns, folder)})
     return {str(path): {"sha256": sha256_file(path), "bytes": path.stat().st_size} for path in files}
 
 
-def refuse_gone(data: DataConfig, run: Path) -> None:
+def paths_of(config: Config) -> list[str]:
+    """All files that a configuration names, those of text tasks too."""
+    data = config.data
+    texts = [task.texts for task in config.text_tasks if isinstance(task.texts, Texts)]
+    several = [source.path for source in (*data.items, *data.users, *data.events, *texts)]
+    several += [paths for each in texts for paths in (each.valid, each.test) if paths]
+    return [path for paths in several for path in paths]
+
+
+def refuse_gone(config: Config, run: Path) -> None:
     """Refuse to read anew what a run was trained on when a file of it is gone.
 
     Args:
-        data: The `data:` part of the run's configuration, with absolute paths.
+        config: Of the run, with absolute paths.
         run: The folder of the run.
 
     Raises:
         DataError: It names the file.
     """
-    for path in (path for source in (*data.items, *data.users, *data.events) for path in source.path):
+    for path in paths_of(config):
         try:
             find_files([path], run)
         except DataError:

@@ -78,7 +78,7 @@ def _parts(events: pl.DataFrame, split: Split, eligible_N: np.ndarray) -> np.nda
         case "random":
             return _at_random(events.height, split)
         case "kfold":
-            return _folds(events.height, split)
+            return folds_of(events.height, split)
         case "column":
             return _by_column(events, split)
         case _:
@@ -133,7 +133,7 @@ def _at_random(height: int, split: Split) -> np.ndarray:
     return part_N
 
 
-def _folds(height: int, split: Split) -> np.ndarray:
+def folds_of(height: int, split: Split) -> np.ndarray:
     """The fold is test, the next one valid; the folds' sizes differ by one row at most."""
     fold_N = np.empty(height, np.int64)
     fold_N[generator(split.seed, "folds").permutation(height)] = np.arange(height) % split.folds
@@ -153,14 +153,25 @@ def _by_column(events: pl.DataFrame, split: Split) -> np.ndarray:
             f"It has {', '.join(names) or 'no other columns'}."
             + (f" Write  column: {nearest[0]}" if nearest else "")
         )
-    text = events[split.column].cast(pl.String)
+    return by_value(events[split.column], split, "data.split")
+
+
+def by_value(column: pl.Series, split: Split, where: str) -> np.ndarray:
+    """The parts that the values of a column mean, int8 ``(N,)``.
+
+    Args:
+        column: Of the split.
+        split: Says what its values mean.
+        where: It is written, for messages.
+    """
+    text = column.cast(pl.String)
     meaning = column_values(split)
     found = text.unique().to_list()
     strange = sorted(str(value) for value in found if _known(value, split) not in meaning)
     if strange:
         raise DataError(
-            f"data.split.column: {split.column!r} holds {', '.join(map(repr, strange[:5]))}, "
-            f"which is none of {', '.join(map(repr, meaning))}. Say under data.split what the file calls "
+            f"{where}.column: {split.column!r} holds {', '.join(map(repr, strange[:5]))}, "
+            f"which is none of {', '.join(map(repr, meaning))}. Say under {where} what the file calls "
             f"each part, for example  values: {{train: {strange[0]}, valid: ..., test: ...}}"
         )
     parts = [meaning[_known(value, split)] for value in found]

@@ -19,6 +19,7 @@ from motet.data.order import materialise_order
 from motet.data.readers import read_tables
 from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
+from motet.data.texts import read_texts
 from motet.data.timelines import PARTS, TRAIN, UNUSED, advice_for_empty, refuse_empty_task
 from motet.data.windows import cut_times
 from motet.system.log import stage
@@ -37,12 +38,28 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     Returns:
         JSON-able: ``name``, ``cleaning`` (the account), ``columns`` (role -> features), ``log`` (users,
         items, events, types, kinds, first and last time), ``tasks`` (for each its split and the rows of every
-        part as training has them, see `_rows_of`) and ``suspects`` (from `motet.data.suspects`; None for a
-        log that is too long to look).
+        part as training has them, see `_rows_of`), ``suspects`` (from `motet.data.suspects`; None for a
+        log that is too long to look) and ``texts`` (text task -> classes, rows of every part, what is to be
+        told). Where no task reads events, ``name`` and ``texts`` alone.
 
     Raises:
         MotetError: What training would refuse, in the same words.
     """
+    rows = {task.name: read_texts(task, config.data, folder, config.data_seed) for task in config.text_tasks}
+    texts = {
+        name: {
+            "classes": list(each.classes),
+            "parts": {part: len(each.rows(number)) for part, number in PARTS.items()},
+            "statements": each.statements,
+        }
+        for name, each in rows.items()
+    }
+    events = config.of_events
+    found = _of_events(events, folder) if events.tasks else {"name": config.name}
+    return found | {"texts": texts}
+
+
+def _of_events(config: Config, folder: Path) -> dict[str, Any]:
     splits = sorted({task.split.column for task in config.tasks if task.split and task.split.column})
     with stage("reading"):
         tables = read_tables(config.data, folder, extra=splits)

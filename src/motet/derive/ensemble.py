@@ -14,6 +14,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
+from motet.classify import text_task
 from motet.config import Config
 from motet.config.tasks import RowTask
 from motet.data.requests import Plan, histories
@@ -97,6 +98,15 @@ class Ensemble:
             for each, reads in zip(self.members, readers, strict=True)
         ]
         return self._nearest(found, name, k)
+
+    def classify(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """Never: runs with text tasks are not put together.
+
+        Raises:
+            ConfigError: Always.
+        """
+        text_task(self.config, task)
+        raise AssertionError("runs with text tasks are refused when an ensemble is made")
 
     def predict(self, rows: Any, task: str) -> pl.DataFrame:
         """Predict a row task for pairs of user and item; see `TrainedModel.predict`.

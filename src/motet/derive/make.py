@@ -73,6 +73,7 @@ def make_ensemble(
         members = open_snapshots(folders[0], events=events, items=items, users=users)
     else:
         members = open_members(folders, events=events, items=items, users=users)
+    _refuse_texts(members)
     now = read_today(members.models[0], given=events is not None)
     told = refuse_other_data(members.folders, now)
     for line in told:
@@ -88,6 +89,16 @@ def make_ensemble(
         metrics["cost"] |= {"wall_seconds": time.monotonic() - began}
         _save(place, target, kind, members, metrics, now)
     return Run(target)
+
+
+def _refuse_texts(members: Members) -> None:
+    """An ensemble answers about events alone."""
+    for model in members.models:
+        for task in model.bundle.config.text_tasks:
+            raise ConfigError(
+                f"{model.bundle.folder}: {task.name} reads texts, and runs of text tasks cannot be put "
+                "together yet. Train the other tasks in runs of their own."
+            )
 
 
 def refuse_count(kind: str, runs: int) -> bool:

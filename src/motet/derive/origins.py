@@ -35,11 +35,11 @@ def read_today(first: TrainedModel, *, given: bool) -> Read:
     Raises:
         DataError: A file is gone, or the run was trained on tables and none were given.
     """
-    data, folder = first.bundle.config.data, first.bundle.folder
+    config, folder = first.bundle.config, first.bundle.folder
     if given or were_tables(origin(folder)):
         return tables_read(first.read())
-    refuse_gone(data, folder)
-    return files_read(data, folder)
+    refuse_gone(config, folder)
+    return files_read(config, folder)
 
 
 def refuse_other_data(folders: Sequence[Path], now: Read) -> list[str]:
@@ -94,11 +94,11 @@ def changed_since(folder: Path) -> list[str]:
     Raises:
         DataError: A file is gone.
     """
-    before, data = origin(folder), read_config(folder / "motet.yaml").data
+    before, config = origin(folder), read_config(folder / "motet.yaml")
     if were_tables(before):
         return ["it was made of tables in Python, and it cannot be told whether the files hold the same"]
-    refuse_gone(data, folder)
-    return [f"since the training {line}" for line in changes(before, files_read(data, folder))]
+    refuse_gone(config, folder)
+    return [f"since the training {line}" for line in changes(before, files_read(config, folder))]
 
 
 def _refuse_each_other(folders: Sequence[Path], reads: Sequence[Read]) -> None:

@@ -58,7 +58,7 @@ class CatalogueScores:
     @cached_property
     def text_IT(self) -> Tensor | None:
         """Directions of the items' texts, zeros without one; None where no language model reads them."""
-        white_IT = dict(self.items.named_buffers()).get("white_IT")  # left out where it is None
+        white_IT = self.items.texts
         return None if white_IT is None else _texts(white_IT, self.head.get_buffer("trained_I"))
 
     def __call__(self, state_BD: Tensor, plan: Plan, query_B: np.ndarray) -> Tensor:

@@ -4,7 +4,7 @@ Shapes: Q queries, R rows, I items, K places of a list.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from motet.config import Config
 from motet.config.tasks import Binary, is_row_task
 from motet.data.dataset import Dataset
 from motet.data.requests import histories
+from motet.data.text_feed import TextSet
 from motet.data.timelines import VALID
 from motet.evaluation.baselines import RankingBaseline
 from motet.evaluation.following import Following
@@ -21,6 +22,7 @@ from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
 from motet.evaluation.scoring import Answers, Questions, Ranked, Scored, Scorer, questions, rank
+from motet.evaluation.texts import text_record
 from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet
 from motet.system.randomness import generator
@@ -37,16 +39,21 @@ class Examiner:
         config: Tasks and settings of the evaluation.
         dataset: Catalogue and log.
         views: Rows and histories, see `motet.evaluation.protocol`.
+        texts: Text task -> its rows.
     """
 
     config: Config
     dataset: Dataset
     views: list[View]
+    texts: Mapping[str, TextSet] = field(default_factory=dict)
 
     def examine(self, model: Motet, part: int, *, lists: bool = True) -> dict[str, Predictions]:
         """Records of every task that the model has a head for."""
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
-        return self.records(self.following(scorer), part, lists=lists)
+        found = self.records(self.following(scorer), part, lists=lists) if self.config.of_events.tasks else {}
+        asked = [] if model.texts is None else model.texts.tasks
+        found |= {task: text_record(model, self.texts[task], part) for task in asked}
+        return {task.name: found[task.name] for task in self.config.tasks if task.name in found}
 
     def following(self, scorer: Scorer) -> Answers:
         """A model whose probabilities follow the days, where that is wanted."""

@@ -11,19 +11,23 @@ import torch
 from motet.data.catalogue import Catalogue
 from motet.data.timelines import Timelines
 from motet.features.items import Beside, ItemContent
+from motet.features.live import Words
 from motet.features.neighbours import similar_items
 from motet.system.log import stage
 
 Encode = Callable[[list[str]], np.ndarray]
 
 
-def build_content(catalogue: Catalogue, encode: Encode | None, beside: Beside | None = None) -> ItemContent:
+def build_content(
+    catalogue: Catalogue, encode: Encode | None, beside: Beside | None = None, words: Words | None = None
+) -> ItemContent:
     """Content of a catalogue.
 
     Args:
         catalogue: The items.
         encode: Texts to vectors ``(N, T)``, cached by whoever gives it; None when there is no language model.
         beside: From `items_beside`.
+        words: Tokens of the texts, for a language model that is tuned.
     """
     id_row_I = np.zeros(len(catalogue), np.int64)
     id_row_I[catalogue.trained_I] = np.arange(1, int(catalogue.trained_I.sum()) + 1)
@@ -34,6 +38,7 @@ def build_content(catalogue: Catalogue, encode: Encode | None, beside: Beside | 
         vectors={name: torch.from_numpy(vector) for name, vector in catalogue.vectors.items()},
         id_row_I=torch.from_numpy(id_row_I),
         beside=beside,
+        words=words,
     )
 
 

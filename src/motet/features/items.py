@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from motet.features.columns import ColumnEncoder
+from motet.features.live import LiveTexts, Reader, Words
 from motet.features.nearest import nearest_texts
 from motet.features.whitening import Whitening
 from motet.nn.dropout import Dropout
@@ -33,6 +34,7 @@ class ItemContent:
     vectors: dict[str, Tensor]  # name -> (I, width), NaN rows are missing
     id_row_I: Tensor  # int64, row of the id table; 0 for an item that training never met
     beside: Beside | None = None
+    words: Words | None = None  # tokens of the texts, for a language model that is tuned
 
 
 class ItemEncoder(nn.Module):
@@ -54,6 +56,7 @@ class ItemEncoder(nn.Module):
         id_dropout: Share of ids hidden in a training step.
         dropout: On the language model's vector and on ready-made ones.
         whiten: Whiten the language model's vectors, by the items that training met.
+        live: Items of a step whose texts are read anew with gradient, where the language model is tuned.
     """
 
     def __init__(
@@ -66,6 +69,7 @@ class ItemEncoder(nn.Module):
         dropout: float,
         *,
         whiten: bool = False,
+        live: int = 0,
     ) -> None:
         super().__init__()
         self.columns = ColumnEncoder(codes, content.number_IV.shape[1], width)
@@ -77,6 +81,9 @@ class ItemEncoder(nn.Module):
         self.whitening = None
         if whiten and content.text_IT is not None:
             self.whitening = Whitening(content.text_IT[content.id_row_I > 0])
+        self.live: LiveTexts | None = None
+        if live and content.words is not None and content.text_IT is not None:
+            self.live = LiveTexts(content.words, content.text_IT, self.whitening, live)
         self.mix = None if content.beside is None else nn.Linear(width, width, bias=False)
         self.dropout = Dropout(dropout)
         self.id_dropout = id_dropout
@@ -104,6 +111,28 @@ class ItemEncoder(nn.Module):
         for name, vector in content.vectors.items():
             self.register_buffer(vector_key(name), vector, persistent=False)
 
+    @property
+    def texts(self) -> Tensor | None:
+        """Whitened vectors of all texts, ``(I, T)``; None without a language model."""
+        found: Tensor | None = self.white_IT  # a buffer, or None
+        return found
+
+    def read_texts(self, reader: Reader) -> None:
+        """Read all texts anew with a tuned language model."""
+        if self.live is not None:
+            self.text_IT = self.live.read_all(reader)
+            self.settle()
+
+    def settle(self) -> None:
+        """Work out anew what follows from the texts' vectors and their whitening."""
+        text_IT: Tensor = self.get_buffer("text_IT")
+        self.white_IT = self._whitened(text_IT)
+        if self.mix is not None:
+            beside = (self.get_buffer("neighbour_IM"), self.get_buffer("share_IM"))
+            near = self._nearest(beside, self.get_buffer("id_row_I"))
+            self.near_IM, self.nearness_IM = near
+            self.edges = {name: edges for name, edges in self.edges.items() if name == TABLES[0]}
+
     def _whitened(self, text_IT: Tensor | None) -> Tensor | None:
         return text_IT if self.whitening is None or text_IT is None else self.whitening(text_IT)
 
@@ -111,13 +140,19 @@ class ItemEncoder(nn.Module):
         """Neighbours and their shares, then those by text of items that have none, and theirs."""
         if content.beside is None:
             return None, None, None, None
-        neighbour_IM, share_IM = content.beside
+        return (*content.beside, *self._nearest(content.beside, content.id_row_I))
+
+    def _nearest(self, beside: Beside, id_row_I: Tensor) -> tuple[Tensor, Tensor]:
+        """Neighbours by text of items that no user had with another, and their shares."""
+        neighbour_IM, share_IM = beside
         near_IM, nearness_IM = torch.zeros_like(neighbour_IM), torch.zeros_like(share_IM)
-        if content.text_IT is not None:
+        white_IT = self.texts
+        if white_IT is not None:
             row_R = 1 + torch.nonzero(share_IM[1:].sum(1) == 0).squeeze(-1)
-            white_IT, met_I = self._pick("white_IT", None), content.id_row_I > 0
-            near_IM[row_R], nearness_IM[row_R] = nearest_texts(white_IT, row_R, met_I, near_IM.shape[1])
-        return neighbour_IM, share_IM, near_IM, nearness_IM
+            near_IM[row_R], nearness_IM[row_R] = nearest_texts(
+                white_IT, row_R, id_row_I > 0, near_IM.shape[1]
+            )
+        return near_IM, nearness_IM
 
     def forward(self, item_K: Tensor | None = None) -> Tensor:
         """Vectors of some items ``(K, D)``, or of the whole catalogue ``(I, D)`` when none are named."""
@@ -162,7 +197,8 @@ class ItemEncoder(nn.Module):
         """Vectors of items without their neighbours."""
         out = self.columns(self._pick("code_IJ", item_K), self._pick("number_IV", item_K))
         if self.text is not None:
-            out = out + self.text(self.dropout(self._pick("white_IT", item_K).float()))
+            white_KT = self._pick("white_IT", item_K) if self.live is None else self.live.rows(item_K)
+            out = out + self.text(self.dropout(white_KT.float()))
         for name in self.vector_names:
             vector = self._pick(vector_key(name), item_K)
             present = ~vector.isnan().any(-1, keepdim=True)

@@ -72,12 +72,11 @@ class TextEncoder:
 
         self.name, self.precision, self._device = name, precision, torch.device(device)
         self.pooling = read_pooling(folder, name)
-        self.model, self.tokenizer = _load(folder, name, self._device.type)
+        self.model, self.tokenizer = load_transformer(folder, name, self._device.type)
+        self.model.requires_grad_(False)
         self.model.to(self._device)
         self.width = int(self.model.config.hidden_size)
-        self.max_tokens = min(
-            max_tokens, self.pooling.max_tokens or max_tokens, self.tokenizer.model_max_length
-        )
+        self.max_tokens = longest(max_tokens, self.pooling, self.tokenizer)
         self.fingerprint = _fingerprint(folder, self.pooling, self.max_tokens)
 
     def choose_precision(self) -> Precision:
@@ -105,15 +104,15 @@ class TextEncoder:
         vectors_ND = np.empty((len(texts), self.width), np.float32)
         for start in range(0, len(texts), TEXTS_AT_ONCE):
             chosen = texts[start : start + TEXTS_AT_ONCE]
-            for place_B, vectors_BD in self._batches([self.pooling.prefix + text for text in chosen]):
+            for place_B, vectors_BD in self._batches(chosen):
                 vectors_ND[start + place_B] = vectors_BD
                 if progress is not None:
                     progress.advance(len(place_B))
         return vectors_ND
 
-    def _batches(self, texts: list[str]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    def _batches(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
         """Places and vectors, longest texts first, so that batches hold little padding."""
-        tokens = self.tokenizer(texts, truncation=True, max_length=self.max_tokens)["input_ids"]
+        tokens = texts_as_tokens(self.tokenizer, self.pooling, texts, self.max_tokens)
         length_N = np.array([len(ids) for ids in tokens])
         order_N = np.argsort(-length_N, kind="stable")
         start = 0
@@ -177,7 +176,21 @@ def pool(hidden_BLD: "torch.Tensor", mask_BL: "torch.Tensor", pooling: Pooling) 
     return torch.nn.functional.normalize(vector_BD, dim=1) if pooling.normalise else vector_BD
 
 
-def _load(folder: Path, name: str, device: str) -> tuple[Any, Any]:
+def longest(max_tokens: int, pooling: Pooling, tokenizer: Any) -> int:
+    """The most tokens of a text: as asked, but no more than the model was made for."""
+    return int(min(max_tokens, pooling.max_tokens or max_tokens, tokenizer.model_max_length))
+
+
+def texts_as_tokens(
+    tokenizer: Any, pooling: Pooling, texts: Sequence[str], max_tokens: int
+) -> list[list[int]]:
+    """Token numbers of texts with their prefix; what is longer is cut at its end."""
+    prefixed = [pooling.prefix + text for text in texts]
+    found: list[list[int]] = tokenizer(prefixed, truncation=True, max_length=max_tokens)["input_ids"]
+    return found
+
+
+def load_transformer(folder: Path, name: str, device: str) -> tuple[Any, Any]:
     """Model (fp32, evaluation) and tokenizer, from files of this machine alone."""
     import torch
     from safetensors import SafetensorError
@@ -185,7 +198,7 @@ def _load(folder: Path, name: str, device: str) -> tuple[Any, Any]:
 
     safe = {"local_files_only": True, "use_safetensors": True, "trust_remote_code": False}
     attention = "eager" if device == "cpu" else "sdpa"  # faster on a CPU for short texts
-    with _quiet():
+    with quiet():
         try:
             model = AutoModel.from_pretrained(
                 folder, dtype=torch.float32, attn_implementation=attention, **safe
@@ -199,11 +212,11 @@ def _load(folder: Path, name: str, device: str) -> tuple[Any, Any]:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = tokenizer.truncation_side = "right"
-    return model.eval().requires_grad_(False), tokenizer
+    return model.eval(), tokenizer
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """No bars and no remarks on unused weights while a model loads."""
     from transformers.utils import logging as transformers_log
 

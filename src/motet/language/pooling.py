@@ -9,6 +9,8 @@ from motet.errors import ConfigError
 from motet.language.known import PACKAGES, without_organisation
 
 Mode = Literal["mean", "cls", "max", "lasttoken"]
+PROMPTS = "config_sentence_transformers.json"
+POOLING_FILES = ("modules.json", "1_Pooling/config.json", "sentence_bert_config.json", PROMPTS)
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _mode(config: dict[str, Any], folder: Path) -> Mode:
 
 
 def _prefix(folder: Path, name: str) -> str:
-    config = _read(folder / "config_sentence_transformers.json")
+    config = _read(folder / PROMPTS)
     if config.get("default_prompt_name"):
         return str((config.get("prompts") or {}).get(config["default_prompt_name"], ""))
     package = PACKAGES.get(without_organisation(name))

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from motet.batch import Batch
+from motet.batch import AnyBatch, TextBatch
 from motet.config.balance import Balance as Settings
 from motet.training.balance import Balance, build_balance, likelihood_weights
 from motet.training.processes import count, total
@@ -31,7 +31,7 @@ class Descent(ABC):
     method: Balance | Surgery
 
     @abstractmethod
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: AnyBatch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
 
     @abstractmethod
@@ -57,7 +57,7 @@ class SumDescent(Descent):
     def __init__(self, model: nn.Module, balance: Balance) -> None:
         self.model, self.method, self.balance = model, balance, balance
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: AnyBatch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
         found: dict[str, Tensor] = self.model(batch)
         return found
@@ -94,8 +94,12 @@ class RepresentationDescent(Descent):
         self.encoded: Any = None
         self.cut: Any = None
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: AnyBatch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
+        if isinstance(batch, TextBatch):  # of one task: nothing is at odds
+            self.encoded = self.cut = None
+            alone: dict[str, Tensor] = self.model(batch)
+            return alone
         self.encoded = self.model.encode(batch)
         self.cut = self.encoded.cut()
         found: dict[str, Tensor] = self.model.losses(batch, self.cut)
@@ -108,7 +112,10 @@ class RepresentationDescent(Descent):
         batches do not know.
         """
         losses = _learned(losses, self.weights)
-        if losses or count() > 1:
+        if self.cut is None:
+            for name, loss in losses.items():
+                torch.autograd.backward(share * self.weights[name] * loss)
+        elif losses or count() > 1:
             self._combine(losses, share)
         if last:
             self.method.step_over()
@@ -168,7 +175,7 @@ class ParameterDescent(Descent):
         self.kept: dict[str, Tensor] = {}  # task -> gradient of the step's batches so far, (N,)
         self.told: dict[str, list[float]] = {}  # task -> its losses in them
 
-    def losses(self, batch: Batch) -> dict[str, Tensor]:
+    def losses(self, batch: AnyBatch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
         found: dict[str, Tensor] = self.model(batch)
         return found

@@ -9,15 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from motet.assemble import build_model
+from motet.assemble import build_model, build_texts
 from motet.config import Config
-from motet.config.tasks import is_row_task
+from motet.config.tasks import is_row_task, is_text_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
 from motet.data.loader import Feed
-from motet.data.timelines import Timelines
+from motet.data.mixed import AnyFeed, MixedFeed
+from motet.data.text_feed import TextFeed, TextSet
+from motet.data.timelines import TRAIN, Timelines
 from motet.features.items import ItemContent
+from motet.language.tuned import TunedLanguage
 from motet.metrics.names import Metrics, main_metric
 from motet.model import BACKBONE, Motet
 from motet.system.randomness import derived_seed
@@ -38,6 +41,7 @@ class Prepared:
     counter_NC: CountedRows | None  # standardised, right for training rows
     scaler: CounterScaler | None
     counter_names: list[str]
+    texts: Mapping[str, TextSet] = field(default_factory=dict)  # text task -> its rows
 
 
 @dataclass(frozen=True)
@@ -102,11 +106,15 @@ class Hooks:
     hopeless: Callable[[Mapping[str, Any]], bool] = lambda record: False
 
 
-def learn_facts(config: Config, dataset: Dataset) -> dict[str, TaskFacts]:
+def learn_facts(config: Config, prepared: Prepared) -> dict[str, TaskFacts]:
     """What training rows say about each task."""
     facts: dict[str, TaskFacts] = {}
+    dataset = prepared.dataset
     for task in config.tasks:
-        if is_row_task(task):
+        if is_text_task(task):
+            rows = prepared.texts[task.name].rows
+            facts[task.name] = task_facts(task, rows.label_N[rows.rows(TRAIN)], rows.classes)
+        elif is_row_task(task):
             classes = dataset.encodings.classes.get(task.name, ())
             facts[task.name] = task_facts(task, training_labels(dataset.log, task.name), classes)
         else:
@@ -125,9 +133,19 @@ def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -
     torch.manual_seed(derived_seed(config.training.seed, "weights"))
     model = build_model(config, prepared.dataset, facts, prepared.content, len(prepared.counter_names))
     if prepared.counter_NC is not None:
-        for part in model.parts:
+        for part in model.parts if config.of_events.tasks else ():
             part.counters.fit(prepared.counter_NC.value_RC)
+    model.texts = build_texts(config, facts, _language(config, prepared))
     return model
+
+
+def _language(config: Config, prepared: Prepared) -> TunedLanguage | int:
+    """The language model that is to be tuned, or the width of the frozen one's vectors."""
+    language = config.model.language
+    if language is not None and language.tuned and (config.text_tasks or prepared.content.words is not None):
+        return TunedLanguage(language)
+    vectors = [prepared.texts[task.name].vector_NT for task in config.text_tasks]
+    return vectors[0].shape[1] if vectors and vectors[0] is not None else 0
 
 
 def fit(
@@ -151,22 +169,28 @@ def fit(
         hooks: What else it asks and takes.
     """
     settings = config.training
-    facts = learn_facts(config, prepared.dataset)
+    facts = learn_facts(config, prepared)
     model = new_model(config, prepared, facts)
     if hooks.start is not None:
         hooks.start.put_into(model)
     held_N = held_out_rows(config, prepared.dataset.log)
-    feed = _feed(config, prepared, None if held_N is None else ~held_N)
+    feed = _feeds(config, prepared, None if held_N is None else ~held_N)
     descent = build_descent(settings.balance, model, {task.name: task.weight for task in config.tasks})
     looks = [] if hooks.look is None else [hooks.look]
     if held_N is not None:
         looks.append(_leadership(config, prepared, descent.method, held_N))
+
+    def validated() -> Metrics:
+        model.read_texts()
+        return validate(model)
+
     calls = Callbacks(
-        lambda: validate(model), lambda record: log({"model": name, **record}), name, hooks.stop,
+        validated, lambda record: log({"model": name, **record}), name, hooks.stop,
         looks, hooks.keeps, hooks.hopeless,
     )  # fmt: skip
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
+    model.read_texts()
     for keep in hooks.keeps if loop.monitor.best_epoch >= 0 else ():
         keep.finish(loop.monitor.best_epoch + 1)
     cost = {
@@ -175,6 +199,15 @@ def fit(
         "examples": float(loop.examples),
     }
     return Trained(model.eval(), facts, loop.history, cost, loop.stopped)
+
+
+def _feeds(config: Config, prepared: Prepared, only_N: np.ndarray | None) -> AnyFeed:
+    """Batches of timelines where a task reads them, and of the texts of each text task."""
+    settings = config.training
+    feeds: list[AnyFeed] = [_feed(config, prepared, only_N)] if config.of_events.tasks else []
+    for task in config.text_tasks:
+        feeds.append(TextFeed(prepared.texts[task.name], settings.text_batch_size, settings.seed))
+    return feeds[0] if len(feeds) == 1 else MixedFeed(feeds, settings.seed)
 
 
 def _feed(config: Config, prepared: Prepared, only_N: np.ndarray | None) -> Feed:

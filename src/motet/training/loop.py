@@ -17,9 +17,9 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
-from motet.batch import Batch
+from motet.batch import AnyBatch, Batch, TextBatch
 from motet.config.training import TrainingConfig
-from motet.data.loader import Feed
+from motet.data.mixed import AnyFeed
 from motet.errors import DataError
 from motet.metrics.names import Metrics, headlines
 from motet.system.devices import give_back_memory
@@ -28,14 +28,14 @@ from motet.system.randomness import derived_seed
 from motet.training.checkpoint import load_checkpoint, save_checkpoint
 from motet.training.descent import Descent
 from motet.training.monitor import Monitor
-from motet.training.optimizer import WeightAverage, build_optimizer, learning_rate_factor
+from motet.training.optimizer import Own, WeightAverage, build_optimizer, learning_rate_factor
 from motet.training.processes import anywhere, average_gradients
 
 GIVE_BACK = 16  # steps between times that freed memory goes back to the system; it costs about a fiftieth
 
 
 Look = Callable[[nn.Module, Batch, torch.optim.Optimizer, int], None]
-"""Looks at a model, the batch of its next step, the optimiser and the number of that step."""
+"""Looks at a model, the timelines of its next step, the optimiser and the number of that step."""
 
 
 class Keep(Protocol):
@@ -79,7 +79,7 @@ class Loop:
     def __init__(
         self,
         model: nn.Module,
-        feed: Feed,
+        feed: AnyFeed,
         settings: TrainingConfig,
         descent: Descent,
         monitor: Monitor,
@@ -89,7 +89,7 @@ class Loop:
         self.model, self.feed, self.settings = model, feed, settings
         self.descent, self.monitor, self.calls, self.checkpoint = descent, monitor, calls, checkpoint
         self.optimizer = build_optimizer(
-            [model, descent.method], settings.learning_rate, settings.weight_decay
+            [model, descent.method], settings.learning_rate, settings.weight_decay, own_rates(model)
         )
         self.average = WeightAverage(model, settings.average)
         self.best: dict[str, Tensor] = {}
@@ -145,7 +145,7 @@ class Loop:
                     name: 0.95 * running.get(name, value) + 0.05 * value for name, value in losses.items()
                 }
                 self.seconds += time.monotonic() - began
-                self.examples += sum(int((batch.row_BP >= 0).sum()) for batch in batches)
+                self.examples += sum(batch.examples for batch in batches)
                 bar.advance(len(batches), running)
                 first += len(batches)
                 if first == len(epoch):
@@ -161,12 +161,13 @@ class Loop:
                         "seconds": self.seconds, "examples": self.examples})  # fmt: skip
         return True
 
-    def _one_step(self, batches: Sequence[Batch], total: int, where: Sequence[str]) -> dict[str, float]:
+    def _one_step(self, batches: Sequence[AnyBatch], total: int, where: Sequence[str]) -> dict[str, float]:
         factor = learning_rate_factor(self.step, self.settings.warmup, total, self.settings.decay)
         for group in self.optimizer.param_groups:
-            group["lr"] = self.settings.learning_rate * factor
-        for look in self.calls.looks:
-            look(self.model, batches[0], self.optimizer, self.step)
+            group["lr"] = group["rate"] * factor
+        if not isinstance(batches[0], TextBatch):
+            for look in self.calls.looks:
+                look(self.model, batches[0], self.optimizer, self.step)
         self.optimizer.zero_grad(set_to_none=True)
         found = [self._gradients(batches, place, said) for place, said in enumerate(where)]
         values = _means(found)
@@ -182,7 +183,7 @@ class Loop:
             give_back_memory()
         return values
 
-    def _gradients(self, batches: Sequence[Batch], place: int, where: str) -> dict[str, float]:
+    def _gradients(self, batches: Sequence[AnyBatch], place: int, where: str) -> dict[str, float]:
         """Add the gradients of one of a step's batches to those of the others; its losses."""
         name = f"step {self.step}" + (f", batch {place}" if place else "")
         torch.manual_seed(derived_seed(self.settings.seed, name))
@@ -197,14 +198,12 @@ class Loop:
             raise DataError(self._bad_loss(where, str(error), values, batches[place])) from None
         return values
 
-    def _bad_loss(self, where: str, what: str, values: dict[str, float], batch: Batch) -> str:
-        rows = batch.row_BP[batch.row_BP >= 0]
+    def _bad_loss(self, where: str, what: str, values: dict[str, float], batch: AnyBatch) -> str:
         said = ", ".join(f"{name} {value:g}" for name, value in values.items())
         rate = f"{self.settings.learning_rate:g}"
-        span = f"rows {int(rows.min())} to {int(rows.max())}" if len(rows) else "no row"  # of this process
         return (
-            f"{self.calls.name}, {where}: {what} not a number ({said}; {span} of the "
-            "ordered log). Nothing of this step is kept. Try a lower  "
+            f"{self.calls.name}, {where}: {what} not a number ({said}; {batch.said}). "
+            "Nothing of this step is kept. Try a lower  "
             f"training.learning_rate  (now {rate}), or look for extreme numbers with  motet check."
         )
 
@@ -269,7 +268,14 @@ class Loop:
         return {"model": self.model, "balance": self.descent.method}
 
 
-def _several(batches: Iterator[Batch], count: int) -> Iterator[list[Batch]]:
+def own_rates(model: nn.Module) -> Own:
+    """Parameters that learn at a rate of their own: those of a language model that is tuned."""
+    find = getattr(model, "own_rates", None)
+    found: Own = [] if find is None else find()
+    return found
+
+
+def _several(batches: Iterator[AnyBatch], count: int) -> Iterator[list[AnyBatch]]:
     """So many at a time; the last may be fewer."""
     while several := list(itertools.islice(batches, count)):
         yield several

@@ -7,26 +7,36 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+Own = Sequence[tuple[Sequence[nn.Parameter], float]]
+"""Parameters that learn at a rate of their own."""
+
 
 def build_optimizer(
-    modules: Iterable[nn.Module], learning_rate: float, weight_decay: float
+    modules: Iterable[nn.Module], learning_rate: float, weight_decay: float, own: Own = ()
 ) -> torch.optim.AdamW:
     """AdamW (Loshchilov, Hutter 2019, arXiv:1711.05101); vectors, norms and embeddings are not decayed.
 
-    Each parameter goes through the processor's cache once a step (`fused`): a quarter of the time.
+    Each parameter goes through the processor's cache once a step (`fused`): a quarter of the time. Every
+    group of parameters has its `rate`, the highest learning rate.
     """
-    decayed: list[Tensor] = []
-    free: list[Tensor] = []
+    rate_of = {id(p): rate for several, rate in own for p in several}
+    groups: dict[tuple[float, float], list[Tensor]] = {
+        (learning_rate, weight_decay): [],
+        (learning_rate, 0.0): [],
+    }
     for module in modules:
         embeddings = {id(each.weight) for each in module.modules() if isinstance(each, nn.Embedding)}
         for parameter in module.parameters():
             if parameter.requires_grad:
                 plain = parameter.ndim < 2 or id(parameter) in embeddings
-                (free if plain else decayed).append(parameter)
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": free, "weight_decay": 0.0}]
-    return torch.optim.AdamW(
-        [group for group in groups if group["params"]], lr=learning_rate, betas=(0.9, 0.98), fused=True
-    )
+                rate = rate_of.get(id(parameter), learning_rate)
+                groups.setdefault((rate, 0.0 if plain else weight_decay), []).append(parameter)
+    listed = [
+        {"params": several, "weight_decay": decay, "rate": rate, "lr": rate}
+        for (rate, decay), several in groups.items()
+        if several
+    ]
+    return torch.optim.AdamW(listed, lr=learning_rate, betas=(0.9, 0.98), fused=True)
 
 
 def learning_rate_factor(

@@ -1,8 +1,8 @@
 """The report: a run's figures as one self-contained HTML page that loads nothing.
 
 Start at :func:`write_report`. `evidence` reads; `verdicts` and `facts` write the top; `sharing`, `scores`,
-`parts`, `plots`, `behaviour`, `cost` and `origins` write the sections; `charts` draws; `page` fills the
-template.
+`texts`, `parts`, `plots`, `behaviour`, `cost` and `origins` write the sections; `charts` draws; `page` fills
+the template.
 """
 
 from pathlib import Path

@@ -250,27 +250,30 @@ def shares(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, A
     return _finish(alt.layer(even.encode(x="at:Q", y="at:Q"), curve), 190, description)
 
 
-def fields(rows: Rows, description: str) -> dict[str, Any]:
-    """A field for each pair of a task and an expert, darker where the share is larger, with the share in it.
+def fields(rows: Rows, pair: tuple[str, str], description: str) -> dict[str, Any]:
+    """A field for each pair of names, darker where the share is larger, with the share in it.
 
     Args:
-        rows: ``task``, ``expert`` and ``value`` (a share).
+        rows: The two names, ``value`` (a share), and what else is shown of it (`spread`, a share too).
+        pair: Which names stand downwards, and which across.
         description: For readers of the page who do not see the chart.
     """
-    tasks, experts = _names(rows, "task"), _names(rows, "expert")
+    down, across = (_names(rows, name) for name in pair)
+    shown = [name for name in ("value", "spread") if name in rows[0]]
     start = alt.Chart(_data(rows)).encode(
         x=alt.X(
-            "expert:N", title=None, sort=experts, axis=alt.Axis(labelAngle=-30, ticks=False, domain=False)
+            f"{pair[1]}:N",
+            title=None,
+            sort=across,
+            axis=alt.Axis(labelAngle=-30, labelLimit=120, ticks=False, domain=False),
         ),
-        y=alt.Y("task:N", title=None, sort=tasks, axis=alt.Axis(ticks=False, domain=False)),
-        tooltip=[
-            "task:N",
-            "expert:N",
-            *(alt.Tooltip(f"{one}:Q", format=".1%") for one in ("value", "spread")),
-        ],
+        y=alt.Y(
+            f"{pair[0]}:N", title=None, sort=down, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)
+        ),
+        tooltip=[*(f"{name}:N" for name in pair), *(alt.Tooltip(f"{one}:Q", format=".1%") for one in shown)],
     )
     field = start.mark_rect(color=JOINT).encode(
         opacity=alt.Opacity("value:Q", scale=alt.Scale(domain=[0, 1], range=[0.06, 0.75]), legend=None)
     )
     text = start.mark_text(color=INK).encode(text=alt.Text("value:Q", format=".0%"))
-    return _finish(alt.layer(field, text), ROW * len(tasks) + 60, description)
+    return _finish(alt.layer(field, text), ROW * len(down) + 60, description)

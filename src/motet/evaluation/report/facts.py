@@ -14,11 +14,12 @@ HISTORIES = {
 
 def facts(evidence: Evidence) -> list[tuple[str, str]]:
     """Label and sentence of each fact; what the run does not tell is left out, but for the language model."""
+    events = bool(_sources(evidence, "events")) or not evidence.config
     found = [
         ("Data", size(evidence)),
         ("Language model", language(evidence)),
-        ("Visible history", capital(history(evidence))),
-        ("Split", capital(split(evidence))),
+        ("Visible history", capital(history(evidence)) if events else ""),
+        ("Split", capital(split(evidence)) if events else ""),
     ]
     return [(name, text) for name, text in found if text]
 
@@ -46,7 +47,10 @@ def language(evidence: Evidence) -> str:
     held = mapping(chosen)
     name, tuning = held.get("name", chosen), held.get("tuning", "frozen")
     named = f"{name or 'the one that comes with Motet'}"
+    own = [plain(str(task["name"])) for task in records(evidence.config.get("tasks")) if task.get("texts")]
     if not any(source.get("text") for source in _sources(evidence, "items")):
+        if own:
+            return f"{named} ({tuning}) reads the texts of {listed(own)}"
         return f"{named}, but the catalogue has no text column: no text was used"
     return f"{named} ({tuning}) reads each item's {listed(_texts(evidence))}"
 

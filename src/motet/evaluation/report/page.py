@@ -21,6 +21,7 @@ from motet.evaluation.report import (
     plots,
     scores,
     sharing,
+    texts,
     verdicts,
 )
 from motet.evaluation.report.behaviour import behaviour
@@ -33,6 +34,7 @@ SECTIONS: tuple[Callable[[Evidence], Section | None], ...] = (
     guarded.guarded,
     sharing.experts,
     scores.results,
+    texts.texts,
     parts.slices,
     plots.training,
     plots.calibration,

@@ -71,7 +71,7 @@ def experts(evidence: Evidence) -> Section | None:
         for task in dict.fromkeys(str(row["task"]) for row in rows)
     )
     table = Table("Shares of the experts in each task's state", ("Task", *names), lines)
-    spec = charts.fields(rows, "Mean share of each expert in the state of each task")
+    spec = charts.fields(rows, ("task", "expert"), "Mean share of each expert in the state of each task")
     figure = Figure("experts", "Who uses which expert", "Rows of the test part; darker is more.", spec, table)
     intro = (
         "Tasks that use the same experts share what they learned; one that uses its own alone learned alone."

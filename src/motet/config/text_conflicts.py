@@ -1,0 +1,65 @@
+"""Settings of text tasks that are right alone and wrong together."""
+
+import re
+from typing import Any
+
+from motet.config.data import DataConfig, Split
+from motet.config.data_conflicts import Found, of_split
+from motet.config.model import ModelConfig
+from motet.config.tasks import Texts, is_text_task
+
+_UNREAD = ("types", "depth", "history")  # settings of tasks that read events
+_SPLITS = ("random", "column", "kfold")
+
+
+def of_texts(tasks: list[Any], data: DataConfig | None, model: ModelConfig | None) -> Found:
+    """What is wrong with text tasks, and with what they and the others read.
+
+    Args:
+        tasks: All tasks; None for one that is wrong in itself.
+        data: The data part, if it is right.
+        model: The model part, if it is right.
+    """
+    for number, task in enumerate(tasks):
+        if task and is_text_task(task):
+            for path, text in _task(task, data):
+                yield ("tasks", number, *path), f"tasks.{task.name}{text}"
+    if data and not data.events and any(task and not is_text_task(task) for task in tasks):
+        name = next(task.name for task in tasks if task and not is_text_task(task))
+        said = f"data.events: {name} reads events; declare the log there"
+        yield ("data",), f"{said}, or give the task  texts:  if its rows are texts"
+    if model and model.language is None and any(task and is_text_task(task) for task in tasks):
+        said = "model.language: text tasks need a language model; name one, for example all-MiniLM-L6-v2"
+        yield ("model", "language"), said
+    if model and model.language is not None and model.language.tuned and model.groups:
+        said = "model.groups: a part of its own would need a language model of its own to tune"
+        yield ("model", "groups"), f"{said}; write  tuning: frozen, or leave the groups out"
+
+
+def _task(task: Any, data: DataConfig | None) -> Found:
+    for name in _UNREAD:
+        if getattr(task, name, None) is not None:
+            yield (name,), f".{name}: a task whose rows are texts does not read it; leave it out"
+    if not re.fullmatch(r"\w+", task.label):
+        yield ("label",), f".label: found {task.label!r}; for texts, name the column that holds the label"
+    if task.texts == "items":
+        if data and not data.items:
+            yield ("texts",), ".texts: there are no items; declare them under data.items"
+        elif data and not any(source.text for source in data.items):
+            yield ("texts",), ".texts: the items have no text; declare it under data.items"
+    if task.split:
+        yield from _split(task.split, task.texts)
+
+
+def _split(split: Split, texts: Any) -> Found:
+    if isinstance(texts, Texts) and texts.test is not None:
+        yield (
+            ("split",),
+            ".split: the test rows lie in files of their own (texts.test); leave one of them out",
+        )
+    if split.kind not in _SPLITS:
+        said = f".split.kind: texts have no order; write one of {', '.join(_SPLITS)}"
+        yield ("split", "kind"), said
+        return
+    for path, text in of_split(split, []):
+        yield ("split", *path), f".split{text}"

@@ -1,0 +1,108 @@
+"""Texts on their way to the model: as tokens or as ready vectors, in batches of like length.
+
+Shapes: N texts, F tokens of all texts one after the other, B texts of a batch, L tokens, T width of the
+language model.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from motet.batch import TextBatch
+from motet.data.loader import shuffled_windows, sorted_windows
+from motet.data.texts import TextRows
+from motet.data.timelines import TRAIN
+from motet.system.randomness import generator
+
+PLACES = 4096  # of tokens, padding included, in a batch that is not learned from
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Token numbers of texts: those of text n are ``id_F[offset_N[n] : offset_N[n + 1]]``."""
+
+    id_F: np.ndarray  # int32
+    offset_N: np.ndarray  # int64 (N + 1,)
+
+    @property
+    def length_N(self) -> np.ndarray:
+        """Tokens of each text, ``(N,)``."""
+        return np.diff(self.offset_N)
+
+    def padded(self, place_B: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        """Tokens of some texts ``(B, L)``, padded on the right with 0, and which are real, bool."""
+        length_B = self.length_N[place_B]
+        number_L = np.arange(max(int(length_B.max(initial=0)), 1))
+        real_BL = number_L < length_B[:, None]
+        token_BL = np.zeros(real_BL.shape, np.int64)
+        token_BL[real_BL] = self.id_F[(self.offset_N[place_B][:, None] + number_L)[real_BL]]
+        return torch.from_numpy(token_BL), torch.from_numpy(real_BL)
+
+
+@dataclass(frozen=True)
+class TextSet:
+    """The rows of a text task as its model reads them: tokens for a tuned language model, else vectors."""
+
+    task: str
+    rows: TextRows
+    tokens: Tokens | None = None
+    vector_NT: np.ndarray | None = None  # float32
+
+    def batch(self, place_B: np.ndarray) -> TextBatch:
+        """Some rows, by their places."""
+        label_B = torch.from_numpy(self.rows.label_N[place_B])
+        place = torch.from_numpy(place_B)
+        if self.tokens is not None:
+            token_BL, real_BL = self.tokens.padded(place_B)
+            return TextBatch(self.task, place, label_B, token_BL, real_BL)
+        assert self.vector_NT is not None
+        vector_BT = torch.from_numpy(np.ascontiguousarray(self.vector_NT[place_B]))
+        return TextBatch(self.task, place, label_B, vector_BT=vector_BT)
+
+    def in_order(self, place_R: np.ndarray) -> Iterator[TextBatch]:
+        """Batches of some rows by length, to be answered and not learned from."""
+        length_R = np.ones(len(place_R), np.int64) if self.tokens is None else self.tokens.length_N[place_R]
+        for chosen in sorted_windows(length_R, np.ones_like(length_R), PLACES):
+            yield self.batch(place_R[chosen])
+
+    def length_N(self) -> np.ndarray:
+        """How much there is to read of each text, ``(N,)``."""
+        return np.ones(len(self.rows), np.int64) if self.tokens is None else self.tokens.length_N
+
+
+@dataclass(frozen=True)
+class TextEpoch:
+    """One visit of the training rows of one task."""
+
+    texts: TextSet
+    batches: list[np.ndarray]
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def since(self, first: int) -> Iterator[TextBatch]:
+        """The batches from number `first` on."""
+        for place_B in self.batches[first:]:
+            yield self.texts.batch(place_B)
+
+
+class TextFeed:
+    """Training epochs of one text task, shuffled anew in each.
+
+    Args:
+        texts: All rows of the task.
+        batch_size: Texts in a batch.
+        seed: Of the order.
+    """
+
+    def __init__(self, texts: TextSet, batch_size: int, seed: int) -> None:
+        self.texts, self.batch_size, self.seed = texts, batch_size, seed
+        self.row_R = texts.rows.rows(TRAIN)
+
+    def epoch(self, number: int) -> TextEpoch:
+        """Epoch `number`, the same each time it is asked for."""
+        random = generator(self.seed, f"epoch {number} of {self.texts.task}")
+        batches = shuffled_windows(self.texts.length_N()[self.row_R], self.batch_size, random)
+        return TextEpoch(self.texts, [self.row_R[chosen] for chosen in batches])

@@ -1,0 +1,65 @@
+"""Text tasks: which classes are taken for which, and what the errors look like."""
+
+from motet.evaluation.report import charts
+from motet.evaluation.report.blocks import Block, Cell, Figure, Heading, Row, Section, Table
+from motet.evaluation.report.evidence import Evidence, mapping, records
+from motet.evaluation.report.numbers import count, percent, real
+from motet.evaluation.report.words import plain
+
+
+def texts(evidence: Evidence) -> Section | None:
+    """Confusions and errors of every text task; None without one."""
+    blocks: list[Block] = []
+    for task, raw in mapping(evidence.metrics.get("texts")).items():
+        found = mapping(raw)
+        own = [each for each in (_fields(task, found), _pairs(found), _errors(found)) if each is not None]
+        blocks += [Heading(plain(task)), *own] if own else []
+    intro = "On the test texts. An error that the model is sure of is often a label worth a second look."
+    return Section("texts", "Texts", "What is taken for what?", intro, tuple(blocks)) if blocks else None
+
+
+def _fields(task: str, found: dict[str, object]) -> Figure | None:
+    among = {label: mapping(shares) for label, shares in mapping(found.get("among")).items()}
+    rows: list[dict[str, object]] = [
+        {"label": label, "prediction": said, "value": share}
+        for label, shares in among.items()
+        for said, raw in shares.items()
+        if (share := real(raw)) is not None
+    ]
+    if not rows:
+        return None
+    names = list(dict.fromkeys(str(row["prediction"]) for row in rows))
+    lines = tuple(
+        Row(label, tuple(Cell(percent(real(shares.get(name)))) for name in names))
+        for label, shares in among.items()
+    )
+    table = Table("Share of the texts of a class that are taken for each", ("Class", *names), lines)
+    spec = charts.fields(rows, ("label", "prediction"), "Share of the texts of each class taken for another")
+    note = "Downwards the label, across what the model says. The classes that are confused most."
+    return Figure(f"confusion {task}", "Confusion", note, spec, table)
+
+
+def _pairs(found: dict[str, object]) -> Table | None:
+    rows = tuple(
+        Row(
+            str(each.get("label")),
+            (Cell(str(each.get("prediction")), number=False), Cell(count(real(each.get("n"))))),
+        )
+        for each in records(found.get("confused"))
+    )
+    return Table("Most confused classes", ("Label", "Taken for", "Texts"), rows) if rows else None
+
+
+def _errors(found: dict[str, object]) -> Table | None:
+    rows = tuple(
+        Row(
+            str(each.get("text")),
+            (
+                Cell(str(each.get("label")), number=False),
+                Cell(str(each.get("prediction")), number=False),
+                Cell(percent(real(each.get("probability")))),
+            ),
+        )
+        for each in records(found.get("errors"))
+    )
+    return Table("The surest errors", ("Text", "Label", "Taken for", "Probability"), rows) if rows else None

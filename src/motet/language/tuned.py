@@ -1,0 +1,125 @@
+"""A language model that is trained: tokens to vectors, with all of its weights or with low-rank additions.
+
+Shapes: N texts, B texts of a batch, L tokens, F tokens of all texts one after the other, T width.
+"""
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from motet.config.model import Language
+from motet.errors import ConfigError
+from motet.language.backbone import load_transformer, longest, pool, quiet, texts_as_tokens
+from motet.language.find import find_model
+from motet.language.pooling import POOLING_FILES, PROMPTS, read_pooling
+from motet.system.files import write_json
+
+ALPHA = 2  # of LoRA, in its ranks
+_BLOCK = re.compile(r"\.(?:layer|layers|h|block|blocks)\.(\d+)\.")
+
+
+class TunedLanguage(nn.Module):
+    """A language model whose weights are learned with everything else.
+
+    Args:
+        language: The `model.language` part of a configuration.
+        folder: Of the model; None looks for the one that is named.
+    """
+
+    def __init__(self, language: Language, folder: Path | None = None) -> None:
+        super().__init__()
+        folder = find_model(language.name) if folder is None else folder
+        self.folder, self.pooling = folder, read_pooling(folder, language.name)
+        self.model, self.tokenizer = load_transformer(folder, language.name, "cpu")
+        self.max_tokens = longest(language.max_tokens, self.pooling, self.tokenizer)
+        self.width = int(self.model.config.hidden_size)
+        self.settings = language
+        self.model.requires_grad_(language.tuning == "full")
+        if language.tuning == "lora":
+            self.model = _with_lora(self.model, language)
+
+    def tokens(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Token numbers of texts one after the other ``(F,)``, and where each begins ``(N + 1,)``."""
+        ids = texts_as_tokens(self.tokenizer, self.pooling, texts, self.max_tokens)
+        offset_N = np.cumsum([0, *(len(each) for each in ids)])
+        return np.fromiter((token for each in ids for token in each), np.int32, int(offset_N[-1])), offset_N
+
+    def forward(self, token_BL: Tensor, real_BL: Tensor) -> Tensor:
+        """Vectors of the tokens ``(B, L, T)``, float32; those of padding mean nothing."""
+        mask_BL = real_BL.to(torch.int64)
+        hidden_BLT: Tensor = self.model(input_ids=token_BL, attention_mask=mask_BL).last_hidden_state
+        return hidden_BLT.float()
+
+    def vectors(self, token_BL: Tensor, real_BL: Tensor) -> Tensor:
+        """One vector a text ``(B, T)``, as the model's own files say it is pooled."""
+        return pool(self(token_BL, real_BL), real_BL.to(torch.int64), self.pooling)
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Its learned parameters and the learning rate of each, lower the deeper they lie (`layer_decay`)."""
+        learned = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
+        depth_of = {name: _depth(name) for name, _ in learned}
+        top = 1 + max((depth for depth in depth_of.values() if depth is not None), default=0)
+        found: dict[int, list[nn.Parameter]] = {}
+        for name, p in learned:
+            depth = depth_of[name]
+            found.setdefault(0 if depth is None else 1 + depth, []).append(p)
+        rate, decay = self.settings.learning_rate, self.settings.layer_decay
+        return [(several, rate * decay ** (top - depth)) for depth, several in sorted(found.items())]
+
+    def save(self, folder: Path) -> None:
+        """Write a folder that any reader of such models opens; low-rank additions are added up."""
+        model = _merged(self.model) if self.settings.tuning == "lora" else self.model
+        with quiet():
+            model.save_pretrained(folder)
+            self.tokenizer.save_pretrained(folder)
+        for name in POOLING_FILES:
+            if (self.folder / name).exists():
+                (folder / name).parent.mkdir(exist_ok=True)
+                shutil.copyfile(self.folder / name, folder / name)
+        if self.pooling.prefix:  # which the name alone may have said
+            write_json(
+                folder / PROMPTS, {"prompts": {"all": self.pooling.prefix}, "default_prompt_name": "all"}
+            )
+
+
+def _depth(name: str) -> int | None:
+    """Which block a parameter lies in, counted from 0; None for what lies below all: embeddings."""
+    found = _BLOCK.search(name)
+    return int(found[1]) if found else None
+
+
+def _with_lora(model: Any, language: Language) -> Any:
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            "model.language.tuning: lora needs the package peft. Install it with  "
+            "pip install 'motet[lora]' , or write  tuning: full ."
+        ) from error
+    targets: str | list[str] = language.targets or "all-linear"
+    settings = LoraConfig(
+        r=language.rank, lora_alpha=ALPHA * language.rank, target_modules=targets, lora_dropout=0.0
+    )
+    try:
+        return get_peft_model(model, settings)
+    except ValueError as error:
+        names = sorted(
+            {name.rpartition(".")[2] for name, part in model.named_modules() if isinstance(part, nn.Linear)}
+        )
+        raise ConfigError(
+            f"model.language.targets: {language.targets} fit no layer ({error}). "
+            f"The model has {', '.join(names)}."
+        ) from error
+
+
+def _merged(model: Any) -> Any:
+    """A copy in which low-rank additions are part of the weights."""
+    import copy
+
+    return copy.deepcopy(model).merge_and_unload()

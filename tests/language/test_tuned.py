@@ -1,0 +1,115 @@
+"""A language model that is tuned: what learns, how fast, and that what is saved reads as it did."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from motet.config.model import Language
+from motet.errors import ConfigError
+from motet.language.backbone import TextEncoder
+from motet.language.pooling import read_pooling
+from motet.language.tuned import TunedLanguage
+from tests.language.conftest import write_modules
+
+TEXTS = ["red shoe", "a small dog with very long ears", "shampoo for dry hair", ""]
+
+
+def tuned(folder: Path, **settings: object) -> TunedLanguage:
+    return TunedLanguage(Language(name=str(folder), **settings))
+
+
+def batch(made: TunedLanguage) -> tuple[torch.Tensor, torch.Tensor]:
+    id_F, offset_N = made.tokens(TEXTS)
+    length_N = np.diff(offset_N)
+    real_BL = torch.arange(length_N.max())[None] < torch.from_numpy(length_N)[:, None]
+    token_BL = torch.zeros(real_BL.shape, dtype=torch.int64)
+    token_BL[real_BL] = torch.from_numpy(id_F.astype(np.int64))
+    return token_BL, real_BL
+
+
+def step(made: TunedLanguage) -> None:
+    """A step down the sum of all vectors, as any training would make one."""
+    optimizer = torch.optim.SGD([p for p in made.parameters() if p.requires_grad], 0.5)
+    for _ in range(2):  # low-rank additions begin at zero, and move the vectors from the second step on
+        optimizer.zero_grad()
+        made.vectors(*batch(made))[:, 0].sum().backward()
+        optimizer.step()
+
+
+@pytest.mark.parametrize("tuning", ["frozen", "full"])
+def test_untouched_it_reads_as_the_frozen_encoder_does(tiny_bert, tuning):
+    made = tuned(tiny_bert, tuning=tuning).eval()
+    found = made.vectors(*batch(made)).detach().numpy()
+    encoder = TextEncoder(tiny_bert, str(tiny_bert), precision="fp32")
+    np.testing.assert_allclose(found, encoder.encode(TEXTS), atol=1e-5)
+
+
+def test_full_tuning_trains_every_weight_that_a_text_goes_through(tiny_bert):
+    made = tuned(tiny_bert, tuning="full")
+    made.vectors(*batch(made))[:, 0].sum().backward()
+    without = [name for name, p in made.named_parameters() if p.grad is None or not p.grad.any()]
+    assert all("pooler" in name or name.endswith("key.bias") for name in without), without
+
+
+def test_a_frozen_one_trains_none(tiny_bert):
+    assert not any(p.requires_grad for p in tuned(tiny_bert).parameters())
+
+
+def test_low_rank_additions_alone_are_trained(tiny_bert):
+    pytest.importorskip("peft")
+    made = tuned(tiny_bert, tuning="lora", rank=2)
+    learned = [name for name, p in made.named_parameters() if p.requires_grad]
+    assert learned
+    assert all("lora_" in name for name in learned)
+    before = {name: p.clone() for name, p in made.named_parameters() if not p.requires_grad}
+    step(made)
+    assert all(torch.equal(p, before[name]) for name, p in made.named_parameters() if name in before)
+
+
+def test_layers_that_have_additions_are_named(tiny_bert):
+    pytest.importorskip("peft")
+    made = tuned(tiny_bert, tuning="lora", targets=["query"])
+    assert all(".query." in name for name, p in made.named_parameters() if p.requires_grad)
+    with pytest.raises(ConfigError, match=r"targets: \['qury'\] fit no layer.*The model has .*query"):
+        tuned(tiny_bert, tuning="lora", targets=["qury"])
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora"])
+def test_what_is_saved_reads_as_it_did(tiny_bert, tmp_path, tuning):
+    if tuning == "lora":
+        pytest.importorskip("peft")
+    made = tuned(tiny_bert, tuning=tuning)
+    untouched = made.eval().vectors(*batch(made)).detach()
+    step(made.train())
+    before = made.eval().vectors(*batch(made)).detach()
+    assert not torch.allclose(before, untouched, atol=1e-3)
+    made.save(tmp_path)
+    assert not any("lora" in name for name in load_file(tmp_path / "model.safetensors"))
+    again = tuned(tmp_path).eval()
+    torch.testing.assert_close(again.vectors(*batch(again)), before, atol=1e-5, rtol=0)
+    torch.testing.assert_close(made.vectors(*batch(made)), before, atol=0, rtol=0)  # saving changes nothing
+
+
+def test_pooling_and_prefix_are_saved(tiny_bert, tmp_path):
+    (tmp_path / "own").mkdir()
+    write_modules(tmp_path / "own", "Transformer", "Pooling", pooling_mode_cls_token=True)
+    for path in tiny_bert.iterdir():
+        (tmp_path / "own" / path.name).write_bytes(path.read_bytes())
+    made = tuned(tmp_path / "own")
+    made.pooling = type(made.pooling)(made.pooling.mode, made.pooling.normalise, prefix="passage: ")
+    made.save(tmp_path / "saved")
+    found = read_pooling(tmp_path / "saved", "any name")
+    assert (found.mode, found.normalise, found.prefix) == ("cls", False, "passage: ")
+
+
+def test_the_deeper_a_layer_the_slower_it_learns(tiny_bert):
+    made = tuned(tiny_bert, tuning="full", learning_rate=0.01, layer_decay=0.5)
+    rate_of = {id(p): rate for several, rate in made.rates() for p in several}
+    names = dict(made.model.named_parameters())
+    assert rate_of[id(names["encoder.layer.1.output.dense.weight"])] == 0.01
+    assert rate_of[id(names["encoder.layer.0.output.dense.weight"])] == 0.005
+    assert rate_of[id(names["embeddings.word_embeddings.weight"])] == 0.0025
+    assert set(rate_of) == {id(p) for p in made.parameters()}

@@ -1,0 +1,250 @@
+"""A run of texts and timelines together on one tuned language model, and one of texts alone."""
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+import motet
+from motet.bundle import open_bundle
+from motet.cli.app import main
+from motet.config.read import config_from_dict
+from motet.errors import ConfigError
+from motet.gather import gather
+from motet.judge import examiner_of
+from motet.metrics.names import main_metric
+from motet.training.descent import build_descent
+from motet.training.fit import _feeds, learn_facts, new_model
+from tests.language.conftest import WORDS, save_tiny_bert
+from tests.trained import run_settings, world_folder
+
+SIDES = {"shoe": ["red", "shoe", "runs", "rain"], "dog": ["small", "dog", "long", "ears"]}
+
+
+@functools.cache
+def folder() -> Path:
+    """The world of the small run, with a tiny language model and a file of texts beside it."""
+    place = world_folder() / "texts"
+    save_tiny_bert(place / "bert")
+    random = np.random.default_rng(0)
+    said = [
+        (" ".join(random.permutation([*random.choice(words, 3), *random.choice(WORDS, 2)])), side)
+        for _ in range(60)
+        for side, words in SIDES.items()
+    ]
+    pl.DataFrame(said, schema=["text", "side"], orient="row").write_csv(place / "said.csv")
+    return place
+
+
+def settings(*tasks: str, tuning: str = "full", **changes: Any) -> dict[str, Any]:
+    """Of a run of these tasks: next, click, side (texts)."""
+    known = {
+        "next": {"name": "next", "kind": "next_item", "positive": ["click", "rate"]},
+        "click": {"name": "click", "kind": "binary", "label": "clicked", "types": ["impression"]},
+        "side": {
+            "name": "side",
+            "kind": "multiclass",
+            "label": "side",
+            "texts": {"path": str(folder() / "said.csv")},
+        },
+    }
+    language: dict[str, Any] = {"name": str(folder() / "bert"), "tuning": tuning}
+    if tuning != "frozen":
+        language |= {"learning_rate": 0.003, "items": 4}
+    whole: dict[str, Any] = {
+        "tasks": [known[name] for name in tasks],
+        "model__language": language,
+        "training__epochs": 2,
+        "training__learning_rate": 0.01,
+        "training__text_batch_size": 8,
+        "report__twins": "none",
+        "report__ablations": [],
+        "report__baselines": ["popularity"],
+    }
+    found = run_settings(**whole | changes)
+    for kind in ("items", "users", "events"):
+        found["data"][kind]["path"] = str(world_folder() / f"{kind}.csv")
+    if set(tasks) == {"side"}:
+        del found["data"]
+        for name in ("timeline", "sharing", "target_attention"):
+            del found["model"][name]
+    return found
+
+
+def run_of(*tasks: str, tuning: str = "full", epochs: int = 2) -> Path:
+    return _run_of(tasks, tuning, epochs)
+
+
+@functools.cache
+def _run_of(tasks: tuple[str, ...], tuning: str, epochs: int) -> Path:
+    target = folder() / "runs" / f"{'-'.join(tasks)}-{tuning}-{epochs}"
+    return motet.train(settings(*tasks, tuning=tuning, training__epochs=epochs), target).folder
+
+
+@pytest.mark.parametrize("balance", ["likelihood", "pcgrad"])
+def test_every_loss_sends_a_gradient_into_the_language_model(balance):
+    config = config_from_dict(settings("next", "click", "side", training__balance=balance))
+    material = gather(config, Path())
+    model = new_model(config, material.prepared, learn_facts(config, material.prepared)).train()
+    assert model.texts is not None
+    language = model.texts.language
+    descent = build_descent(config.training.balance, model, {task.name: 1.0 for task in config.tasks})
+    reached: dict[str, float] = {}
+    for batch in _feeds(config, material.prepared, None).epoch(0).since(0):
+        losses = descent.losses(batch)
+        for name, loss in losses.items() if balance == "likelihood" else ():
+            model.zero_grad()
+            loss.backward(retain_graph=True)
+            reached[name] = reached.get(name, 0) + _size(language)
+        if balance != "likelihood":
+            model.zero_grad()
+            descent.backward(losses)
+            key = "side" if "side" in losses else "events"
+            reached[key] = reached.get(key, 0) + _size(language)
+    assert set(reached) == ({"next", "click", "side"} if balance == "likelihood" else {"events", "side"})
+    assert all(size > 0 for size in reached.values()), reached
+
+
+def _size(language: torch.nn.Module) -> float:
+    return sum(float(p.grad.abs().sum()) for p in language.parameters() if p.grad is not None)
+
+
+def test_one_optimiser_moves_the_language_model_at_a_rate_of_its_own():
+    from motet.training.optimizer import build_optimizer
+
+    config = config_from_dict(settings("next", "side"))
+    material = gather(config, Path())
+    model = new_model(config, material.prepared, learn_facts(config, material.prepared))
+    optimizer = build_optimizer([model], 0.01, 0.01, model.own_rates())
+    rate_of = {id(p): group["rate"] for group in optimizer.param_groups for p in group["params"]}
+    own = {id(p) for p in model.texts.language.parameters()}
+    assert {rate_of[each] for each in own} == {0.003}
+    assert {rate for each, rate in rate_of.items() if each not in own} == {0.01}
+    assert set(rate_of) == {id(p) for p in model.parameters() if p.requires_grad}
+
+
+def test_what_a_run_says_of_items_and_texts_is_what_its_tuned_model_reads():
+    """The table of the items' texts is that of the weights that were kept."""
+    bundle = open_bundle(run_of("next", "click", "side"))
+    language = bundle.model.texts.language
+    texts = [text for text in bundle.catalogue.text_I if text]
+    has = [place for place, text in enumerate(bundle.catalogue.text_I) if text]
+    from motet.data.text_feed import Tokens
+
+    with torch.no_grad():
+        again = language.eval().vectors(*Tokens(*language.tokens(texts)).padded(np.arange(len(texts))))
+    torch.testing.assert_close(bundle.content.text_IT[has], again, atol=1e-4, rtol=0)
+    frozen = open_bundle(run_of("next", "click", "side", tuning="frozen"))
+    assert not torch.allclose(frozen.content.text_IT[has], again, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "tuning"),
+    [(("next", "click", "side"), "full"), (("next", "click", "side"), "frozen"), (("side",), "full"),
+     (("side",), "frozen"), (("side",), "lora"), (("next", "side"), "lora")],
+)  # fmt: skip
+def test_a_run_opened_again_measures_what_it_measured(tasks, tuning):
+    if tuning == "lora":
+        pytest.importorskip("peft")
+    run = run_of(*tasks, tuning=tuning)
+    told = motet.run.Run(run).metrics["tasks"]
+    again = motet.open(run).evaluate()
+    for task in tasks:
+        for name, measure in told[task]["test"].items():
+            assert again[task]["test"][name]["value"] == pytest.approx(measure["value"], abs=1e-5), (
+                task,
+                name,
+            )
+
+
+@pytest.mark.parametrize("tuning", ["full", "frozen"])
+def test_it_learns_to_tell_texts_apart(tuning):
+    run = run_of("side", tuning=tuning, epochs=40 if tuning == "frozen" else 12)
+    told = motet.run.Run(run).metrics
+    assert told["tasks"]["side"]["test"]["accuracy"]["value"] > 0.8
+    assert told["baselines"]["popularity"]["side"]["test"]["accuracy"]["value"] == 0.5
+    found = motet.open(run).classify(["red shoe runs in the rain", "a small dog with long ears"])
+    assert found["prediction"].to_list() == ["shoe", "dog"]
+    assert found["probability"].min() > 0.5
+
+
+def test_the_same_run_twice_is_the_same():
+    config = settings("next", "side")
+    runs = [motet.train(config, folder() / "runs" / f"twice-{number}") for number in (1, 2)]
+    assert runs[0].metrics["tasks"] == runs[1].metrics["tasks"]
+
+
+def test_a_twin_of_a_text_task_reads_texts_alone():
+    run = motet.train(settings("click", "side", report__twins="all"), folder() / "runs" / "twins")
+    told = run.metrics
+    assert set(told["twins"]) == {"click", "side"}
+    assert set(told["transfer"]) == {"click", "side"}
+    cost = told["cost"]["models"]
+    own = cost["twin of side"]["parameters"]
+    language = sum(p.numel() for p in open_bundle(run.folder).model.texts.language.parameters())
+    assert language < own < language + 3000  # the least timeline that a model can have is there, and unread
+
+
+def test_the_report_shows_what_is_taken_for_what():
+    page = (run_of("side", tuning="frozen") / "report.html").read_text("utf8")
+    assert "What is taken for what?" in page
+    assert "reads the texts of side" in page
+
+
+def test_the_command_line_classifies(tmp_path, capsys):
+    run = run_of("side", epochs=12)
+    pl.DataFrame({"words": ["red shoe", "small dog"], "id": [7, 8]}).write_csv(tmp_path / "rows.csv")
+    asked = ["classify", str(run), "--rows", str(tmp_path / "rows.csv"), "--out", str(tmp_path / "out.csv")]
+    assert main([*asked, "--column", "words"]) == 0
+    out = pl.read_csv(tmp_path / "out.csv")
+    assert out.columns == ["words", "id", "prediction", "probability"]
+    assert out["prediction"].to_list() == ["shoe", "dog"]
+    capsys.readouterr()
+    assert main(asked) == 2
+    assert "has no column 'text'; name one with  --column: words, id" in capsys.readouterr().err
+    assert main(["classify", str(run)]) == 2
+    assert "--text 'SENTENCE'" in capsys.readouterr().err
+    assert main(["classify", str(run), "--text", "red", "--task", "sight"]) == 2
+    assert "'sight' is no task that classifies texts. Those of this run: side" in capsys.readouterr().err
+
+
+def test_a_check_counts_the_texts(tmp_path, capsys):
+    from motet.config.read import write_config
+
+    write_config(config_from_dict(settings("side")), tmp_path / "motet.yaml")
+    assert main(["check", str(tmp_path / "motet.yaml")]) == 0
+    assert "side: 2 classes; train 96, valid 12, test 12" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("tasks", [("next", "click"), ("next", "side")])
+def test_the_guard_says_what_it_cannot_do_yet(tmp_path, tasks):
+    changes = {"report__twins": "all"}
+    tuning = "full" if "side" not in tasks else "frozen"
+    with pytest.raises(ConfigError, match=r"the guard .*(language model that is tuned|side reads texts)"):
+        motet.train(settings(*tasks, tuning=tuning, **changes), tmp_path / "run", guard=True)
+
+
+def test_runs_with_text_tasks_are_not_put_together(tmp_path):
+    runs = [run_of("side"), run_of("side", epochs=12)]
+    with pytest.raises(ConfigError, match="side reads texts, and runs of text tasks cannot be put together"):
+        motet.ensemble(runs, tmp_path / "both")
+
+
+def test_a_sentence_is_read_by_the_tuned_model():
+    run = run_of("next", "click", "side")
+    model = motet.open(run)
+    title = next(text for text in model.bundle.catalogue.text_I if text)
+    item = model.find(title, k=1)
+    assert item["score"][0] == pytest.approx(1.0, abs=1e-4)
+
+
+def test_examiners_agree_in_what_is_the_main_metric_of_texts():
+    config = config_from_dict(settings("side"))
+    material = gather(config, Path())
+    model = new_model(config, material.prepared, learn_facts(config, material.prepared))
+    found = examiner_of(material, config, material.prepared).validate(model)
+    assert main_metric("multiclass") in found["side"]
