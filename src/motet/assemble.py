@@ -75,15 +75,13 @@ def build_texts(
     tuned = language if isinstance(language, TunedLanguage) else None
     width = language.width if isinstance(language, TunedLanguage) else language
     settings = config.model.texts
-    return TextTasks(
-        tuned,
-        {
-            task.name: TextClassHead(
-                width, torch.tensor(facts[task.name].shares), settings.dropout, settings.label_smoothing
-            )
-            for task in config.text_tasks
-        },
-    )
+    heads = {
+        task.name: TextClassHead(
+            width, torch.tensor(facts[task.name].shares), settings.dropout, settings.label_smoothing
+        )
+        for task in config.text_tasks
+    }
+    return TextTasks(tuned, heads, settings.consistency, settings.adversarial)
 
 
 def _least(config: Config) -> Config:

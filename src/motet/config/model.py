@@ -210,6 +210,17 @@ class TextHeads(Record):
     label_smoothing: float = Field(
         0.0, ge=0, lt=1, description="Share of a label given to all classes alike."
     )
+    consistency: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of how far two passes disagree that hide other values (R-Drop); 0: one pass.",
+    )
+    adversarial: float = Field(
+        0.0,
+        ge=0,
+        description="Length of a step, in that of a word's vector, by which all words of a text are moved "
+        "together to where its loss is larger, to be learned there too; 0: none. For tuned language models.",
+    )
 
 
 class ModelConfig(Record):

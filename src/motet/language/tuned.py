@@ -50,15 +50,27 @@ class TunedLanguage(nn.Module):
         offset_N = np.cumsum([0, *(len(each) for each in ids)])
         return np.fromiter((token for each in ids for token in each), np.int32, int(offset_N[-1])), offset_N
 
-    def forward(self, token_BL: Tensor, real_BL: Tensor) -> Tensor:
-        """Vectors of the tokens ``(B, L, T)``, float32; those of padding mean nothing."""
+    def embeddings(self, token_BL: Tensor) -> Tensor:
+        """Vectors of the words themselves, before any of them knows of another, ``(B, L, T)``."""
+        found: Tensor = self.model.get_input_embeddings()(token_BL)
+        return found
+
+    def forward(self, token_BL: Tensor, real_BL: Tensor, word_BLT: Tensor | None = None) -> Tensor:
+        """Vectors of the tokens ``(B, L, T)``, float32; those of padding mean nothing.
+
+        Args:
+            token_BL: Tokens.
+            real_BL: Which are no padding.
+            word_BLT: What `embeddings` says of them, or what stands for it.
+        """
+        read = {"input_ids": token_BL} if word_BLT is None else {"inputs_embeds": word_BLT}
         mask_BL = real_BL.to(torch.int64)
-        hidden_BLT: Tensor = self.model(input_ids=token_BL, attention_mask=mask_BL).last_hidden_state
+        hidden_BLT: Tensor = self.model(attention_mask=mask_BL, **read).last_hidden_state
         return hidden_BLT.float()
 
-    def vectors(self, token_BL: Tensor, real_BL: Tensor) -> Tensor:
+    def vectors(self, token_BL: Tensor, real_BL: Tensor, word_BLT: Tensor | None = None) -> Tensor:
         """One vector a text ``(B, T)``, as the model's own files say it is pooled."""
-        return pool(self(token_BL, real_BL), real_BL.to(torch.int64), self.pooling)
+        return pool(self(token_BL, real_BL, word_BLT), real_BL.to(torch.int64), self.pooling)
 
     def rates(self) -> list[tuple[list[nn.Parameter], float]]:
         """Its learned parameters and the learning rate of each, lower the deeper they lie (`layer_decay`)."""

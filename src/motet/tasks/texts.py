@@ -50,14 +50,28 @@ class TextClassHead(nn.Module):
 class TextTasks(nn.Module):
     """The heads of text tasks, and the language model before them where it is tuned.
 
+    Two ways to learn more from few texts, both off at the start. `consistency`: a second pass hides other
+    values, both learn the label, and what they say is drawn together by the mean of both divergences (R-Drop,
+    Liang et al., NeurIPS 2021, arXiv:2106.14448). `adversarial`: the vectors of the words are moved along the
+    gradient of the loss, all of a text by one step of a given length, and the label is learned there too
+    (Miyato, Dai, Goodfellow, ICLR 2017, arXiv:1605.07725).
+
     Args:
         language: The tuned one; None where it is frozen and texts come as vectors.
         heads: Task -> head.
+        consistency: Weight of the divergence; 0 leaves the second pass out.
+        adversarial: Length of the step, in the mean length of a text's words; 0 leaves it out.
     """
 
-    def __init__(self, language: TunedLanguage | None, heads: Mapping[str, TextClassHead]) -> None:
+    def __init__(
+        self,
+        language: TunedLanguage | None,
+        heads: Mapping[str, TextClassHead],
+        consistency: float = 0.0,
+        adversarial: float = 0.0,
+    ) -> None:
         super().__init__()
-        self.language = language
+        self.language, self.consistency, self.adversarial = language, consistency, adversarial
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
 
     def head(self, task: str) -> TextClassHead:
@@ -76,14 +90,14 @@ class TextTasks(nn.Module):
         """Task -> nats of a loss of 1."""
         return {name: self.head(name).nats for name in self.tasks}
 
-    def vectors(self, batch: TextBatch) -> Tensor:
-        """Vectors of the texts of a batch, ``(B, T)``."""
+    def vectors(self, batch: TextBatch, word_BLT: Tensor | None = None) -> Tensor:
+        """Vectors of the texts of a batch, ``(B, T)``; out of other words' vectors where they are given."""
         if batch.vector_BT is not None:
             return batch.vector_BT
         assert self.language is not None
         assert batch.token_BL is not None
         assert batch.real_BL is not None
-        return self.language.vectors(batch.token_BL, batch.real_BL)
+        return self.language.vectors(batch.token_BL, batch.real_BL, word_BLT)
 
     def losses(self, batch: TextBatch) -> dict[str, Tensor]:
         """The loss of the batch's task, about 1 for a guess by the class shares."""
@@ -91,10 +105,50 @@ class TextTasks(nn.Module):
         known_B = batch.label_B < head.linear.out_features  # a class that training has not is learned by none
         if not known_B.any():
             return {}
-        raw_BK = head(self.vectors(batch))
-        return {batch.task: head.loss(raw_BK[known_B], batch.label_B[known_B])}
+        label_B = batch.label_B[known_B]
+        moves = self.training and self.adversarial > 0 and batch.token_BL is not None
+        word_BLT = self._words(batch) if moves else None
+        raw_BK = head(self.vectors(batch, word_BLT))[known_B]
+        loss = head.loss(raw_BK, label_B)
+        if word_BLT is not None:
+            moved_BLT = self._moved(batch, word_BLT, loss)
+            loss = (loss + head.loss(head(self.vectors(batch, moved_BLT))[known_B], label_B)) / 2
+        if self.training and self.consistency > 0:
+            again_BK = head(self.vectors(batch))[known_B]
+            loss = (loss + head.loss(again_BK, label_B)) / 2
+            loss = loss + self.consistency * divergence(raw_BK, again_BK) / head.nats
+        return {batch.task: loss}
+
+    def _words(self, batch: TextBatch) -> Tensor:
+        assert self.language is not None
+        assert batch.token_BL is not None
+        return self.language.embeddings(batch.token_BL)
+
+    def _moved(self, batch: TextBatch, word_BLT: Tensor, loss: Tensor) -> Tensor:
+        """Words moved to where the loss is larger: every text by one step over all of its words."""
+        assert batch.real_BL is not None
+        (slope_BLT,) = torch.autograd.grad(loss, word_BLT, retain_graph=True)
+        real_BL1 = batch.real_BL[..., None]
+        size_B = (word_BLT.detach() * real_BL1).norm(dim=-1).sum(1) / batch.real_BL.sum(1)
+        slope_BLT = slope_BLT * real_BL1
+        length_B = slope_BLT.flatten(1).norm(dim=1).clamp_min(1e-12)
+        step_B = self.adversarial * size_B / length_B
+        moved_BLT: Tensor = word_BLT + step_B[:, None, None] * slope_BLT
+        return moved_BLT
 
     @torch.no_grad()
     def probabilities(self, batch: TextBatch) -> Tensor:
         """What is said of the texts, ``(B, K)``."""
         return torch.softmax(self.head(batch.task)(self.vectors(batch)).float(), -1)
+
+
+def divergence(first_BK: Tensor, second_BK: Tensor) -> Tensor:
+    """Mean of the divergences of two sets of logits from each other, both ways, in nats.
+
+    >>> float(divergence(torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 3.0]])))
+    0.0
+    """
+    first_BK, second_BK = F.log_softmax(first_BK.float(), -1), F.log_softmax(second_BK.float(), -1)
+    there = F.kl_div(first_BK, second_BK, reduction="batchmean", log_target=True)
+    back = F.kl_div(second_BK, first_BK, reduction="batchmean", log_target=True)
+    return (there + back) / 2
