@@ -51,7 +51,7 @@ class Balance(Record):
         "auto: priorities at the parameters, for they promise something about every step, the others not.",
     )
     power: float = Field(
-        0.5,
+        0.75,
         ge=0,
         le=1,
         description="likelihood: of the nats of a label; 1: the likelihood of all labels, 0: as fixed.",
