@@ -57,7 +57,7 @@ class Bowls(Point):
         return {name: 1 + (theta - centre).square().sum() for name, centre in zip("ab", CENTRES, strict=True)}
 
 
-def descended(made: Point, kind: str, optimizer: torch.optim.Optimizer, steps: int) -> Tensor:
+def descended(made: Point, kind: str | dict[str, object], optimizer: torch.optim.Optimizer, steps: int) -> Tensor:
     descent = build_descent(TrainingConfig(balance=kind).balance, made, {"a": 1.0, "b": 1.0})
     for step in range(steps):
         torch.manual_seed(step)
@@ -100,7 +100,7 @@ def test_the_sum_ends_in_the_middle_and_the_weights_of_a_task_move_it():
 def test_likelihood_ends_where_the_roots_of_the_nats_put_it():
     """Roots of 9 and 1: the minimum of the sum is three quarters of the way to the first centre."""
     made = Bowls([3.0, 3.0, 3.0])
-    found = descended(made, "likelihood", torch.optim.SGD([made.theta], 0.02), 400)
+    found = descended(made, {"kind": "likelihood", "power": 0.5}, torch.optim.SGD([made.theta], 0.02), 400)
     assert torch.allclose(found, 0.75 * CENTRES[0] + 0.25 * CENTRES[1], atol=1e-4)
 
 
