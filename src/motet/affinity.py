@@ -35,9 +35,12 @@ def affinity(config: Config, folder: Path, out: Path) -> dict[str, Any]:
     Raises:
         ConfigError: There are fewer than two tasks with a weight, or they lie in groups.
     """
+    config = config.of_events
     tasks = [task.name for task in config.tasks if task.weight > 0]
     if len(tasks) < 2:
-        raise ConfigError("affinity is between tasks: declare two or more with a weight above 0.")
+        raise ConfigError(
+            "affinity is between tasks that read events: declare two or more with a weight above 0."
+        )
     if config.model.groups:
         raise ConfigError("model.groups: tasks of different groups share nothing. Take  model.groups  out.")
     config = settle(config, folder)

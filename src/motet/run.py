@@ -25,6 +25,7 @@ from motet.evaluation.report import write_report
 from motet.gather import Material, gather, with_absolute_paths
 from motet.guard import Hopeless, guard, hopes, refuse_without_twins
 from motet.judge import UNGUARDED, examiner_of, judge, variants
+from motet.language.find import find_model, hidden_size
 from motet.metrics.names import main_metric
 from motet.system.devices import measure_precision, measure_threads, tune_memory
 from motet.system.files import atomic_folder, read_json, write_json
@@ -125,7 +126,7 @@ def settle(config: Config, folder: Path) -> Config:
     """Fix what is chosen by measurement (threads, precision) and make paths absolute."""
     settings = config.training
     tune_memory()
-    threads, width = settings.threads, config.model.timeline.width
+    threads, width = settings.threads, _width(config)
     if threads == "auto":
         threads = kept("threads", lambda: measure_threads())
     torch.set_num_threads(threads)
@@ -136,6 +137,14 @@ def settle(config: Config, folder: Path) -> Config:
     precision = "bf16" if chosen == "bf16" else "fp32"
     training = settings.model_copy(update={"threads": threads, "precision": precision})
     return with_absolute_paths(config, folder).model_copy(update={"training": training})
+
+
+def _width(config: Config) -> int:
+    """Of the layers that take most of a training's time: a tuned language model's, else the timeline's."""
+    language = config.model.language
+    if language is None or not language.tuned:
+        return config.model.timeline.width
+    return hidden_size(find_model(language.name))
 
 
 def fit_all(

@@ -57,7 +57,9 @@ class Bowls(Point):
         return {name: 1 + (theta - centre).square().sum() for name, centre in zip("ab", CENTRES, strict=True)}
 
 
-def descended(made: Point, kind: str | dict[str, object], optimizer: torch.optim.Optimizer, steps: int) -> Tensor:
+def descended(
+    made: Point, kind: str | dict[str, object], optimizer: torch.optim.Optimizer, steps: int
+) -> Tensor:
     descent = build_descent(TrainingConfig(balance=kind).balance, made, {"a": 1.0, "b": 1.0})
     for step in range(steps):
         torch.manual_seed(step)

@@ -37,7 +37,7 @@ def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_balance(parts)]
     found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_beside(parts), *_idle(parts)]
-    found += of_texts(parts.tasks, parts.data, parts.model)
+    found += of_texts(parts.tasks, parts.data, parts.model, parts.training)
     for number, task in enumerate(parts.tasks):
         reads = task and not is_text_task(task)
         about = _task(task, parts.data.events if parts.data else []) if reads else ()

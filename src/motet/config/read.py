@@ -132,7 +132,7 @@ def _conflicts(document: Document) -> list[Mistake]:
     tasks = raw.get("tasks")
     parts = Parts(
         data=_right(DataConfig, raw.get("data", {}), needed={"events"}),
-        tasks=[_right(Task, task) for task in tasks] if isinstance(tasks, list) else [],
+        tasks=[_right(Task, task, needed={"texts"}) for task in tasks] if isinstance(tasks, list) else [],
         training=_right(TrainingConfig, raw.get("training", {})),
         evaluation=_right(EvaluationConfig, raw.get("evaluation", {}), needed={"k"}),
         model=_right(ModelConfig, raw.get("model", {}), needed={"timeline"}),

@@ -7,18 +7,22 @@ from motet.config.data import DataConfig, Split
 from motet.config.data_conflicts import Found, of_split
 from motet.config.model import ModelConfig
 from motet.config.tasks import Texts, is_text_task
+from motet.config.training import TrainingConfig
 
 _UNREAD = ("types", "depth", "history")  # settings of tasks that read events
 _SPLITS = ("random", "column", "kfold")
 
 
-def of_texts(tasks: list[Any], data: DataConfig | None, model: ModelConfig | None) -> Found:
+def of_texts(
+    tasks: list[Any], data: DataConfig | None, model: ModelConfig | None, training: TrainingConfig | None
+) -> Found:
     """What is wrong with text tasks, and with what they and the others read.
 
     Args:
         tasks: All tasks; None for one that is wrong in itself.
         data: The data part, if it is right.
         model: The model part, if it is right.
+        training: The training part, if it is right.
     """
     for number, task in enumerate(tasks):
         if task and is_text_task(task):
@@ -31,6 +35,11 @@ def of_texts(tasks: list[Any], data: DataConfig | None, model: ModelConfig | Non
     if model and model.language is None and any(task and is_text_task(task) for task in tasks):
         said = "model.language: text tasks need a language model; name one, for example all-MiniLM-L6-v2"
         yield ("model", "language"), said
+    if training and training.balance.kind == "stackelberg":
+        for task in (each for each in tasks if each and is_text_task(each)):
+            said = f"training.balance: stackelberg is for tasks that read events, and {task.name} reads texts"
+            yield ("training", "balance"), f"{said}; write  balance: likelihood"
+            break
     if model and model.language is not None and model.language.tuned and model.groups:
         said = "model.groups: a part of its own would need a language model of its own to tune"
         yield ("model", "groups"), f"{said}; write  tuning: frozen, or leave the groups out"

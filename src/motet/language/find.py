@@ -1,5 +1,6 @@
 """Where a language model lies: a folder, an installed package, the hub's cache, or the hub itself."""
 
+import json
 import os
 from collections.abc import Iterator
 from importlib import import_module
@@ -33,6 +34,11 @@ def find_model(name: str) -> Path:
     if folder is None:
         raise ConfigError(_not_found(name, trouble))
     return _whole(folder, name)
+
+
+def hidden_size(folder: Path) -> int:
+    """Width of a model's layers, as its configuration says it."""
+    return int(json.loads((folder / "config.json").read_text("utf8"))["hidden_size"])
 
 
 def find_nearby(name: str) -> Path | None:

@@ -265,7 +265,7 @@ def fields(rows: Rows, pair: tuple[str, str], description: str) -> dict[str, Any
             f"{pair[1]}:N",
             title=None,
             sort=across,
-            axis=alt.Axis(labelAngle=-30, labelLimit=120, ticks=False, domain=False),
+            axis=alt.Axis(labelAngle=-30, labelLimit=120, labelOverlap=False, ticks=False, domain=False),
         ),
         y=alt.Y(
             f"{pair[0]}:N", title=None, sort=down, axis=alt.Axis(labelLimit=150, ticks=False, domain=False)

@@ -19,6 +19,7 @@ BADGES: dict[Tone, str] = {
     "none": "No twin to compare",
 }
 TWIN = "Answered by its twin"
+TIMES = 10
 ADVICE = "Serve this task from a model of its own, or give it more weight, until that is mended."
 ADVICE_APART = "Serve this task from its twin, trained alone, until that is mended."
 
@@ -165,7 +166,9 @@ def _rival(evidence: Evidence, task: str, metric: str, score: Score) -> tuple[st
         return "", False
     ahead = (score.value - best[1].value) * (1 if better(metric) == "higher" else -1) > 0
     clear = score.apart(best[1])
-    share = f", by {percent(abs(score.value / best[1].value - 1))}" if best[1].value else ""
+    share = ""
+    if best[1].value and abs(score.value / best[1].value) < TIMES:  # beyond it a share says nothing
+        share = f", by {percent(abs(score.value / best[1].value - 1))}"
     where = (
         f"{'clearly ' if clear else ''}{'ahead of' if ahead else 'behind'} the best baseline, {best[0].name}"
     )

@@ -1,0 +1,72 @@
+"""Settings of text tasks that are right alone and wrong together."""
+
+from typing import Any
+
+import pytest
+
+from motet.config.read import config_from_dict
+from motet.errors import ConfigError
+
+TEXTS = {"path": "texts.csv"}
+TASK = {"name": "topic", "kind": "multiclass", "label": "topic", "texts": TEXTS}
+NEXT = {"name": "next", "kind": "next_item"}
+EVENTS = {"path": "events.csv", "user": "who", "item": "what"}
+ITEMS = {"path": "items.csv", "id": "what"}
+
+
+def settings(*tasks: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    return {"tasks": list(tasks) or [TASK], **changes}
+
+
+def test_texts_need_no_data():
+    config = config_from_dict(settings())
+    assert [task.name for task in config.text_tasks] == ["topic"]
+    assert config.of_events.tasks == []
+    assert config.data.events == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (settings(NEXT), "data.events: next reads events; declare the log there"),
+        (settings(TASK, NEXT), "data.events: next reads events"),
+        (settings(model={"language": "none"}), "model.language: text tasks need a language model"),
+        (
+            settings(TASK | {"types": ["click"]}),
+            "tasks.topic.types: a task whose rows are texts does not read it",
+        ),
+        (settings(TASK | {"history": "frozen"}), "tasks.topic.history: a task whose rows are texts"),
+        (settings(TASK | {"depth": 1}), "tasks.topic.depth: a task whose rows are texts"),
+        (settings(TASK | {"label": "stars >= 4"}), "name the column that holds the label"),
+        (settings(TASK | {"texts": "items"}), "tasks.topic.texts: there are no items"),
+        (settings(TASK | {"texts": "items"}, data={"items": ITEMS}), "the items have no text"),
+        (settings(TASK | {"texts": "words.csv"}), "tasks.topic.texts: found 'words.csv'"),
+        (
+            settings(TASK | {"split": {"kind": "time"}}),
+            "texts have no order; write one of random, column, kfold",
+        ),
+        (settings(TASK | {"split": {"kind": "column"}}), "a split of kind 'column' needs  column: NAME"),
+        (
+            settings(TASK | {"split": {"kind": "random"}, "texts": TEXTS | {"test": "later.csv"}}),
+            "the test rows lie in files of their own",
+        ),
+        (
+            settings(TASK, NEXT, data={"events": EVENTS}, training={"balance": "stackelberg"}),
+            "stackelberg is for tasks that read events, and topic reads texts",
+        ),
+        (
+            settings(
+                NEXT, data={"events": EVENTS}, model={"language": {"tuning": "full"}, "groups": [["next"]]}
+            ),
+            "a part of its own would need a language model of its own to tune",
+        ),
+        (settings(model={"language": {"learning_rate": 0.1}}), "tuning frozen does not read 'learning_rate'"),
+        (settings(model={"language": {"tuning": "full", "rank": 4}}), "tuning full does not read 'rank'"),
+        (settings(model={"language": {"tuning": "lora", "layer_decay": 0.5}}), "does not read 'layer_decay'"),
+    ],
+)
+def test_what_does_not_fit_is_said(given, said):
+    with pytest.raises(ConfigError) as found:
+        config_from_dict(given)
+    assert said in str(found.value)
+    assert "mistakes" not in str(found.value)
