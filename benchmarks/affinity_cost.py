@@ -1,10 +1,10 @@
-"""What it costs to measure the affinity of tasks: CPU seconds of `motet affinity` in those of a joint training.
+"""What it costs to measure the affinity of tasks: CPU seconds of `motet affinity` in those of a training.
 
     python -m benchmarks.affinity_cost DATA_FOLDER [--sets ml100k,kuairand] [--seeds 2] [--work FOLDER]
 
-DATA_FOLDER holds what `benchmarks.mtl` reads, and the settings are those of its joint models. Of each seed the
-joint model is trained once as it is and once with the looks ahead, one after the other in one process; both
-end by their own patience, at the same epoch, for a look leaves the weights as they are.
+DATA_FOLDER holds what `benchmarks.mtl` reads, and the settings are those of its joint models. Of each seed
+the joint model is trained once as it is and once with the looks ahead, one after the other in one process;
+both end by their own patience, at the same epoch, for a look leaves the weights as they are.
 """
 
 import argparse
