@@ -156,7 +156,7 @@ def _open_texts(
 
 def _elsewhere(name: str) -> bool:
     """Whether a weight lies in another file: of the tuned language model, or what it read of the items."""
-    return _of_language(name) or name.startswith("items.live.")
+    return _of_language(name) or name.startswith(("items.live.", "items.near"))
 
 
 def _of_language(name: str) -> bool:

@@ -37,6 +37,7 @@ def text_task(config: Config, task: str | None) -> Multiclass:
 
 def classify(bundle: Bundle, texts: Sequence[str], task: Multiclass) -> pl.DataFrame:
     """Columns ``text, prediction, probability``: the most probable class of each text, in their order."""
+    texts = [texts] if isinstance(texts, str) else list(texts)  # a sequence too, of letters
     said_NK = class_probabilities(bundle, texts, task.name)
     best_N = said_NK.argmax(1) if len(texts) else np.zeros(0, np.int64)
     classes = bundle.facts[task.name].classes

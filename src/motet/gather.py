@@ -10,7 +10,7 @@ import polars as pl
 
 from motet.config import Config
 from motet.config.model import Language
-from motet.config.tasks import Binary, Multiclass, Task, Texts, is_row_task
+from motet.config.tasks import Binary, Multiclass, Texts, is_row_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import (
     CountedRows,
@@ -79,7 +79,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     settled = [
         *_labels_that_never_vary(config, dataset),
         *_chains_that_break(config, dataset),
-        *(f"{task.name} has weight 0: nothing is learned for it." for task in _idle(config)),
+        *_told_idle(whole),
     ]
     for doubt in settled:
         warn(doubt)
@@ -98,7 +98,7 @@ def _of_texts(config: Config, texts: dict[str, TextSet]) -> Material:
     dataset = nothing()
     prepared = Prepared(dataset, build_content(dataset.catalogue, None), None, None, [], texts)
     statements = [said for each in texts.values() for said in each.rows.statements]
-    return Material(config, prepared, [], {}, {}, statements)
+    return Material(config, prepared, [], {}, {}, [*_told_idle(config), *statements])
 
 
 def gather_texts(
@@ -133,9 +133,10 @@ def gather_texts(
     return found
 
 
-def _idle(config: Config) -> list[Task]:
-    """Tasks that take no part in the training."""
-    return [task for task in config.tasks if task.weight == 0]
+def _told_idle(config: Config) -> list[str]:
+    """A sentence on each task that takes no part in the training."""
+    idle = [task.name for task in config.tasks if task.weight == 0]
+    return [f"{name} has weight 0: nothing is learned for it." for name in idle]
 
 
 def _labels_that_never_vary(config: Config, dataset: Dataset) -> list[str]:

@@ -30,20 +30,18 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
     if wanted == "all" or (wanted == "auto" and len(config.tasks) > 1):
         for task in (each for each in config.tasks if each.weight > 0):
             found[f"twin of {task.name}"] = (_twin(config, task), prepared)
-    if "text" in config.report.ablations and prepared.content.text_IT is not None:
-        found["without text"] = (
-            config,
-            replace(prepared, content=replace(prepared.content, text_IT=None, words=None)),
-        )
-    if "id" in config.report.ablations and config.model.item.id:
+    events = config.of_events
+    wanted_parts = config.report.ablations if events.tasks else []  # of tasks that read events
+    if "text" in wanted_parts and prepared.content.text_IT is not None:
+        content = replace(prepared.content, text_IT=None, words=None)
+        found["without text"] = (events, replace(prepared, content=content))
+    if "id" in wanted_parts and config.model.item.id:
         item = config.model.item.model_copy(update={"id": False})
-        found["without ids"] = (
-            config.model_copy(update={"model": config.model.model_copy(update={"item": item})}),
-            prepared,
-        )
-    if "counters" in config.report.ablations and prepared.counter_NC is not None:
+        model = config.model.model_copy(update={"item": item})
+        found["without ids"] = (events.model_copy(update={"model": model}), prepared)
+    if "counters" in wanted_parts and prepared.counter_NC is not None:
         found["without counters"] = (
-            config,
+            events,
             replace(prepared, counter_NC=None, scaler=None, counter_names=[]),
         )
     return found

@@ -18,7 +18,7 @@ from motet import search
 from motet.bundle import save_bundle
 from motet.config import Config
 from motet.config.read import config_folder, config_from_dict, read_config
-from motet.data.provenance import Read, files_read, tables_read
+from motet.data.provenance import Read, files_read, tables_read, texts_read
 from motet.data.table import Tables
 from motet.errors import ConfigError
 from motet.evaluation.report import write_report
@@ -87,6 +87,7 @@ def train(
             folder's place was begun with others; or another process is writing this run.
     """
     _refuse_taken(target)
+    _refuse_items_as_texts(config, tables)
     refuse_missing(config.training.loggers)
     search.refuse_missing(config)
     if guarded:
@@ -284,9 +285,19 @@ def _refuse_taken(target: Path) -> None:
         raise ConfigError(f"{target} exists already. Give another folder with  --run, or remove it.")
 
 
+def _refuse_items_as_texts(config: Config, tables: Tables | None) -> None:
+    """Texts of items are read from their files, which tables in Python stand for."""
+    for task in config.text_tasks if tables is not None else ():
+        if task.texts == "items":
+            raise ConfigError(
+                f"tasks.{task.name}.texts: the texts of items are read from files, and tables were given. "
+                "Write them to a file, and name it under  texts."
+            )
+
+
 def _read(config: Config, folder: Path, tables: Tables | None) -> Read:
     if tables is not None:
-        return tables_read(tables)
+        return tables_read(tables) | texts_read(config, folder)
     return files_read(config, folder)
 
 

@@ -36,20 +36,36 @@ def test_columns_are_joined_and_classes_stand_in_the_order_of_their_names(tmp_pa
     write(tmp_path)
     rows = read(tmp_path)
     assert rows.classes == ("bills", "cards", "rates")
-    assert rows.text_N[:2] == ["title 0", "title 1 body 1"]
+    assert rows.text_N[:2] == ["title 0", "title 1. body 1"]
     assert rows.label_N[:4].tolist() == [0, 1, 2, 0]
 
 
-def test_every_class_has_its_share_of_every_part(tmp_path):
-    write(tmp_path, rows=300)
+def test_parts_are_drawn_by_the_text_itself(tmp_path):
+    write(tmp_path, rows=3000)
     rows = read(tmp_path)
-    for part, share in ((TRAIN, 80), (VALID, 10), (TEST, 10)):
-        assert np.bincount(rows.label_N[rows.rows(part)]).tolist() == [share] * 3
+    shares = np.bincount(rows.part_N) / 3000
+    assert np.allclose(shares, [0.8, 0.1, 0.1], atol=0.02)
     assert rows.part_N.tolist() == read(tmp_path).part_N.tolist()
     assert rows.part_N.tolist() != read(tmp_path, seed=1).part_N.tolist()
-    of_its_own = {"kind": "random", "seed": 7}
-    fixed = read(tmp_path, split=of_its_own).part_N.tolist()
-    assert fixed == read(tmp_path, seed=1, split=of_its_own).part_N.tolist()
+    of_its_own = {"kind": "random", "seed": 7, "valid": 0.2, "test": 0.3}
+    fixed = read(tmp_path, split=of_its_own).part_N
+    assert fixed.tolist() == read(tmp_path, seed=1, split=of_its_own).part_N.tolist()
+    assert np.allclose(np.bincount(fixed) / 3000, [0.5, 0.2, 0.3], atol=0.03)
+
+
+@pytest.mark.parametrize("split", [None, {"kind": "kfold", "folds": 4}])
+def test_a_text_lies_on_one_side_wherever_it_stands(tmp_path, split):
+    """Rows that repeat it, and rows of another task that has labels of some texts alone."""
+    title = [f"Title {place % 150}" if place % 2 else f"title {place % 150}" for place in range(300)]
+    other = [TOPICS[place % 3] if place % 4 else None for place in range(300)]
+    write(tmp_path, rows=300, title=title, other=other)
+    texts = {"path": "all.csv", "text": "title"}
+    one, two = (read(tmp_path, texts=texts, label=label, split=split) for label in ("topic", "other"))
+    assert len(two) < len(one)
+    part_of: dict[str, int] = {}
+    for rows in (one, two):
+        for text, part in zip(rows.text_N, rows.part_N.tolist(), strict=True):
+            assert part_of.setdefault(text.lower(), part) == part
 
 
 def test_files_may_be_parts_and_what_they_lack_is_drawn_from_training(tmp_path):
@@ -58,11 +74,14 @@ def test_files_may_be_parts_and_what_they_lack_is_drawn_from_training(tmp_path):
     texts = {"path": "all.csv", "text": "title", "test": "later.csv"}
     rows = read(tmp_path, texts=texts)
     assert (rows.part_N[60:] == TEST).all()
-    assert np.bincount(rows.part_N).tolist() == [54, 6, 9]
+    assert not (rows.part_N[:60] == TEST).any()
+    assert 0 < (rows.part_N[:60] == VALID).sum() < 15
     rows = read(tmp_path, texts=texts | {"valid": "later.csv"})
     assert np.bincount(rows.part_N).tolist() == [60, 9, 9]
     rows = read(tmp_path, texts={"path": "all.csv", "text": "title", "valid": "later.csv"})
-    assert np.bincount(rows.part_N).tolist() == [54, 9, 6]
+    assert (rows.part_N[60:] == VALID).all()
+    assert not (rows.part_N[:60] == VALID).any()
+    assert 0 < (rows.part_N[:60] == TEST).sum() < 15
 
 
 def test_a_column_or_folds_may_part_them(tmp_path):
@@ -82,6 +101,27 @@ def test_the_texts_of_items_are_rows_too(tmp_path):
     assert len(rows) == 48  # every fifth has no body
     assert "12 of 60 rows without text or label" in rows.statements[0]
     assert rows.text_N[0] == "body 1"
+
+
+def test_an_item_is_one_row_and_lists_are_read(tmp_path):
+    words = pl.DataFrame(
+        {"id": [1, 2, 3, 1], "words": [["a", "b"], ["c"], None, ["again"]], "topic": ["x", "y", "x", "y"]}
+    )
+    task = {"name": "topic", "kind": "multiclass", "label": "topic", "texts": "items"}
+    task["split"] = {"kind": "column", "column": "part"}
+    words.with_columns(part=pl.Series(["train", "train", "train", "test"])).write_parquet(
+        tmp_path / "items.parquet"
+    )
+    items = [{"path": "items.parquet", "id": "id", "text": ["words"]}, {"path": "more.parquet", "id": "id"}]
+    words.select("id").write_parquet(tmp_path / "more.parquet")
+    config = config_from_dict({"data": {"items": items}, "tasks": [task]})
+    with pytest.raises(DataError, match="none is left for valid"):
+        read_texts(config.text_tasks[0], config.data, tmp_path, 0)
+    parted = words.with_columns(part=pl.Series(["train", "valid", "train", "test"]))
+    more = pl.DataFrame({"id": [9], "words": [["d", "e"]], "topic": ["x"], "part": ["test"]})
+    pl.concat([parted, more]).write_parquet(tmp_path / "items.parquet")
+    rows = read_texts(config.text_tasks[0], config.data, tmp_path, 0)
+    assert list(rows.text_N) == ["a, b", "c", "d, e"]
 
 
 def test_a_trained_model_keeps_its_classes_and_others_are_none_of_them(tmp_path):

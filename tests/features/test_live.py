@@ -111,3 +111,17 @@ def test_it_says_how_old_the_others_were():
     steps, ages = made.get_buffer("told_2").tolist()
     assert steps == 4
     assert 4 <= ages <= 10  # one of two is read in each step: the other is 1 to 4 steps old
+
+
+@pytest.mark.parametrize("whiten", [False, True])
+def test_it_reads_and_learns_in_half_precision_too(whiten):
+    made, reader = live(2, whiten=whiten)
+    with torch.autocast("cpu", torch.bfloat16):
+        made.step(reader, ITEMS)
+        rows = made.rows(None)
+        some = made.rows(torch.tensor([5, 2]))
+    assert rows.dtype == some.dtype == torch.float32
+    rows.sum().backward()
+    assert reader.table.weight.grad.any()
+    with torch.autocast("cpu", torch.bfloat16):
+        made.read_all(reader)

@@ -11,7 +11,7 @@ from motet.config.model import Language
 from motet.errors import ConfigError
 from motet.language.backbone import TextEncoder
 from motet.language.pooling import read_pooling
-from motet.language.tuned import TunedLanguage
+from motet.language.tuned import TunedLanguage, _block
 from tests.language.conftest import write_modules
 
 TEXTS = ["red shoe", "a small dog with very long ears", "shampoo for dry hair", ""]
@@ -113,3 +113,29 @@ def test_the_deeper_a_layer_the_slower_it_learns(tiny_bert):
     assert rate_of[id(names["encoder.layer.0.output.dense.weight"])] == 0.005
     assert rate_of[id(names["embeddings.word_embeddings.weight"])] == 0.0025
     assert set(rate_of) == {id(p) for p in made.parameters()}
+
+
+@pytest.mark.parametrize(
+    ("name", "block"),
+    [
+        ("encoder.layer.3.output.dense.weight", 3),
+        ("layers.0.mlp.Wo.weight", 0),
+        ("h.11.attn.c_attn.weight", 11),
+        ("base_model.model.encoder.layer.2.query.lora_A.default.weight", 2),
+        ("embeddings.word_embeddings.weight", -1),
+        ("final_norm.weight", -1),
+    ],
+)
+def test_blocks_are_told_apart_by_the_names_of_their_weights(name, block):
+    assert _block(name) == block
+
+
+def test_what_lies_above_all_blocks_learns_at_the_full_rate(tiny_bert):
+    made = tuned(tiny_bert, tuning="full", learning_rate=0.01, layer_decay=0.5)
+    rate_of = {id(p): rate for several, rate in made.rates() for p in several}
+    assert rate_of[id(dict(made.model.named_parameters())["pooler.dense.weight"])] == 0.01
+
+
+def test_no_text_is_no_token(tiny_bert):
+    id_F, offset_N = tuned(tiny_bert).tokens([])
+    assert (len(id_F), offset_N.tolist()) == (0, [0])

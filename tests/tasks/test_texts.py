@@ -127,3 +127,12 @@ def test_what_is_measured_is_the_plain_loss(folder, settings):
     made = tasks(folder, dropout=0.3, **settings).eval()
     plain = tasks(folder, dropout=0.3).eval()
     torch.testing.assert_close(made.losses(batch())["topic"], plain.losses(batch())["topic"])
+
+
+def test_words_of_low_rank_additions_are_moved_too(folder):
+    pytest.importorskip("peft")
+    torch.manual_seed(0)
+    language = TunedLanguage(Language(name=str(folder), tuning="lora", rank=2))
+    made = TextTasks(language, {"topic": TextClassHead(16, SHARES, 0.0, 0.0)}, adversarial=0.3).train()
+    made.losses(batch())["topic"].backward()
+    assert any(p.grad is not None and p.grad.any() for p in language.parameters())

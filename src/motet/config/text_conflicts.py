@@ -5,7 +5,7 @@ from typing import Any
 
 from motet.config.data import DataConfig, Split
 from motet.config.data_conflicts import Found, of_split
-from motet.config.model import ModelConfig
+from motet.config.model import ModelConfig, TextHeads
 from motet.config.tasks import Texts, is_text_task
 from motet.config.training import TrainingConfig
 
@@ -40,9 +40,36 @@ def of_texts(
             said = f"training.balance: stackelberg is for tasks that read events, and {task.name} reads texts"
             yield ("training", "balance"), f"{said}; write  balance: likelihood"
             break
+    yield from _unread(tasks, model, training)
     if model and model.language is not None and model.language.tuned and model.groups:
         said = "model.groups: a part of its own would need a language model of its own to tune"
         yield ("model", "groups"), f"{said}; write  tuning: frozen, or leave the groups out"
+
+
+def _unread(tasks: list[Any], model: ModelConfig | None, training: TrainingConfig | None) -> Found:
+    """Settings that nothing would read, or that would not do what they promise."""
+    if model is None or None in tasks:
+        return
+    tuned, path = model.language is not None and model.language.tuned, ("model", "texts")
+    own = [task.name for task in tasks if is_text_task(task)]
+    for name, default in ((each, TextHeads.model_fields[each].default) for each in TextHeads.model_fields):
+        if getattr(model.texts, name) != default and not own:
+            yield (*path, name), f"model.texts.{name}: no task reads texts; leave it out"
+        elif name == "adversarial" and model.texts.adversarial and not tuned:
+            said = "model.texts.adversarial: the vectors of a frozen language model's words do not move"
+            yield (*path, name), f"{said}; write  tuning: full , or leave it out"
+    for group in model.groups:
+        for name in (each for each in (*group.tasks, *group.beside) if each in own):
+            yield (
+                ("model", "groups"),
+                f"model.groups: {name!r} reads texts and shares no timeline; leave it out",
+            )
+    if training and tuned and training.balance.of_gradients and training.balance.place == "parameters":
+        said = "training.balance.at: a tuned language model lies before the representation"
+        yield (
+            ("training", "balance"),
+            f"{said}, and its weights would get the plain sum; write  at: representation",
+        )
 
 
 def _task(task: Any, data: DataConfig | None) -> Found:
@@ -70,5 +97,8 @@ def _split(split: Split, texts: Any) -> Found:
         said = f".split.kind: texts have no order; write one of {', '.join(_SPLITS)}"
         yield ("split", "kind"), said
         return
+    for name in ("cold_items", "cold_users"):
+        if getattr(split, name):
+            yield ("split", name), f".split.{name}: texts are no items and no users; leave it out"
     for path, text in of_split(split, []):
         yield ("split", *path), f".split{text}"

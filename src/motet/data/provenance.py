@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from motet.config import Config
+from motet.config.data import DataConfig
 from motet.config.tasks import Texts
 from motet.data.fingerprint import fingerprint_rows
 from motet.data.readers_files import find_files
@@ -31,7 +32,16 @@ def files_read(config: Config, folder: Path) -> Read:
     Raises:
         DataError: A path names no file.
     """
-    patterns = paths_of(config)
+    return _of_files(paths_of(config), folder)
+
+
+def texts_read(config: Config, folder: Path) -> Read:
+    """The same of the files of text tasks alone: what is read beside tables that were given."""
+    texts = config.model_copy(update={"data": DataConfig()})
+    return _of_files(paths_of(texts), folder)
+
+
+def _of_files(patterns: list[str], folder: Path) -> Read:
     files = sorted({path.absolute() for path in find_files(patterns, folder)})
     return {str(path): {"sha256": sha256_file(path), "bytes": path.stat().st_size} for path in files}
 

@@ -12,14 +12,15 @@ import polars as pl
 
 from motet.config.data import DataConfig, ItemsSource, Split
 from motet.config.tasks import Multiclass, Texts
+from motet.data.fingerprint import fingerprint
 from motet.data.readers_raw import Raw, open_source
-from motet.data.splits import by_value, folds_of
+from motet.data.splits import by_value
 from motet.data.timelines import PARTS, TEST, TRAIN, VALID
 from motet.errors import DataError
-from motet.system.randomness import generator
+from motet.system.randomness import derived_seed
 
-JOINED = " "  # between the columns of a text
-TEXT, LABEL, PART = "@text", "@label", "@part"
+JOINED = ". "  # between the columns of a text, as in the catalogue
+TEXT, LABEL, PART, ID = "@text", "@label", "@part", "@id"
 
 
 @dataclass(frozen=True)
@@ -86,9 +87,9 @@ def _table(task: Multiclass, data: DataConfig, folder: Path) -> pl.DataFrame:
     """Columns ``@text``, ``@label``, ``@part`` (null: to be split) and the column of the split."""
     texts = task.texts
     if not isinstance(texts, Texts):
-        opened = [(open_source(each, folder, "data.items"), _text_columns(each)) for each in data.items]
-        frames = [_shaped(raw, columns, task, None) for raw, columns in opened]
-        return pl.concat(frames, how="diagonal_relaxed")
+        described = [each for each in data.items if each.text]
+        frames = [_of_items(open_source(each, folder, "data.items"), each, task) for each in described]
+        return pl.concat(frames, how="diagonal_relaxed").unique(ID, keep="first", maintain_order=True)
     frames = []
     for name, paths in (("train", texts.path), ("valid", texts.valid), ("test", texts.test)):
         if paths is not None:
@@ -97,18 +98,26 @@ def _table(task: Multiclass, data: DataConfig, folder: Path) -> pl.DataFrame:
     return pl.concat(frames, how="diagonal_relaxed")
 
 
-def _text_columns(source: ItemsSource) -> list[str]:
-    return [each.column for each in source.text]
+def _of_items(raw: Raw, source: ItemsSource, task: Multiclass) -> pl.DataFrame:
+    """A row an item: a file may name it several times."""
+    raw.need(source.id, "id")
+    found = _shaped(raw, [each.column for each in source.text], task, None, source.id)
+    return found.unique(ID, keep="first", maintain_order=True)
 
 
-def _shaped(raw: Raw, text: Sequence[str], task: Multiclass, part: int | None) -> pl.DataFrame:
+def _shaped(
+    raw: Raw, text: Sequence[str], task: Multiclass, part: int | None, item: str | None = None
+) -> pl.DataFrame:
     for name in text:
         raw.need(name, "text")
     raw.need(task.label, "label")
+    cells = [_as_text(name, raw.schema[name]).str.strip_chars() for name in text]
     joined = pl.concat_str(
-        [pl.col(name).cast(pl.String).str.strip_chars() for name in text], separator=JOINED, ignore_nulls=True
+        [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells], separator=JOINED, ignore_nulls=True
     )
+    own = [] if item is None else [pl.col(item).cast(pl.String).alias(ID)]
     kept = [
+        *own,
         joined.fill_null("").str.strip_chars().alias(TEXT),
         pl.col(task.label).cast(pl.String).alias(LABEL),
     ]
@@ -118,38 +127,58 @@ def _shaped(raw: Raw, text: Sequence[str], task: Multiclass, part: int | None) -
     return frame.with_columns(pl.lit(part, pl.Int8).alias(PART))
 
 
+def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
+    column = pl.col(name)
+    if isinstance(dtype, pl.List):
+        return column.cast(pl.List(pl.String)).list.join(", ")
+    return column.cast(pl.String)
+
+
 def _parts(table: pl.DataFrame, task: Multiclass, seed: int) -> np.ndarray:
     split = task.split or Split(kind="random", seed=seed)
     open_N = table[PART].is_null().to_numpy()
     part_N = table[PART].fill_null(TRAIN).to_numpy().copy()
     if isinstance(task.texts, Texts) and task.texts.test is not None:
         if task.texts.valid is None:
-            part_N[open_N] = _drawn(table.filter(pl.Series(open_N))[LABEL], 0.1, 0.0, split.seed)
+            part_N[open_N] = _drawn(table.filter(pl.Series(open_N))[TEXT], 0.1, 0.0, split.seed)
         return part_N
     match split.kind:
         case "column":
             column = table.filter(pl.Series(open_N))[split.column or ""]
             part_N[open_N] = by_value(column, split, f"tasks.{task.name}.split")
         case "kfold":
-            part_N[open_N] = folds_of(int(open_N.sum()), split)
+            part_N[open_N] = _folds(table.filter(pl.Series(open_N))[TEXT], split)
         case _:
             valid, test = float(split.valid), float(split.test)
             valid = 0.0 if isinstance(task.texts, Texts) and task.texts.valid is not None else valid
-            part_N[open_N] = _drawn(table.filter(pl.Series(open_N))[LABEL], valid, test, split.seed)
+            part_N[open_N] = _drawn(table.filter(pl.Series(open_N))[TEXT], valid, test, split.seed)
     return part_N
 
 
-def _drawn(label: pl.Series, valid: float, test: float, seed: int) -> np.ndarray:
-    """Parts at random, of every class its share, ``(N,)``."""
-    order = generator(seed, "split of texts").permutation(len(label))
-    table = pl.DataFrame({"place": order, "label": label.gather(order)})
-    ranked = table.with_columns(
-        ((pl.int_range(pl.len()) + 0.5) / pl.len()).over("label").alias("share")
-    ).sort("place")
-    share_N = ranked["share"].to_numpy()
-    part_N = np.full(len(label), TRAIN, np.int8)
+def _drawn(text: pl.Series, valid: float, test: float, seed: int) -> np.ndarray:
+    """Parts at random, ``(N,)``: by the text itself, so that it has one part wherever it stands.
+
+    Rows that repeat a text lie on one side, and so do those of several tasks that read the same texts: what
+    tests one of them trains none.
+    """
+    share_N = _places(text, seed) / 2.0**64
+    part_N = np.full(len(text), TRAIN, np.int8)
     part_N[share_N < test + valid] = VALID
     part_N[share_N < test] = TEST
+    return part_N
+
+
+def _places(text: pl.Series, seed: int) -> np.ndarray:
+    """A number of 64 bits for each text, the same for texts that differ in case alone."""
+    return fingerprint(text.str.to_lowercase(), derived_seed(seed, "split of texts"))
+
+
+def _folds(text: pl.Series, split: Split) -> np.ndarray:
+    """The fold is test, the next one valid; a text has one fold wherever it stands."""
+    fold_N = (_places(text, split.seed) % np.uint64(split.folds)).astype(np.int64)
+    part_N = np.full(len(text), TRAIN, np.int8)
+    part_N[fold_N == (split.fold + 1) % split.folds] = VALID
+    part_N[fold_N == split.fold] = TEST
     return part_N
 
 

@@ -73,7 +73,7 @@ def make_ensemble(
         members = open_snapshots(folders[0], events=events, items=items, users=users)
     else:
         members = open_members(folders, events=events, items=items, users=users)
-    _refuse_texts(members)
+    _refuse_texts(members, kind)
     now = read_today(members.models[0], given=events is not None)
     told = refuse_other_data(members.folders, now)
     for line in told:
@@ -91,9 +91,15 @@ def make_ensemble(
     return Run(target)
 
 
-def _refuse_texts(members: Members) -> None:
-    """An ensemble answers about events alone."""
+def _refuse_texts(members: Members, kind: str) -> None:
+    """An ensemble answers about events alone; what a tuned model read cannot be averaged, nor taken back."""
     for model in members.models:
+        language = model.bundle.config.model.language
+        if kind in ("snapshot", "soup") and language is not None and language.tuned:
+            raise ConfigError(
+                f"{model.bundle.folder}: its language model was tuned, and what it read of the items belongs "
+                f"to the weights that were kept; {kind} needs others. Take another  --kind ."
+            )
         for task in model.bundle.config.text_tasks:
             raise ConfigError(
                 f"{model.bundle.folder}: {task.name} reads texts, and runs of text tasks cannot be put "

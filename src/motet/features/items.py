@@ -106,7 +106,8 @@ class ItemEncoder(nn.Module):
         self.register_buffer("white_IT", self._whitened(content.text_IT), persistent=False)
         self.register_buffer("id_row_I", content.id_row_I, persistent=False)
         for name, table in zip(TABLES, self._neighbours(content), strict=True):
-            self.register_buffer(name, table, persistent=False)
+            follows = self.live is not None and name in TABLES[2:]  # what the tuned model read decides on it
+            self.register_buffer(name, table, persistent=follows)
         self.edges: dict[str, tuple[Edges, Edges]] = {}
         for name, vector in content.vectors.items():
             self.register_buffer(vector_key(name), vector, persistent=False)

@@ -52,9 +52,10 @@ class LiveTexts(nn.Module):
     def __init__(self, words: Words, text_IT: Tensor, whitening: Whitening | None, most: int) -> None:
         super().__init__()
         self.words, self.most = words, most
-        self.whiten = (lambda text: text) if whitening is None else whitening.forward
+        self.whitening: Whitening | None
+        self.__dict__["whitening"] = whitening  # not a child: its encoder has it
         self.register_buffer("text_IT", text_IT.clone())
-        self.register_buffer("white_IT", self.whiten(text_IT).detach().clone())
+        self.register_buffer("white_IT", self._whitened(text_IT).detach().clone())
         self.register_buffer("read_I", torch.zeros(len(text_IT), dtype=torch.int64))  # at which step
         self.has_I = torch.from_numpy(words.length_N > 0)
         self.fresh: tuple[Tensor, Tensor] | None = None  # items of this step, and their whitened vectors
@@ -81,11 +82,17 @@ class LiveTexts(nn.Module):
         if not len(chosen_K):
             return
         vector_KT = reader.vectors(*self.words.padded(chosen_K.numpy()))
-        white_KT = self.whiten(vector_KT)
+        white_KT = self._whitened(vector_KT)
         with torch.no_grad():
             text_IT[chosen_K], white_IT[chosen_K] = vector_KT.detach(), white_KT.detach()
             read_I[chosen_K] = int(told_2[0])
         self.fresh = chosen_K, white_KT
+
+    def _whitened(self, text_NT: Tensor) -> Tensor:
+        """In full precision, whatever the rest is computed in."""
+        with torch.autocast(text_NT.device.type, enabled=False):
+            found: Tensor = text_NT if self.whitening is None else self.whitening(text_NT.float())
+        return found
 
     def rows(self, item_K: Tensor | None) -> Tensor:
         """Whitened vectors of some items, or of all; in training those of the step have a gradient."""
@@ -107,7 +114,7 @@ class LiveTexts(nn.Module):
         self.fresh = None
         for item_B in self._blocks(np.flatnonzero(self.has_I.numpy())):
             text_IT[torch.from_numpy(item_B)] = reader.vectors(*self.words.padded(item_B))
-        white_IT.copy_(self.whiten(text_IT))
+        white_IT.copy_(self._whitened(text_IT))
         self.get_buffer("read_I").fill_(int(self.get_buffer("told_2")[0]))
         return text_IT.clone()
 

@@ -1,6 +1,5 @@
 """Where a language model lies: a folder, an installed package, the hub's cache, or the hub itself."""
 
-import json
 import os
 from collections.abc import Iterator
 from importlib import import_module
@@ -38,7 +37,9 @@ def find_model(name: str) -> Path:
 
 def hidden_size(folder: Path) -> int:
     """Width of a model's layers, as its configuration says it."""
-    return int(json.loads((folder / "config.json").read_text("utf8"))["hidden_size"])
+    from transformers import AutoConfig
+
+    return int(AutoConfig.from_pretrained(folder, local_files_only=True).hidden_size)
 
 
 def find_nearby(name: str) -> Path | None:

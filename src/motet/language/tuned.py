@@ -21,7 +21,8 @@ from motet.language.pooling import POOLING_FILES, PROMPTS, read_pooling
 from motet.system.files import write_json
 
 ALPHA = 2  # of LoRA, in its ranks
-_BLOCK = re.compile(r"\.(?:layer|layers|h|block|blocks)\.(\d+)\.")
+_BLOCK = re.compile(r"(?:^|\.)(?:layer|layers|h|block|blocks)\.(\d+)\.")
+_BELOW = re.compile(r"embed|(?:^|\.)w[tp]e\.")
 
 
 class TunedLanguage(nn.Module):
@@ -46,6 +47,8 @@ class TunedLanguage(nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Token numbers of texts one after the other ``(F,)``, and where each begins ``(N + 1,)``."""
+        if not len(texts):
+            return np.zeros(0, np.int32), np.zeros(1, np.int64)
         ids = texts_as_tokens(self.tokenizer, self.pooling, texts, self.max_tokens)
         offset_N = np.cumsum([0, *(len(each) for each in ids)])
         return np.fromiter((token for each in ids for token in each), np.int32, int(offset_N[-1])), offset_N
@@ -73,16 +76,24 @@ class TunedLanguage(nn.Module):
         return pool(self(token_BL, real_BL, word_BLT), real_BL.to(torch.int64), self.pooling)
 
     def rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """Its learned parameters and the learning rate of each, lower the deeper they lie (`layer_decay`)."""
+        """Its learned parameters and the learning rate of each, lower the deeper they lie (`layer_decay`).
+
+        Raises:
+            ConfigError: A rate is to be lower from block to block, and no blocks were found.
+        """
         learned = [(name, p) for name, p in self.model.named_parameters() if p.requires_grad]
-        depth_of = {name: _depth(name) for name, _ in learned}
-        top = 1 + max((depth for depth in depth_of.values() if depth is not None), default=0)
+        blocks = 1 + max((_block(name) for name, _ in learned), default=-1)
+        rate, decay = self.settings.learning_rate, self.settings.layer_decay
+        if decay < 1 and not blocks:
+            raise ConfigError(
+                f"model.language.layer_decay: the blocks of {self.settings.name} are not told apart by the "
+                "names of its weights; leave the setting out."
+            )
         found: dict[int, list[nn.Parameter]] = {}
         for name, p in learned:
-            depth = depth_of[name]
-            found.setdefault(0 if depth is None else 1 + depth, []).append(p)
-        rate, decay = self.settings.learning_rate, self.settings.layer_decay
-        return [(several, rate * decay ** (top - depth)) for depth, several in sorted(found.items())]
+            height = _block(name) + 1 if _block(name) >= 0 else 0 if _BELOW.search(name) else blocks
+            found.setdefault(height, []).append(p)
+        return [(several, rate * decay ** (blocks - height)) for height, several in sorted(found.items())]
 
     def save(self, folder: Path) -> None:
         """Write a folder that any reader of such models opens; low-rank additions are added up."""
@@ -100,10 +111,10 @@ class TunedLanguage(nn.Module):
             )
 
 
-def _depth(name: str) -> int | None:
-    """Which block a parameter lies in, counted from 0; None for what lies below all: embeddings."""
+def _block(name: str) -> int:
+    """Which block a parameter lies in, counted from 0; -1 where in none: embeddings, the last norm."""
     found = _BLOCK.search(name)
-    return int(found[1]) if found else None
+    return int(found[1]) if found else -1
 
 
 def _with_lora(model: Any, language: Language) -> Any:

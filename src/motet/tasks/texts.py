@@ -122,7 +122,8 @@ class TextTasks(nn.Module):
     def _words(self, batch: TextBatch) -> Tensor:
         assert self.language is not None
         assert batch.token_BL is not None
-        return self.language.embeddings(batch.token_BL)
+        word_BLT = self.language.embeddings(batch.token_BL)
+        return word_BLT if word_BLT.requires_grad else word_BLT.detach().requires_grad_()
 
     def _moved(self, batch: TextBatch, word_BLT: Tensor, loss: Tensor) -> Tensor:
         """Words moved to where the loss is larger: every text by one step over all of its words."""

@@ -174,9 +174,11 @@ class ParameterDescent(Descent):
         self.backbone, self.shared = len(backbone), [*backbone, *behind.values()]
         self.kept: dict[str, Tensor] = {}  # task -> gradient of the step's batches so far, (N,)
         self.told: dict[str, list[float]] = {}  # task -> its losses in them
+        self.alone = False  # whether the batch is one of texts: of one task, so that nothing is at odds
 
     def losses(self, batch: AnyBatch) -> dict[str, Tensor]:
         """Loss of each task that has a row in the batch."""
+        self.alone = isinstance(batch, TextBatch)
         found: dict[str, Tensor] = self.model(batch)
         return found
 
@@ -186,7 +188,9 @@ class ParameterDescent(Descent):
         They become one when all batches of a step are there.
         """
         losses = _learned(losses, self.weights)
-        if losses:
+        if self.alone and losses:
+            torch.autograd.backward([share * self.weights[name] * each for name, each in losses.items()])
+        elif losses:
             row_KN = _rows({name: share * loss for name, loss in losses.items()}, self.weights, self.shared)
             _refuse_broken(row_KN, losses)
             for (name, loss), row_N in zip(_values(losses).items(), row_KN, strict=True):

@@ -190,7 +190,7 @@ def fit(
     )  # fmt: skip
     loop = Loop(model, feed, settings, descent, build_monitor(config, facts), calls, checkpoint)
     loop.run()
-    model.read_texts()
+    model.eval().read_texts()  # a training that was stopped ends in the midst of learning
     for keep in hooks.keeps if loop.monitor.best_epoch >= 0 else ():
         keep.finish(loop.monitor.best_epoch + 1)
     cost = {
@@ -205,7 +205,7 @@ def _feeds(config: Config, prepared: Prepared, only_N: np.ndarray | None) -> Any
     """Batches of timelines where a task reads them, and of the texts of each text task."""
     settings = config.training
     feeds: list[AnyFeed] = [_feed(config, prepared, only_N)] if config.of_events.tasks else []
-    for task in config.text_tasks:
+    for task in (each for each in config.text_tasks if each.weight > 0):
         feeds.append(TextFeed(prepared.texts[task.name], settings.text_batch_size, settings.seed))
     return feeds[0] if len(feeds) == 1 else MixedFeed(feeds, settings.seed)
 
