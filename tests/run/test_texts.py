@@ -35,7 +35,7 @@ def folder() -> Path:
     random = np.random.default_rng(0)
     said = [
         (" ".join(random.permutation([*random.choice(words, 3), *random.choice(WORDS, 2)])), side)
-        for _ in range(60)
+        for _ in range(150)
         for side, words in SIDES.items()
     ]
     pl.DataFrame(said, schema=["text", "side"], orient="row").write_csv(place / "said.csv")
@@ -298,7 +298,7 @@ def test_a_check_counts_the_texts(tmp_path, capsys):
 
     write_config(config_from_dict(settings("side")), tmp_path / "motet.yaml")
     assert main(["check", str(tmp_path / "motet.yaml")]) == 0
-    assert "side: 2 classes; train 9" in capsys.readouterr().out
+    assert "side: 2 classes; train 2" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("tasks", [("next", "click"), ("next", "side")])
