@@ -72,22 +72,22 @@ def looked_back(monkeypatch, before: dict[str, float], says: dict[Any, Any], **b
         asked.append(found)
         return found
 
-    def figures(back: Back, epochs: tuple[int, ...], tasks: list[str]):
-        said = says[epochs]
-        said = said if isinstance(said, tuple) else (said, {})
-        return tuple(
-            {
+    def figures(place: int):
+        def said_of(back: Back, epochs: tuple[int, ...], tasks: list[str]):
+            said = says[epochs] if isinstance(says[epochs], tuple) else (says[epochs], {})
+            return {
                 name: {**one, "difference": far, "low": far - 0.01, "high": far + 0.01}
                 for name, one in back.ward.before.items()
                 if name in tasks
-                for far in [each.get(name, 0.0)]
+                for far in [said[place].get(name, 0.0)]
             }
-            for each in said
-        )
+
+        return said_of
 
     numbers = sorted({number for epochs in says for number in epochs} - {BEST})
     monkeypatch.setattr(guarding, "compare", compare)
-    monkeypatch.setattr(Back, "_figures", figures)
+    monkeypatch.setattr(Back, "_figures", figures(0))
+    monkeypatch.setattr(Back, "_to_best", figures(1))
     return guard(gathered(), of_three(**better), fit_one, Epochs(*numbers))
 
 

@@ -12,6 +12,7 @@ import torch
 from motet.assemble import settings_of
 from motet.config.model import Group
 from motet.evaluation.compare import Transfer
+from motet.evaluation.records import Predictions
 from motet.guard import found
 from motet.guard.found import Cure, CureKind, below
 from motet.guard.ward import Ward
@@ -27,7 +28,8 @@ class Back:
     """What the joint model would be after other epochs, on validation rows; looked at once each."""
 
     ward: Ward
-    seen: dict[tuple[Epochs, tuple[str, ...]], tuple[Figures, Figures]] = field(default_factory=dict)
+    said: dict[tuple[Epochs, tuple[str, ...]], dict[str, Predictions]] = field(default_factory=dict)
+    seen: dict[tuple[Epochs, tuple[str, ...]], Figures] = field(default_factory=dict)
 
     def whole(self) -> Cure | None:
         """All tasks answered by another epoch or a mean, where that is enough for the hurt and hurts nobody.
@@ -49,8 +51,8 @@ class Back:
         for epochs in asked:
             if self._cure("mean", epochs, ward.hurt).helps(ward.before, ward.hurt):
                 cure = self._cure("whole" if len(epochs) == 1 else "mean", epochs, tasks)
-                hurts = any(below(each) for each in self._figures(epochs, tasks)[1].values())
-                if cure.helps(ward.before, ward.hurt) and cure.gain(ward.before) > 0 and not hurts:
+                enough = cure.helps(ward.before, ward.hurt) and cure.gain(ward.before) > 0
+                if enough and not any(below(each) for each in self._to_best(epochs, tasks).values()):
                     cures.append(cure)
         if not cures:
             return None
@@ -113,30 +115,40 @@ class Back:
         lines = examiner_of(ward.material, asked, prepared).fit_afterwards(model.eval()) if fitted else []
         return Trained(model.eval(), joint.facts, joint.history, fitted=lines)
 
-    def _figures(self, epochs: Epochs, tasks: Sequence[str]) -> tuple[Figures, Figures]:
-        """How some tasks stand to their twins, and to the joint model of the best epoch.
+    def _figures(self, epochs: Epochs, tasks: Sequence[str]) -> Figures:
+        """How some tasks stand to their twins."""
+        key = epochs, tuple(tasks)
+        if key not in self.seen:
+            self.seen[key] = self._compared(epochs, tasks, self.ward.twin_records)
+        return self.seen[key]
+
+    def _to_best(self, epochs: Epochs, tasks: Sequence[str]) -> Figures:
+        """How they stand to the joint model of the best epoch."""
+        return self._compared(epochs, tasks, self.ward.joint_records)
+
+    def _compared(
+        self, epochs: Epochs, tasks: Sequence[str], others: Mapping[str, Predictions]
+    ) -> dict[str, Transfer]:
+        """Against what others say of the same rows, drawn a thousand times: that is most of the work.
 
         What is fitted afterwards moves the order of rankings with newcomers and of chains alone.
         """
-        key = epochs, tuple(tasks)
-        if key not in self.seen:
-            began, ward, config = time.process_time(), self.ward, self.ward.material.config
+        key, began, ward = (epochs, tuple(tasks)), time.process_time(), self.ward
+        config = ward.material.config
+        if key not in self.said:
             asked = [task for task in config.tasks if task.name in tasks]
             fitted = any(task.kind == "next_item" or getattr(task, "after", None) for task in asked)
-            records = ward.records(self.model(epochs, tasks, fitted=fitted), tasks)
-            twins, best = (
-                {name: record for name, record in held.items() if name in tasks}
-                for held in (ward.twin_records, ward.joint_records)
-            )
-            self.seen[key] = found.compare(config, records, twins), found.compare(config, records, best)
-            ward.spent += time.process_time() - began
-        return self.seen[key]
+            self.said[key] = ward.records(self.model(epochs, tasks, fitted=fitted), tasks)
+        held = {name: record for name, record in others.items() if name in tasks}
+        figures = found.compare(config, self.said[key], held)
+        ward.spent += time.process_time() - began
+        return figures
 
     def _cure(self, kind: CureKind, epochs: Epochs, tasks: Sequence[str]) -> Cure:
         """A cure whose model is not built yet."""
         others = [task.name for task in self.ward.material.config.tasks if task.name not in tasks]
         group = Group(tasks=list(tasks), beside=others)
-        return Cure(kind, group, self.ward.joint, self._figures(epochs, tasks)[0], epochs)
+        return Cure(kind, group, self.ward.joint, self._figures(epochs, tasks), epochs)
 
     def _take(self, cure: Cure) -> Cure:
         """The same with its model, told and noted."""
