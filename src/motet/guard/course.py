@@ -60,12 +60,11 @@ def _cures(ward: Ward, back: Back) -> list[Cure]:
     """What is put in, for every group of hurt tasks that anything helped."""
     waiting: list[list[str]] = []
     kept, left = back.beside(chains_of(ward.material.config, ward.hurt))
-    for tasks in left:
-        cure = None if ward.stopped else ward.treat("experts", tasks)
-        if cure is not None and cure.helps(ward.before, ward.hurt):
-            kept.append(cure)
-        elif cure is not None:
-            waiting.append(tasks)
+    for own in [] if ward.stopped else ward.own_experts(left):
+        if own.helps(ward.before, ward.hurt):
+            kept.append(own)
+        else:
+            waiting.append(list(own.group.tasks))
     if not ward.stopped and _hopeless(ward, waiting):
         return kept + [cure for tasks in waiting for cure in _last_resort(ward, back, tasks)]
     for tasks in [] if ward.stopped else ward.companies(waiting):

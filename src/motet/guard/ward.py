@@ -1,7 +1,7 @@
 """The ward: what the guard knows of the tasks that are hurt, and what it can try on them."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from torch import Tensor
@@ -98,6 +98,41 @@ class Ward:
         self.tried.append(cure)
         self.story += [self.told(cure, name) for name in tasks if name in self.hurt]
         return cure
+
+    def own_experts(self, groups: Sequence[Sequence[str]]) -> list[Cure]:
+        """Experts of its own for every group of tasks, trained in one pass behind the shared backbone.
+
+        Each group has its experts, towers and heads to itself, as if it were trained alone; what they share
+        is the frozen backbone, which runs once for all, and the epoch that is kept.
+
+        Returns:
+            A cure for each group; none when it was stopped by hand.
+        """
+        if len(groups) < 2:
+            alone = [self.treat("experts", tasks) for tasks in groups]
+            return [cure for cure in alone if cure is not None]
+        config, names = self.material.config, [name for tasks in groups for name in tasks]
+        narrow = max(config.model.timeline.width // NARROW, 8)
+        own = [Group(tasks=list(tasks), backbone="shared", adapter=narrow) for tasks in groups]
+        settings = config.model.model_copy(update={"groups": own})
+        tasks = [task for task in config.tasks if task.name in names]
+        asked = impatient(config.model_copy(update={"tasks": tasks, "model": settings}))
+        start = Start(self.joint.model.state_dict(), frozen=True)
+        trained = self.fit_one(f"guard of {', '.join(names)}", asked, start, hopeless=self.hopeless(names))
+        if trained.stopped:
+            self.stopped = True
+            return []
+        after = self.against_twins(trained, names)
+        cures: list[Cure] = []
+        for group, part in zip(own, trained.model.leaning, strict=True):
+            cost = {} if cures else trained.cost  # it was one training
+            of_it = {name: each for name, each in after.items() if name in group.tasks}
+            cures.append(Cure("experts", group, replace(trained, model=part, cost=cost), of_it))
+        self.tried += cures
+        self.story += [
+            self.told(cure, name) for cure in cures for name in cure.group.tasks if name in self.hurt
+        ]
+        return cures
 
     @property
     def best(self) -> Mapping[str, Any]:

@@ -74,17 +74,21 @@ class Start:
 
     def put_into(self, model: Motet) -> None:
         """Set those of a model's weights that bear the same name and shape."""
-        own = model.state_dict()
-        taken = tuple(f"{name}." for name in (*BACKBONE, *(f"heads.of_{task}" for task in model.next_heads)))
+        for part in model.parts:
+            self._put_into_part(part)
+        for p in model.backbone_parameters() if self.frozen else []:
+            p.requires_grad_(False)
+
+    def _put_into_part(self, part: Motet) -> None:
+        own = part.state_dict()
+        taken = tuple(f"{name}." for name in (*BACKBONE, *(f"heads.of_{task}" for task in part.next_heads)))
         fitting = {
             name: value
             for name, value in self.state.items()
             if name in own and own[name].shape == value.shape and not name.endswith(FITTED_LATER)
             if name.startswith(taken) or not self.frozen
         }
-        model.load_state_dict(fitting, strict=False)
-        for p in model.backbone_parameters() if self.frozen else []:
-            p.requires_grad_(False)
+        part.load_state_dict(fitting, strict=False)
 
 
 @dataclass(frozen=True)
