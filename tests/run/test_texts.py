@@ -274,6 +274,8 @@ def test_a_twin_of_a_text_task_reads_texts_alone():
 def test_the_report_names_the_tasks_whose_texts_are_read():
     page = (run_of("side", tuning="frozen") / "report.html").read_text("utf8")
     assert "reads the texts of side" in page
+    page = (run_of("next", "click", "side") / "report.html").read_text("utf8")
+    assert "title, and the texts of side" in page
 
 
 def test_the_command_line_classifies(tmp_path, capsys):

@@ -1,17 +1,20 @@
 """The order in which windows are visited: shuffled in buckets of like length, or by length for evaluation."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 
-from motet.batch import Batch
+from motet.batch import Batch, TextBatch
 from motet.data.collate import Collator
 from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
 from motet.data.requests import plan_requests
 from motet.data.timelines import Timelines
 from motet.system.randomness import generator
+
+SomeBatch = TypeVar("SomeBatch", Batch, TextBatch)
 
 BUCKET = 32  # batches among which windows are sorted by length
 
@@ -62,19 +65,19 @@ def learned_rows(log: Timelines) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class Epoch:
-    """One visit of all training windows, in a fixed order."""
+class Epoch(Generic[SomeBatch]):
+    """One visit of everything that trains, in a fixed order: what makes a batch, and of what each is made."""
 
-    collate: Collator
+    collate: Callable[[np.ndarray], SomeBatch]
     batches: list[np.ndarray]
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def since(self, first: int) -> Iterator[Batch]:
+    def since(self, first: int) -> Iterator[SomeBatch]:
         """The batches from number `first` on."""
-        for windows in self.batches[first:]:
-            yield self.collate(windows)
+        for chosen in self.batches[first:]:
+            yield self.collate(chosen)
 
 
 class Feed:
@@ -102,7 +105,7 @@ class Feed:
         self.log, self.item_time_I = dataset.log, dataset.catalogue.time_I
         self.length, self.batch_size, self.seed, self.counter_NC = length, batch_size, seed, counter_NC
 
-    def epoch(self, number: int) -> Epoch:
+    def epoch(self, number: int) -> Epoch[Batch]:
         """Epoch `number`, the same each time it is asked for."""
         random = generator(self.seed, f"epoch {number}")
         stride = max(1, self.length // 2)

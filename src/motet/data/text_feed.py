@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from motet.batch import TextBatch
-from motet.data.loader import shuffled_windows, sorted_windows
+from motet.data.loader import Epoch, shuffled_windows, sorted_windows
 from motet.data.texts import TextRows
 from motet.data.timelines import TRAIN
 from motet.system.randomness import generator
@@ -72,22 +72,6 @@ class TextSet:
         return np.ones(len(self.rows), np.int64) if self.tokens is None else self.tokens.length_N
 
 
-@dataclass(frozen=True)
-class TextEpoch:
-    """One visit of the training rows of one task."""
-
-    texts: TextSet
-    batches: list[np.ndarray]
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def since(self, first: int) -> Iterator[TextBatch]:
-        """The batches from number `first` on."""
-        for place_B in self.batches[first:]:
-            yield self.texts.batch(place_B)
-
-
 class TextFeed:
     """Training epochs of one text task, shuffled anew in each.
 
@@ -101,8 +85,8 @@ class TextFeed:
         self.texts, self.batch_size, self.seed = texts, batch_size, seed
         self.row_R = texts.rows.rows(TRAIN)
 
-    def epoch(self, number: int) -> TextEpoch:
+    def epoch(self, number: int) -> Epoch[TextBatch]:
         """Epoch `number`, the same each time it is asked for."""
         random = generator(self.seed, f"epoch {number} of {self.texts.task}")
         batches = shuffled_windows(self.texts.length_N()[self.row_R], self.batch_size, random)
-        return TextEpoch(self.texts, [self.row_R[chosen] for chosen in batches])
+        return Epoch(self.texts.batch, [self.row_R[chosen] for chosen in batches])

@@ -52,7 +52,8 @@ def language(evidence: Evidence) -> str:
         if own:
             return f"{named} ({tuning}) reads the texts of {listed(own)}"
         return f"{named}, but the catalogue has no text column: no text was used"
-    return f"{named} ({tuning}) reads each item's {listed(_texts(evidence))}"
+    beside = f", and the texts of {listed(own)}" if own else ""
+    return f"{named} ({tuning}) reads each item's {listed(_texts(evidence))}{beside}"
 
 
 def _sources(evidence: Evidence, name: str) -> list[dict[str, Any]]:
