@@ -106,7 +106,8 @@ class Ward:
         is the frozen backbone, which runs once for all, and the epoch that is kept.
 
         Returns:
-            A cure for each group; none when it was stopped by hand.
+            A cure for each group; none when it was stopped by hand. The model of one of several is the part
+            that leans on the backbone, which a model is joined from and which answers nothing by itself.
         """
         if len(groups) < 2:
             alone = [self.treat("experts", tasks) for tasks in groups]
