@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from motet.config import Config
-from motet.config.model import Group, ModelConfig, Sharing, Timeline
-from motet.config.tasks import Binary, Task, is_row_task
+from motet.config.model import Group, ModelConfig, Sharing, TextHeads, Timeline
+from motet.config.tasks import Binary, Tagging, Task, TextTask, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
 from motet.data.dataset import Dataset, known_at_once
@@ -31,7 +31,8 @@ from motet.nn.timeline import TimelineEncoder
 from motet.nn.transformer import TransformerBlock
 from motet.tasks.build import TaskFacts, build_head
 from motet.tasks.chain import Chains
-from motet.tasks.texts import TextClassHead, TextTasks
+from motet.tasks.tagging import TagHead
+from motet.tasks.texts import TextClassHead, TextHead, TextTasks
 
 
 def build_model(
@@ -75,13 +76,16 @@ def build_texts(
     tuned = language if isinstance(language, TunedLanguage) else None
     width = language.width if isinstance(language, TunedLanguage) else language
     settings = config.model.texts
-    heads = {
-        task.name: TextClassHead(
-            width, torch.tensor(facts[task.name].shares), settings.dropout, settings.label_smoothing
-        )
-        for task in config.text_tasks
-    }
+    heads = {task.name: _text_head(task, facts[task.name], width, settings) for task in config.text_tasks}
     return TextTasks(tuned, heads, settings.consistency, settings.adversarial)
+
+
+def _text_head(task: TextTask, facts: TaskFacts, width: int, settings: TextHeads) -> TextHead:
+    share_K = torch.tensor(facts.shares)
+    if isinstance(task, Tagging):
+        characters = task.units == "characters"
+        return TagHead(width, facts.classes, share_K, settings.dropout, characters=characters)
+    return TextClassHead(width, share_K, settings.dropout, settings.label_smoothing)
 
 
 def _least(config: Config) -> Config:

@@ -75,6 +75,17 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class UnitBatch:
+    """What is tagged in some texts: U words or characters of each, padded on the right."""
+
+    piece_BU: Tensor  # int64, which token of the text holds its first letter; -1: none
+    before_BU: Tensor  # int64, letters of that token before it
+    after_BU: Tensor  # int64, and after it; less than 0 where it has more tokens
+    tag_BU: Tensor  # int64, number of its tag; -1: padding, or a tag that training has not
+    real_BU: Tensor  # bool, which are no padding
+
+
+@dataclass(frozen=True)
 class TextBatch:
     """Some texts of one task: their tokens, or, where the language model is frozen, its vectors."""
 
@@ -84,6 +95,7 @@ class TextBatch:
     token_BL: Tensor | None = None  # int64, padded on the right with 0
     real_BL: Tensor | None = None  # bool, which are no padding
     vector_BT: Tensor | None = None  # float32
+    units: UnitBatch | None = None  # of a task that tags them
 
     @property
     def examples(self) -> int:

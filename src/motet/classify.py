@@ -1,22 +1,28 @@
-"""Classify: what a trained model says of texts that it is given.
+"""Classify, and tag: what a trained model says of texts that it is given.
 
 Shapes: N texts, K classes.
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
 from motet.bundle import Bundle
 from motet.config import Config
-from motet.config.tasks import Multiclass
-from motet.data.text_feed import TextSet, Tokens
+from motet.config.tasks import Multiclass, Tagging
+from motet.data.tagged import Tagged, rows_of
+from motet.data.tags import OUTSIDE, as_read, units_of
+from motet.data.text_feed import TextSet, Tokens, Units
 from motet.data.texts import TextRows
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
+from motet.evaluation.tagging import found_spans
 from motet.evaluation.texts import probabilities
 from motet.language.backbone import load_language
+
+AnyTask = TypeVar("AnyTask", Multiclass, Tagging)
 
 
 def text_task(config: Config, task: str | None) -> Multiclass:
@@ -25,12 +31,22 @@ def text_task(config: Config, task: str | None) -> Multiclass:
     Raises:
         ConfigError: There is none, or several and none was named.
     """
-    found = {each.name: each for each in config.text_tasks}
+    return _task(
+        {each.name: each for each in config.text_tasks if isinstance(each, Multiclass)}, task, "classifies"
+    )
+
+
+def tag_task(config: Config, task: str | None) -> Tagging:
+    """The same for tasks that tag them."""
+    return _task({each.name: each for each in config.text_tasks if isinstance(each, Tagging)}, task, "tags")
+
+
+def _task(found: dict[str, AnyTask], task: str | None, verb: str) -> AnyTask:
     names = ", ".join(found) or "none"
     if task is None and len(found) == 1:
         return next(iter(found.values()))
-    if task not in found:
-        said = "name the task" if task is None else f"{task!r} is no task that classifies texts"
+    if task is None or task not in found:
+        said = "name the task" if task is None else f"{task!r} is no task that {verb} texts"
         raise ConfigError(f"{said}. Those of this run: {names}.")
     return found[task]
 
@@ -62,3 +78,35 @@ def class_probabilities(bundle: Bundle, texts: Sequence[str], task: str) -> np.n
     else:
         asked = TextSet(task, rows, vector_NT=load_language(bundle.language).encode(texts))
     return probabilities(bundle.model, asked, TEST)[1]
+
+
+def tag(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFrame:
+    """A line for each span of the texts.
+
+    Returns:
+        Columns ``row`` (which text, counted from 1), ``span`` (its letters), ``type``, ``start`` and ``end``
+        (letters of the text counted from 0, the end after the last), ``probability`` (of the least sure of
+        its words or characters).
+    """
+    assert bundle.model.texts is not None
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    characters = task.units == "characters"
+    letters_N = [units_of(text, characters) for text in texts]
+    read = [
+        Tagged(*as_read(text, letters, characters=characters), [OUTSIDE] * len(letters))
+        for text, letters in zip(texts, letters_N, strict=True)
+    ]
+    rows = rows_of(read, bundle.facts[task.name].classes, np.full(len(read), TEST, np.int8))
+    tuned = bundle.model.texts.language
+    assert tuned is not None, "what tags was tuned"
+    tokens = Tokens(*tuned.tokens(rows.text_N))
+    asked = TextSet(task.name, rows, tokens, units=Units.of(rows, tokens, tuned.letters(rows.text_N)))
+    found = []
+    for row, several in enumerate(found_spans(bundle.model, asked, np.arange(len(read)))):
+        for each in several:
+            kind, first, after = each.span
+            start, end = letters_N[row][first][0], letters_N[row][after - 1][1]
+            found.append((row + 1, texts[row][start:end], kind, start, end, each.probability))
+    schema = {"row": pl.Int64, "span": pl.String, "type": pl.String, "start": pl.Int64, "end": pl.Int64,
+              "probability": pl.Float64}  # fmt: skip
+    return pl.DataFrame(found, schema=schema, orient="row")

@@ -12,6 +12,7 @@ from motet.evaluation.evaluate import Examiner, measured
 from motet.evaluation.opponents import opponents
 from motet.evaluation.plots import plots
 from motet.evaluation.records import Predictions
+from motet.evaluation.tagging import mistaken_spans
 from motet.evaluation.texts import mistaken
 from motet.gather import Material
 from motet.system.log import say
@@ -102,7 +103,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "cost": _cost(models, seconds),
         "plots": plots(joint, histories) | {"gates": gates},
         "texts": {
-            name: mistaken(models["joint"].model, texts, TEST)
+            name: (mistaken if texts.units is None else mistaken_spans)(models["joint"].model, texts, TEST)
             for name, texts in material.prepared.texts.items()
         },
         "behaviour": material.behaviour,

@@ -54,6 +54,10 @@ class InUse(Protocol):
         """Classes of texts: columns ``text, prediction, probability``."""
         ...
 
+    def tag(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """What texts name: columns ``row, span, type, start, end, probability``."""
+        ...
+
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics: task -> split -> metric -> value, interval and count."""
         ...
@@ -84,7 +88,6 @@ def row_task(config: Config, task: str) -> RowTask:
     if found is None or not is_row_task(found):
         names = ", ".join(each.name for each in config.tasks if is_row_task(each)) or "none"
         raise ConfigError(f"{task!r} is no task that scores rows. Those of this run: {names}.")
-    assert not isinstance(found, NextItem)
     return found
 
 

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from motet.bundle import Bundle, open_bundle
-from motet.classify import classify, text_task
+from motet.classify import classify, tag, tag_task, text_task
 from motet.config.model import Language
 from motet.config.tasks import RowTask
 from motet.data.collate import Collator
@@ -298,6 +298,18 @@ class TrainedModel:
             ConfigError: There is no such task.
         """
         return classify(self.bundle, texts, text_task(self.bundle.config, task))
+
+    def tag(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """What texts name: columns ``row, span, type, start, end, probability``, a line a span.
+
+        Args:
+            texts: The texts.
+            task: A `tagging` task; None means the only one.
+
+        Raises:
+            ConfigError: There is no such task.
+        """
+        return tag(self.bundle, texts, tag_task(self.bundle.config, task))
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""

@@ -70,3 +70,48 @@ def test_what_does_not_fit_is_said(given, said):
         config_from_dict(given)
     assert said in str(found.value)
     assert "mistakes" not in str(found.value)
+
+
+TAGS = {"name": "mentions", "kind": "tagging", "texts": {"path": "tagged.jsonl"}}
+TUNED = {"language": {"tuning": "full"}}
+
+
+def tagging(model: Any = TUNED, **changes: Any) -> dict[str, Any]:
+    return settings(TAGS | changes, model=model)
+
+
+def test_a_tagging_task_is_a_text_task():
+    config = config_from_dict(tagging())
+    assert [task.name for task in config.text_tasks] == ["mentions"]
+    assert config.of_events.tasks == []
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (tagging({}), "tagging reads every word with a language model that is tuned; write  tuning: full"),
+        (settings(TAGS, model={"language": "none"}), "model.language: text tasks need a language model"),
+        (
+            {"tasks": [{k: TAGS[k] for k in ("name", "kind")}]},
+            "tasks.mentions lacks 'texts'. Files of tagged texts",
+        ),
+        (tagging(texts={"path": "a.txt", "layout": "conll"}, label="ner"), "the last column is read"),
+        (tagging(texts={"path": "a.csv", "text": ["one", "two"]}), "tags are those of one column; name one"),
+        (
+            settings(TASK | {"texts": TEXTS | {"layout": "conll"}}),
+            "conll has a tag for each unit, which  kind: tagging  reads; write rows",
+        ),
+        (tagging(templates=["{item}"]), "they are filled in with items; write  texts: items"),
+        (tagging(texts="items"), "tasks.mentions.texts: there are no items"),
+        (
+            tagging(texts="items", templates=["nothing"]),
+            "none has a place for {item} or {user}, so nothing would be tagged",
+        ),
+        (tagging(texts="items", label="tags_of"), "sentences made of the catalogue have tags of their own"),
+        (tagging(depth=1), "tasks.mentions.depth: a task whose rows are texts does not read it"),
+    ],
+)
+def test_what_tagging_does_not_read(given, said):
+    with pytest.raises(ConfigError) as caught:
+        config_from_dict(given)
+    assert said in str(caught.value)

@@ -89,8 +89,8 @@ def test_consistency_adds_the_divergence_of_two_passes(folder):
     found = made.losses(batch())["topic"]
     torch.manual_seed(5)
     head = made.head("topic")
-    first, second = (head(made.vectors(batch())) for _ in range(2))
-    both = (head.loss(first, batch().label_B) + head.loss(second, batch().label_B)) / 2
+    first, second = (made.raw(batch()) for _ in range(2))
+    both = (head.loss(first, batch()) + head.loss(second, batch())) / 2
     p, q = F.softmax(first, -1), F.softmax(second, -1)
     by_hand = ((p * (p / q).log()).sum(1) + (q * (q / p).log()).sum(1)).mean() / 2
     assert divergence(first, second).item() == pytest.approx(by_hand.item(), rel=1e-4)
@@ -102,8 +102,7 @@ def test_words_are_moved_along_the_gradient_by_a_step_of_their_own_size(folder):
     made = tasks(folder, adversarial=0.5).train()
     of = batch()
     word_BLT = made.language.embeddings(of.token_BL)
-    head = made.head("topic")
-    loss = head.loss(head(made.vectors(of, word_BLT)), of.label_B)
+    loss = made.head("topic").loss(made.raw(of, word_BLT), of)
     moved = made._moved(of, word_BLT, loss) - word_BLT
     assert not moved[~of.real_BL].any()
     size_B = (word_BLT.norm(dim=-1) * of.real_BL).sum(1) / of.real_BL.sum(1)

@@ -28,6 +28,7 @@ COMMANDS = {
     "recommend": "Recommend items for users, for an item, or for a sentence.",
     "predict": "Predict a task for the rows of a file.",
     "classify": "Classify texts.",
+    "tag": "Tag what texts name.",
     "models": "List the language models known by name, or make one ready.",
     "doctor": "Say what is installed, what is missing, and what to do.",
     "demo": "Fetch MovieLens-100K, train on it, and show recommendations.",

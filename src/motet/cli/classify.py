@@ -16,19 +16,11 @@ def classify(
 ) -> None:
     """Classify texts: the most probable class of each, and how probable it is."""
     import motet
-    from motet.cli.output import read_table, refuse_ending, write_table
-    from motet.errors import ConfigError
+    from motet.cli.output import asked_texts, refuse_ending, write_table
 
     refuse_ending(out)
-    if (rows is None) == (not text):
-        raise ConfigError("say what to classify: either  --text 'SENTENCE'  or  --rows FILE .")
-    if rows is None:
-        write_table(motet.open(run).classify(text or [], task), out)
-        return
-    table = read_table(rows)
-    if column not in table.columns:
-        raise ConfigError(
-            f"{rows} has no column {column!r}; name one with  --column: {', '.join(table.columns)}."
-        )
-    found = motet.open(run).classify(table[column].cast(str).fill_null("").to_list(), task)
-    write_table(table.with_columns(found["prediction"], found["probability"]), out)
+    texts, table = asked_texts(text, rows, column, "classify")
+    found = motet.open(run).classify(texts, task)
+    write_table(
+        found if table is None else table.with_columns(found["prediction"], found["probability"]), out
+    )

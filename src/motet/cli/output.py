@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from motet.errors import DataError
+from motet.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,6 +45,22 @@ def read_table(path: Path) -> "pl.DataFrame":
             f"{path}: the file cannot be read as {path.suffix[1:]} ({str(error).splitlines()[0]}). "
             "Mend it, or give it the ending of what it is."
         ) from None
+
+
+def asked_texts(
+    text: list[str] | None, rows: Path | None, column: str, verb: str
+) -> tuple[list[str], "pl.DataFrame | None"]:
+    """Texts that a command is given: one by one, or the column of a file; and that file's table."""
+    if (rows is None) == (not text):
+        raise ConfigError(f"say what to {verb}: either  --text 'SENTENCE'  or  --rows FILE .")
+    if rows is None:
+        return text or [], None
+    table = read_table(rows)
+    if column not in table.columns:
+        raise ConfigError(
+            f"{rows} has no column {column!r}; name one with  --column: {', '.join(table.columns)}."
+        )
+    return table[column].cast(str).fill_null("").to_list(), table
 
 
 def _separator(path: Path) -> str:

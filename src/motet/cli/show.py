@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_SHOWN = ("ndcg@10", "hr@10", "auc", "log_loss", "rmse", "mae", "accuracy", "macro_f1")
+_SHOWN = ("ndcg@10", "hr@10", "auc", "log_loss", "rmse", "mae", "accuracy", "macro_f1", "entity_f1")
 
 
 def verdicts(metrics: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
 from motet.config.model import ModelConfig
 from motet.config.record import Record, misfits
-from motet.config.tasks import Multiclass, Task, is_text_task
+from motet.config.tasks import Multiclass, Tagging, Task, TextTask, is_text_task
 from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
 
 
@@ -37,9 +37,9 @@ class Config(Record):
         return self.model_copy(update={"tasks": [task for task in self.tasks if not is_text_task(task)]})
 
     @property
-    def text_tasks(self) -> list[Multiclass]:
+    def text_tasks(self) -> list[TextTask]:
         """The tasks whose rows are texts."""
-        return [task for task in self.tasks if isinstance(task, Multiclass) and is_text_task(task)]
+        return [task for task in self.tasks if isinstance(task, Multiclass | Tagging) and is_text_task(task)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -19,6 +19,7 @@ METRICS = {
     "binary": ("auc", "gauc", "log_loss", "ece"),
     "regression": ("rmse", "mae"),
     "multiclass": ("accuracy", "macro_f1"),
+    "tagging": ("entity_f1", "entity_precision", "entity_recall"),
 }  # what training can watch, for each kind of task
 
 

@@ -1,6 +1,6 @@
 """The `tasks:` part of a configuration: one record a task kind, told apart by `kind`."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field
 
@@ -60,6 +60,11 @@ class Texts(Source):
     """Rows of a text task, in files of their own."""
 
     in_words = "a mapping"
+    layout: Literal["rows", "conll"] = Field(
+        "rows",
+        description="One text a line; or, for tagging, one unit and its tag a line and a blank line between "
+        "texts (CoNLL).",
+    )
     text: Names = Field(["text"], description="Columns that make up the text, joined in this order.")
     valid: Paths | None = Field(
         None, description="Files of the validation rows; null: some of those that train."
@@ -111,15 +116,39 @@ class Multiclass(_RowTask):
     )
 
 
-Task = Annotated[NextItem | Binary | Regression | Multiclass, Discriminator("kind")]
+class Tagging(_Task):
+    """Which words or characters of a text name what: spans with a type."""
+
+    kind: Literal["tagging"] = Field(description="The kind of task.")
+    label: str = Field(
+        "tags",
+        description="The column with a tag for each unit (B-Item, I-Item, O, ...), as a list or between "
+        "blanks; or with spans: a list of start, end and label, in letters of the text.",
+    )
+    units: Literal["words", "characters"] = Field(
+        "words", description="What is tagged; characters: for languages that put no blanks between words."
+    )
+    texts: Texts | Literal["items"] = Field(
+        description="Files of tagged texts; or items: sentences made of the titles of the catalogue and the "
+        "ids of users, tagged as Item and User."
+    )
+    templates: list[str] | None = Field(
+        None,
+        description="Texts of items: sentences with {item}, {user}, both or none, to be filled in; null: "
+        "English ones.",
+    )
+
+
+Task = Annotated[NextItem | Binary | Regression | Multiclass | Tagging, Discriminator("kind")]
 RowTask = Binary | Regression | Multiclass
+TextTask = Multiclass | Tagging
 
 
-def is_row_task(task: Any) -> bool:
+def is_row_task(task: Any) -> TypeGuard[RowTask]:
     """True for tasks that score one row (user, item, request), false for those that rank a catalogue."""
     return isinstance(task, _RowTask) and not is_text_task(task)
 
 
-def is_text_task(task: Any) -> bool:
+def is_text_task(task: Any) -> TypeGuard[TextTask]:
     """True for tasks whose rows are texts; they read no timeline."""
     return getattr(task, "texts", None) is not None

@@ -6,7 +6,7 @@ from typing import Any
 from motet.config.data import DataConfig, Split
 from motet.config.data_conflicts import Found, of_split
 from motet.config.model import ModelConfig, TextHeads
-from motet.config.tasks import Texts, is_text_task
+from motet.config.tasks import Tagging, Texts, is_text_task
 from motet.config.training import TrainingConfig
 
 _UNREAD = ("types", "depth", "history")  # settings of tasks that read events
@@ -24,10 +24,7 @@ def of_texts(
         model: The model part, if it is right.
         training: The training part, if it is right.
     """
-    for number, task in enumerate(tasks):
-        if task and is_text_task(task):
-            for path, text in _task(task, data):
-                yield ("tasks", number, *path), f"tasks.{task.name}{text}"
+    yield from _each(tasks, data)
     if data and not data.events and any(task and not is_text_task(task) for task in tasks):
         name = next(task.name for task in tasks if task and not is_text_task(task))
         said = f"data.events: {name} reads events; declare the log there"
@@ -40,10 +37,28 @@ def of_texts(
             said = f"training.balance: stackelberg is for tasks that read events, and {task.name} reads texts"
             yield ("training", "balance"), f"{said}; write  balance: likelihood"
             break
+    yield from _frozen(tasks, model)
     yield from _unread(tasks, model, training)
     if model and model.language is not None and model.language.tuned and model.groups:
         said = "model.groups: a part of its own would need a language model of its own to tune"
         yield ("model", "groups"), f"{said}; write  tuning: frozen, or leave the groups out"
+
+
+def _each(tasks: list[Any], data: DataConfig | None) -> Found:
+    for number, task in enumerate(tasks):
+        if task and is_text_task(task):
+            for path, text in _task(task, data):
+                yield ("tasks", number, *path), f"tasks.{task.name}{text}"
+
+
+def _frozen(tasks: list[Any], model: ModelConfig | None) -> Found:
+    """Tasks that read single words ask for a language model that is tuned."""
+    if model is None or model.language is None or model.language.tuned:
+        return
+    for number, task in enumerate(tasks):
+        if isinstance(task, Tagging):
+            said = f"tasks.{task.name}: tagging reads every word with a language model that is tuned"
+            yield ("tasks", number), f"{said}; write  tuning: full  (or lora) under model.language"
 
 
 def _unread(tasks: list[Any], model: ModelConfig | None, training: TrainingConfig | None) -> Found:
@@ -76,8 +91,9 @@ def _task(task: Any, data: DataConfig | None) -> Found:
     for name in _UNREAD:
         if getattr(task, name, None) is not None:
             yield (name,), f".{name}: a task whose rows are texts does not read it; leave it out"
-    if not re.fullmatch(r"\w+", task.label):
+    if not isinstance(task, Tagging) and not re.fullmatch(r"\w+", task.label):
         yield ("label",), f".label: found {task.label!r}; for texts, name the column that holds the label"
+    yield from _layout(task)
     if task.texts == "items":
         if data and not data.items:
             yield ("texts",), ".texts: there are no items; declare them under data.items"
@@ -85,6 +101,35 @@ def _task(task: Any, data: DataConfig | None) -> Found:
             yield ("texts",), ".texts: the items have no text; declare it under data.items"
     if task.split:
         yield from _split(task.split, task.texts)
+
+
+def _layout(task: Any) -> Found:
+    """How files of texts are read, and what is made of the catalogue."""
+    tags, texts = isinstance(task, Tagging), task.texts
+    if isinstance(texts, Texts) and texts.layout == "conll":
+        if not tags:
+            said = ".texts.layout: conll has a tag for each unit, which  kind: tagging  reads; write rows"
+            yield ("texts", "layout"), said
+        elif task.label != "tags":
+            yield (
+                ("label",),
+                f".label: found {task.label!r}; in files of CoNLL the last column is read; leave it out",
+            )
+    if tags and isinstance(texts, Texts) and len(texts.text) > 1:
+        yield ("texts", "text"), ".texts.text: tags are those of one column; name one"
+    if not tags:
+        return
+    if texts == "items" and task.label != "tags":
+        yield ("label",), ".label: sentences made of the catalogue have tags of their own; leave it out"
+    if task.templates is None:
+        return
+    if texts != "items":
+        yield (
+            ("templates",),
+            ".templates: they are filled in with items; write  texts: items , or leave them out",
+        )
+    elif not any("{item}" in each or "{user}" in each for each in task.templates):
+        yield ("templates",), ".templates: none has a place for {item} or {user}, so nothing would be tagged"
 
 
 def _split(split: Split, texts: Any) -> Found:

@@ -19,7 +19,8 @@ from motet.data.order import materialise_order
 from motet.data.readers import read_tables
 from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
-from motet.data.texts import read_texts
+from motet.data.tagged import TaggedRows
+from motet.data.text_rows import read_rows
 from motet.data.timelines import PARTS, TRAIN, UNUSED, advice_for_empty, refuse_empty_task
 from motet.data.windows import cut_times
 from motet.system.log import stage
@@ -45,10 +46,11 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     Raises:
         MotetError: What training would refuse, in the same words.
     """
-    rows = {task.name: read_texts(task, config.data, folder, config.data_seed) for task in config.text_tasks}
+    rows = {task.name: read_rows(task, config.data, folder, config.data_seed) for task in config.text_tasks}
     texts = {
         name: {
             "classes": list(each.classes),
+            "of": "tags" if isinstance(each, TaggedRows) else "classes",
             "parts": {part: len(each.rows(number)) for part, number in PARTS.items()},
             "statements": each.statements,
         }

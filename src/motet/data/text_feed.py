@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from motet.batch import TextBatch
+from motet.batch import TextBatch, UnitBatch
 from motet.data.loader import Epoch, shuffled_windows, sorted_windows
+from motet.data.tagged import UNKNOWN, TaggedRows
 from motet.data.texts import TextRows
 from motet.data.timelines import TRAIN
 from motet.system.randomness import generator
@@ -42,6 +43,72 @@ class Tokens:
 
 
 @dataclass(frozen=True)
+class Units:
+    """What is tagged, of all texts one after the other, see `UnitBatch`.
+
+    Args:
+        place_F: Token, letters of it before and after the unit, and number of the tag, int32 ``(F, 4)``.
+        offset_N: Those of text n are from ``offset_N[n]`` to ``offset_N[n + 1]``, int64 ``(N + 1,)``.
+    """
+
+    place_F: np.ndarray
+    offset_N: np.ndarray
+
+    @classmethod
+    def of(cls, rows: TaggedRows, tokens: Tokens, letters_F: np.ndarray) -> "Units":
+        """Where the units of all texts lie in their tokens.
+
+        Args:
+            rows: The texts.
+            tokens: Their tokens.
+            letters_F: Of each token its first letter in the text, and the letter after its last, ``(F, 2)``;
+                both 0 where it has none.
+        """
+        place_F = np.full((len(rows.letters_F), 4), UNKNOWN, np.int32)
+        place_F[:, 3] = rows.number_F()
+        for row in range(len(rows)):
+            mine = slice(rows.offset_N[row], rows.offset_N[row + 1])
+            own_L = letters_F[tokens.offset_N[row] : tokens.offset_N[row + 1]]
+            place_F[mine, :3] = pieces_of(own_L, rows.letters_F[mine])
+        return cls(place_F, rows.offset_N)
+
+    def padded(self, place_B: np.ndarray) -> UnitBatch:
+        """The units of some texts."""
+        length_B = np.diff(self.offset_N)[place_B]
+        number_U = np.arange(max(int(length_B.max(initial=0)), 1))
+        real_BU = number_U < length_B[:, None]
+        place_BU4 = np.full((*real_BU.shape, 4), UNKNOWN, np.int64)
+        place_BU4[real_BU] = self.place_F[(self.offset_N[place_B][:, None] + number_U)[real_BU]]
+        piece_BU, before_BU, after_BU, tag_BU = (torch.from_numpy(place_BU4[..., at]) for at in range(4))
+        return UnitBatch(piece_BU, before_BU, after_BU, tag_BU, torch.from_numpy(real_BU))
+
+
+def pieces_of(letters_L: np.ndarray, letters_U: np.ndarray) -> np.ndarray:
+    """Of each unit the token that holds its first letter, and letters of that token before and after it.
+
+    Where several tokens claim a letter (a mark for a blank before it, and its own), the last has it.
+
+    Args:
+        letters_L: First letter of each token and the letter after its last, ``(L, 2)``.
+        letters_U: The same of each unit, ``(U, 2)``.
+
+    Returns:
+        ``(U, 3)``; -1 where no token holds it, for the text was cut before it.
+
+    >>> pieces_of(np.array([[0, 0], [0, 2], [2, 3]]), np.array([[0, 1], [1, 2], [2, 3], [3, 4]])).tolist()
+    [[1, 0, 1], [1, 1, 0], [2, 0, 0], [-1, -1, -1]]
+    """
+    holder = np.full(max(int(letters_L[:, 1].max(initial=0)), int(letters_U[:, 1].max(initial=0))), -1)
+    for piece, (first, after) in enumerate(letters_L):
+        holder[first:after] = piece
+    piece_U = holder[letters_U[:, 0]]
+    held_U = letters_L[piece_U]
+    found = np.stack([piece_U, letters_U[:, 0] - held_U[:, 0], held_U[:, 1] - letters_U[:, 1]], axis=1)
+    found[piece_U < 0] = -1
+    return found
+
+
+@dataclass(frozen=True)
 class TextSet:
     """The rows of a text task as its model reads them: tokens for a tuned language model, else vectors."""
 
@@ -49,6 +116,7 @@ class TextSet:
     rows: TextRows
     tokens: Tokens | None = None
     vector_NT: np.ndarray | None = None  # float32
+    units: Units | None = None  # of a task that tags them
 
     def batch(self, place_B: np.ndarray) -> TextBatch:
         """Some rows, by their places."""
@@ -56,7 +124,8 @@ class TextSet:
         place = torch.from_numpy(place_B)
         if self.tokens is not None:
             token_BL, real_BL = self.tokens.padded(place_B)
-            return TextBatch(self.task, place, label_B, token_BL, real_BL)
+            units = None if self.units is None else self.units.padded(place_B)
+            return TextBatch(self.task, place, label_B, token_BL, real_BL, units=units)
         assert self.vector_NT is not None
         vector_BT = torch.from_numpy(np.ascontiguousarray(self.vector_NT[place_B]))
         return TextBatch(self.task, place, label_B, vector_BT=vector_BT)

@@ -3,24 +3,22 @@
 Shapes: N texts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from motet.config.data import DataConfig, ItemsSource, Split
+from motet.config.data import DataConfig, ItemsSource
 from motet.config.tasks import Multiclass, Texts
-from motet.data.fingerprint import fingerprint
 from motet.data.readers_raw import Raw, open_source
-from motet.data.splits import by_value
-from motet.data.timelines import PARTS, TEST, TRAIN, VALID
+from motet.data.text_parts import PART, TEXT, again, parts
+from motet.data.timelines import PARTS, TRAIN
 from motet.errors import DataError
-from motet.system.randomness import derived_seed
 
 JOINED = ". "  # between the columns of a text, as in the catalogue
-TEXT, LABEL, PART, ID = "@text", "@label", "@part", "@id"
+LABEL, ID = "@label", "@id"
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,13 @@ def read_texts(
         said.append(
             f"{task.name}: {whole - table.height:,} of {whole:,} rows without text or label are left out."
         )
-    part_N = _parts(table, task, seed)
+    part_N = parts(table, task, seed)
     if classes is None:
         classes = _classes(table, part_N, task)
     number = {name: place for place, name in enumerate(classes)}
     label_N = np.array([number.get(each, len(classes)) for each in table[LABEL]], np.int64)
-    _refuse_empty(part_N, task)
-    return TextRows(
-        table[TEXT].to_list(), label_N, part_N, tuple(classes), [*said, *_again(table, part_N, task)]
-    )
+    said += again(table, part_N, task)
+    return TextRows(table[TEXT].to_list(), label_N, part_N, tuple(classes), said)
 
 
 def _table(task: Multiclass, data: DataConfig, folder: Path) -> pl.DataFrame:
@@ -90,12 +86,18 @@ def _table(task: Multiclass, data: DataConfig, folder: Path) -> pl.DataFrame:
         described = [each for each in data.items if each.text]
         frames = [_of_items(open_source(each, folder, "data.items"), each, task) for each in described]
         return pl.concat(frames, how="diagonal_relaxed").unique(ID, keep="first", maintain_order=True)
-    frames = []
+    frames = [
+        _shaped(open_source(source, folder, f"tasks.{task.name}.texts"), texts.text, task, part)
+        for source, part in sources(texts)
+    ]
+    return pl.concat(frames, how="diagonal_relaxed")
+
+
+def sources(texts: Texts) -> Iterator[tuple[Texts, int | None]]:
+    """The files of texts, and the part of their rows; None: to be drawn."""
     for name, paths in (("train", texts.path), ("valid", texts.valid), ("test", texts.test)):
         if paths is not None:
-            raw = open_source(texts.model_copy(update={"path": paths}), folder, f"tasks.{task.name}.texts")
-            frames.append(_shaped(raw, texts.text, task, None if name == "train" else PARTS[name]))
-    return pl.concat(frames, how="diagonal_relaxed")
+            yield texts.model_copy(update={"path": paths}), None if name == "train" else PARTS[name]
 
 
 def _of_items(raw: Raw, source: ItemsSource, task: Multiclass) -> pl.DataFrame:
@@ -134,54 +136,6 @@ def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
     return column.cast(pl.String)
 
 
-def _parts(table: pl.DataFrame, task: Multiclass, seed: int) -> np.ndarray:
-    split = task.split or Split(kind="random", seed=seed)
-    open_N = table[PART].is_null().to_numpy()
-    part_N = table[PART].fill_null(TRAIN).to_numpy().copy()
-    if isinstance(task.texts, Texts) and task.texts.test is not None:
-        if task.texts.valid is None:
-            part_N[open_N] = _drawn(table.filter(pl.Series(open_N))[TEXT], 0.1, 0.0, split.seed)
-        return part_N
-    match split.kind:
-        case "column":
-            column = table.filter(pl.Series(open_N))[split.column or ""]
-            part_N[open_N] = by_value(column, split, f"tasks.{task.name}.split")
-        case "kfold":
-            part_N[open_N] = _folds(table.filter(pl.Series(open_N))[TEXT], split)
-        case _:
-            valid, test = float(split.valid), float(split.test)
-            valid = 0.0 if isinstance(task.texts, Texts) and task.texts.valid is not None else valid
-            part_N[open_N] = _drawn(table.filter(pl.Series(open_N))[TEXT], valid, test, split.seed)
-    return part_N
-
-
-def _drawn(text: pl.Series, valid: float, test: float, seed: int) -> np.ndarray:
-    """Parts at random, ``(N,)``: by the text itself, so that it has one part wherever it stands.
-
-    Rows that repeat a text lie on one side, and so do those of several tasks that read the same texts: what
-    tests one of them trains none.
-    """
-    share_N = _places(text, seed) / 2.0**64
-    part_N = np.full(len(text), TRAIN, np.int8)
-    part_N[share_N < test + valid] = VALID
-    part_N[share_N < test] = TEST
-    return part_N
-
-
-def _places(text: pl.Series, seed: int) -> np.ndarray:
-    """A number of 64 bits for each text, the same for texts that differ in case alone."""
-    return fingerprint(text.str.to_lowercase(), derived_seed(seed, "split of texts"))
-
-
-def _folds(text: pl.Series, split: Split) -> np.ndarray:
-    """The fold is test, the next one valid; a text has one fold wherever it stands."""
-    fold_N = (_places(text, split.seed) % np.uint64(split.folds)).astype(np.int64)
-    part_N = np.full(len(text), TRAIN, np.int8)
-    part_N[fold_N == (split.fold + 1) % split.folds] = VALID
-    part_N[fold_N == split.fold] = TEST
-    return part_N
-
-
 def _classes(table: pl.DataFrame, part_N: np.ndarray, task: Multiclass) -> tuple[str, ...]:
     """Those of the training rows, in the order of their names."""
     found = table.filter(pl.Series(part_N == TRAIN))[LABEL].unique().sort().to_list()
@@ -191,24 +145,3 @@ def _classes(table: pl.DataFrame, part_N: np.ndarray, task: Multiclass) -> tuple
             f"classes, write  max_classes: {len(found)} ; else name another column."
         )
     return tuple(found)
-
-
-def _refuse_empty(part_N: np.ndarray, task: Multiclass) -> None:
-    for name, part in PARTS.items():
-        if not (part_N == part).any():
-            raise DataError(
-                f"tasks.{task.name}: of {len(part_N):,} texts none is left for {name}. Give more of them, "
-                "change the shares of its  split , or name files of their own under  texts."
-            )
-
-
-def _again(table: pl.DataFrame, part_N: np.ndarray, task: Multiclass) -> list[str]:
-    """A sentence on test texts that training rows repeat, but for case."""
-    plain = table[TEXT].str.to_lowercase()
-    train, test = plain.filter(pl.Series(part_N == TRAIN)), plain.filter(pl.Series(part_N == TEST))
-    again = int(test.is_in(train.unique().implode()).sum())
-    if not again:
-        return []
-    return [
-        f"{task.name}: {again:,} of {len(test):,} test texts are among the training texts too, but for case."
-    ]

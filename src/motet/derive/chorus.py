@@ -190,7 +190,6 @@ class Chorus:
         """The kind of a row task."""
         found = next(each for each in self.first.model.bundle.config.tasks if each.name == task)
         assert is_row_task(found)
-        assert found.kind != "next_item"
         return found.kind
 
     def _joined(self, task: str, asked: Questions, chances: Chances, query_B: np.ndarray) -> np.ndarray:

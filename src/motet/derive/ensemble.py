@@ -14,7 +14,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from motet.classify import text_task
+from motet.classify import tag_task, text_task
 from motet.config import Config
 from motet.config.tasks import RowTask
 from motet.data.requests import Plan, histories
@@ -106,6 +106,11 @@ class Ensemble:
             ConfigError: Always.
         """
         text_task(self.config, task)
+        raise AssertionError("runs with text tasks are refused when an ensemble is made")
+
+    def tag(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """Never, likewise."""
+        tag_task(self.config, task)
         raise AssertionError("runs with text tasks are refused when an ensemble is made")
 
     def predict(self, rows: Any, task: str) -> pl.DataFrame:

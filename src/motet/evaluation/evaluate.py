@@ -22,6 +22,7 @@ from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
 from motet.evaluation.scoring import Answers, Questions, Ranked, Scored, Scorer, questions, rank
+from motet.evaluation.tagging import tag_record
 from motet.evaluation.texts import text_record
 from motet.metrics.names import Metrics, main_metric
 from motet.model import Motet
@@ -52,7 +53,9 @@ class Examiner:
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
         found = self.records(self.following(scorer), part, lists=lists) if self.config.of_events.tasks else {}
         asked = [] if model.texts is None else model.texts.tasks
-        found |= {task: text_record(model, self.texts[task], part) for task in asked}
+        for task in asked:
+            record = tag_record if self.texts[task].units is not None else text_record
+            found[task] = record(model, self.texts[task], part)
         return {task.name: found[task.name] for task in self.config.tasks if task.name in found}
 
     def following(self, scorer: Scorer) -> Answers:
@@ -183,8 +186,8 @@ class Examiner:
     def row_record(self, task: str, scored: Scored) -> Predictions:
         """A record of predictions with its slices."""
         log, catalogue = self.dataset.log, self.dataset.catalogue
-        kind = next(each.kind for each in self.config.tasks if each.name == task)
-        assert kind != "next_item"
+        asked = next(each for each in self.config.tasks if each.name == task)
+        assert is_row_task(asked)
         seen_R = self._seen(task, scored)
         item_R = log.item_N[scored.row_R]
         known_R = catalogue.trained_I[item_R]
@@ -192,9 +195,11 @@ class Examiner:
                   "cold items": ~known_R, "known items": known_R}  # fmt: skip
         slices |= self._kind_slices(item_R, np.arange(len(item_R)), len(item_R))
         said_R = scored.prediction_R
-        if kind == "multiclass" and said_R.ndim == 2:
+        if asked.kind == "multiclass" and said_R.ndim == 2:
             said_R = said_R.argmax(1)
-        return RowPredictions(kind, scored.user_R, scored.label_R, said_R.astype(np.float64), _proper(slices))
+        return RowPredictions(
+            asked.kind, scored.user_R, scored.label_R, said_R.astype(np.float64), _proper(slices)
+        )
 
     def _seen(self, task: str, scored: Scored) -> np.ndarray:
         """How many events were visible to each row, ``(R,)``; all rows are of one part."""

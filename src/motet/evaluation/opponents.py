@@ -17,6 +17,7 @@ from motet.evaluation.baselines_rows import ClassFrequencies, DampedMeans, Visib
 from motet.evaluation.evaluate import Examiner, main_value
 from motet.evaluation.records import Predictions
 from motet.evaluation.scoring import Scored
+from motet.evaluation.tagging import by_dictionary
 from motet.evaluation.texts import most_frequent
 
 Found = dict[str, dict[str, Predictions]]  # baseline -> task -> record
@@ -36,7 +37,8 @@ def opponents(
     out: Found = {name: {} for name in names}
     statements: list[str] = []
     for name, texts in examiner.texts.items() if "popularity" in names else ():
-        out["popularity"][name] = most_frequent(texts, part)
+        guess = most_frequent if texts.units is None else by_dictionary
+        out["popularity"][name] = guess(texts, part)
     for task in examiner.config.of_events.tasks:
         if task.kind != "next_item":
             if "popularity" in names:

@@ -1,6 +1,6 @@
 """Records of predictions: what one model said about the rows of one task, and the metrics of it.
 
-Whoever predicts (the joint model, a twin, a baseline, a peer) fills one of the two records; everything that
+Whoever predicts (the joint model, a twin, a baseline, a peer) fills one of the three records; everything that
 is measured or compared is computed from them. Users are numbers of any kind, equal for equal users; intervals
 come from drawing users. Shapes: N rows, Q queries, T targets, K places of a list, I item columns (0 =
 unknown), H items of histories.
@@ -19,7 +19,7 @@ from motet.metrics.arrays import Array, Bools, Floats
 from motet.metrics.classes import auc_of_users, log_losses
 from motet.metrics.names import TaskKind
 from motet.metrics.ranking import NOT_RANKED, hit_rate, ndcg, recall, reciprocal_rank
-from motet.metrics.weighted import auc_of, ece_of, gauc_of, macro_f1_of, mean_of, rmse_of
+from motet.metrics.weighted import auc_of, ece_of, gauc_of, macro_f1_of, mean_of, rmse_of, share_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -182,4 +182,63 @@ class RowPredictions(Record):
         return {}
 
 
-Predictions = RankingPredictions | RowPredictions
+@dataclass(frozen=True, eq=False)
+class SpanPredictions(Record):
+    """Spans of each text: how many of those found are right, how many were found, how many there are.
+
+    `user_N`: number of each text; `right_N`, `found_N`, `wanted_N`: spans; `slices`: name -> which texts
+    belong to it, ``(N,)``.
+    """
+
+    user_N: Array
+    right_N: Array
+    found_N: Array
+    wanted_N: Array
+    slices: Mapping[str, Bools] = field(default_factory=dict)
+
+    kind: TaskKind = field(default="tagging", init=False)
+
+    def __post_init__(self) -> None:
+        assert len(self.user_N) == len(self.right_N) == len(self.found_N) == len(self.wanted_N)
+        assert np.all(self.right_N <= np.minimum(self.found_N, self.wanted_N)), "a span is right once"
+        assert all(len(mask_N) == len(self.user_N) for mask_N in self.slices.values())
+
+    @property
+    def users(self) -> Array:
+        """Number of each text, ``(N,)``."""
+        return self.user_N
+
+    def same_questions(self, other: object) -> bool:
+        """True if both records are of the same texts in the same order."""
+        return (
+            isinstance(other, SpanPredictions)
+            and np.array_equal(self.user_N, other.user_N)
+            and np.array_equal(self.wanted_N, other.wanted_N)
+        )
+
+    def take(self, mask_N: Bools) -> Self:
+        """The record of some texts, without slices."""
+        right_N, found_N, wanted_N = (each[mask_N] for each in (self.right_N, self.found_N, self.wanted_N))
+        return type(self)(self.user_N[mask_N], right_N, found_N, wanted_N)
+
+    def statistics(self, k_list: Sequence[int]) -> dict[str, Counted]:
+        """Precision and recall of spans and their harmonic mean, over all types, as seqeval has them."""
+        del k_list
+        user_N, num_users = dense(self.user_N)
+        right, found, wanted = (
+            np.bincount(user_N, each, num_users) for each in (self.right_N, self.found_N, self.wanted_N)
+        )
+        n = int(self.wanted_N.sum())
+        return {
+            "entity_f1": Counted(share_of(2 * right, found + wanted), n),
+            "entity_precision": Counted(share_of(right, found), int(self.found_N.sum())),
+            "entity_recall": Counted(share_of(right, wanted), n),
+        }
+
+    def whole(self, k_list: Sequence[int]) -> dict[str, float]:
+        """Metrics without an interval: none."""
+        del k_list
+        return {}
+
+
+Predictions = RankingPredictions | RowPredictions | SpanPredictions

@@ -190,6 +190,20 @@ def texts_as_tokens(
     return found
 
 
+def texts_as_letters(
+    tokenizer: Any, pooling: Pooling, texts: Sequence[str], max_tokens: int
+) -> list[list[tuple[int, int]]]:
+    """Of each of these tokens the letters of the text, without the prefix, that it stands for."""
+    begin = len(pooling.prefix)
+    found = tokenizer(
+        [pooling.prefix + text for text in texts],
+        truncation=True,
+        max_length=max_tokens,
+        return_offsets_mapping=True,
+    )["offset_mapping"]
+    return [[(max(first - begin, 0), max(after - begin, 0)) for first, after in each] for each in found]
+
+
 def load_transformer(folder: Path, name: str, device: str) -> tuple[Any, Any]:
     """Model (fp32, evaluation) and tokenizer, from files of this machine alone."""
     import torch

@@ -15,7 +15,14 @@ from torch import Tensor, nn
 
 from motet.config.model import Language
 from motet.errors import ConfigError
-from motet.language.backbone import load_transformer, longest, pool, quiet, texts_as_tokens
+from motet.language.backbone import (
+    load_transformer,
+    longest,
+    pool,
+    quiet,
+    texts_as_letters,
+    texts_as_tokens,
+)
 from motet.language.find import find_model
 from motet.language.pooling import POOLING_FILES, PROMPTS, read_pooling
 from motet.system.files import write_json
@@ -52,6 +59,24 @@ class TunedLanguage(nn.Module):
         ids = texts_as_tokens(self.tokenizer, self.pooling, texts, self.max_tokens)
         offset_N = np.cumsum([0, *(len(each) for each in ids)])
         return np.fromiter((token for each in ids for token in each), np.int32, int(offset_N[-1])), offset_N
+
+    def letters(self, texts: Sequence[str]) -> np.ndarray:
+        """Of each of these tokens its first letter in the text and the letter after its last, ``(F, 2)``.
+
+        Both are 0 where it stands for no letter.
+
+        Raises:
+            ConfigError: The tokenizer of the model does not know.
+        """
+        if not getattr(self.tokenizer, "is_fast", False):
+            raise ConfigError(
+                f"model.language: the tokenizer of {self.settings.name} does not say where its tokens lie in "
+                "a text, which tagging asks; name another model."
+            )
+        if not len(texts):
+            return np.zeros((0, 2), np.int32)
+        found = texts_as_letters(self.tokenizer, self.pooling, texts, self.max_tokens)
+        return np.array([pair for each in found for pair in each], np.int32).reshape(-1, 2)
 
     def embeddings(self, token_BL: Tensor) -> Tensor:
         """Vectors of the words themselves, before any of them knows of another, ``(B, L, T)``."""

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-TaskKind = Literal["next_item", "binary", "regression", "multiclass"]
+TaskKind = Literal["next_item", "binary", "regression", "multiclass", "tagging"]
 
 Metrics = dict[str, dict[str, float]]
 """Task -> metric -> value."""
@@ -12,6 +12,7 @@ _MAIN: dict[TaskKind, str] = {
     "binary": "auc",
     "regression": "rmse",
     "multiclass": "macro_f1",
+    "tagging": "entity_f1",
 }
 _LOWER_IS_BETTER = frozenset({"log_loss", "ece", "rmse", "mae", "loss"})
 

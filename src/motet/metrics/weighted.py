@@ -30,6 +30,15 @@ def mean_of(value_N: Array, user_N: Ints, num_users: int) -> Statistic:
     return lambda counts_BU: ratio(counts_BU @ total_U, counts_BU @ rows_U)
 
 
+def share_of(part_U: Array, whole_U: Array) -> Statistic:
+    """Sum of what each user has of something in the sum of what there is.
+
+    >>> share_of(np.array([1, 3]), np.array([2, 4]))(np.array([[1.0, 1.0], [2.0, 0.0]])).tolist()
+    [0.6666666666666666, 0.5]
+    """
+    return lambda counts_BU: ratio(counts_BU @ part_U, counts_BU @ whole_U)
+
+
 def rmse_of(label_N: Array, prediction_N: Array, user_N: Ints, num_users: int) -> Statistic:
     """Root of the mean squared error.
 

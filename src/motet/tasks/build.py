@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.config.model import Scoring
-from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Task
+from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Tagging, Task
 from motet.tasks.binary import BinaryHead
 from motet.tasks.multiclass import MulticlassHead
 from motet.tasks.next_item import Ahead, NextItemHead
@@ -76,6 +76,8 @@ def build_head(
             return RegressionHead(shared, facts.mean, facts.deviation, task.loss)
         case Multiclass():
             return MulticlassHead(shared, torch.tensor(facts.shares))
+        case Tagging():
+            raise AssertionError("the heads of text tasks are built by motet.assemble.build_texts")
         case _:
             assert_never(task)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from motet.batch import TextBatch
 from motet.language.tuned import TunedLanguage
+from motet.tasks.tagging import TagHead, divergence
 
 
 class TextClassHead(nn.Module):
@@ -26,6 +27,8 @@ class TextClassHead(nn.Module):
         smoothing: Share of the label that goes to all classes alike.
     """
 
+    whole = True  # reads one vector a text
+
     def __init__(self, width: int, share_K: Tensor, dropout: float, smoothing: float) -> None:
         super().__init__()
         self.linear = nn.Linear(width, len(share_K))
@@ -36,15 +39,34 @@ class TextClassHead(nn.Module):
             self.linear.bias.copy_(share_K.log())
         self.nats = max(float(-(share_K * share_K.log()).sum()), 1e-6)
 
-    def forward(self, vector_BT: Tensor) -> Tensor:
+    def forward(self, vector_BT: Tensor, batch: TextBatch) -> Tensor:
         """Logits ``(B, K)``."""
+        del batch
         normal_BT = F.layer_norm(vector_BT, vector_BT.shape[-1:])
         out: Tensor = self.linear(self.dropout(normal_BT))
         return out
 
-    def loss(self, raw_BK: Tensor, label_B: Tensor) -> Tensor:
-        """Mean loss, in units of what the class shares alone reach."""
+    def loss(self, raw_BK: Tensor, batch: TextBatch) -> Tensor:
+        """Mean loss of the texts of known classes, in units of what the class shares alone reach."""
+        known_B = self._known(batch)
+        raw_BK, label_B = raw_BK[known_B], batch.label_B[known_B]
         return F.cross_entropy(raw_BK, label_B, label_smoothing=self.smoothing) / self.nats
+
+    def asks(self, batch: TextBatch) -> bool:
+        """Whether a text can be learned from."""
+        return bool(self._known(batch).any())
+
+    def apart(self, first_BK: Tensor, second_BK: Tensor, batch: TextBatch) -> Tensor:
+        """How far two readings lie apart, in those units."""
+        known_B = self._known(batch)
+        return divergence(first_BK[known_B], second_BK[known_B]) / self.nats
+
+    def _known(self, batch: TextBatch) -> Tensor:
+        """A class that training has not is learned by none, ``(B,)``."""
+        return batch.label_B < self.linear.out_features
+
+
+TextHead = TextClassHead | TagHead
 
 
 class TextTasks(nn.Module):
@@ -66,7 +88,7 @@ class TextTasks(nn.Module):
     def __init__(
         self,
         language: TunedLanguage | None,
-        heads: Mapping[str, TextClassHead],
+        heads: Mapping[str, TextHead],
         consistency: float = 0.0,
         adversarial: float = 0.0,
     ) -> None:
@@ -74,10 +96,10 @@ class TextTasks(nn.Module):
         self.language, self.consistency, self.adversarial = language, consistency, adversarial
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
 
-    def head(self, task: str) -> TextClassHead:
+    def head(self, task: str) -> TextHead:
         """The head of a task."""
         found = self.heads[f"of_{task}"]
-        assert isinstance(found, TextClassHead)
+        assert isinstance(found, TextClassHead | TagHead)
         return found
 
     @property
@@ -94,43 +116,51 @@ class TextTasks(nn.Module):
         """Vectors of the texts of a batch, ``(B, T)``; out of other words' vectors where they are given."""
         if batch.vector_BT is not None:
             return batch.vector_BT
-        assert self.language is not None
-        assert batch.token_BL is not None
-        assert batch.real_BL is not None
-        return self.language.vectors(batch.token_BL, batch.real_BL, word_BLT)
+        return self._language.vectors(*_tokens(batch), word_BLT)
+
+    def raw(self, batch: TextBatch, word_BLT: Tensor | None = None) -> Tensor:
+        """What the head of the batch's task says of its texts, before it is a probability."""
+        head = self.head(batch.task)
+        if head.whole:
+            read = self.vectors(batch, word_BLT)
+        else:
+            read = self._language(*_tokens(batch), word_BLT)
+        said: Tensor = head(read, batch)
+        return said
 
     def losses(self, batch: TextBatch) -> dict[str, Tensor]:
-        """The loss of the batch's task, about 1 for a guess by the class shares."""
+        """The loss of the batch's task, about 1 for a guess by the shares of its classes."""
         head = self.head(batch.task)
-        known_B = batch.label_B < head.linear.out_features  # a class that training has not is learned by none
-        if not known_B.any():
+        if not head.asks(batch):
             return {}
-        label_B = batch.label_B[known_B]
         moves = self.training and self.adversarial > 0 and batch.token_BL is not None
         word_BLT = self._words(batch) if moves else None
-        raw_BK = head(self.vectors(batch, word_BLT))[known_B]
-        loss = head.loss(raw_BK, label_B)
+        raw = self.raw(batch, word_BLT)
+        loss = head.loss(raw, batch)
         if word_BLT is not None:
             moved_BLT = self._moved(batch, word_BLT, loss)
-            loss = (loss + head.loss(head(self.vectors(batch, moved_BLT))[known_B], label_B)) / 2
+            loss = (loss + head.loss(self.raw(batch, moved_BLT), batch)) / 2
         if self.training and self.consistency > 0:
-            again_BK = head(self.vectors(batch))[known_B]
-            loss = (loss + head.loss(again_BK, label_B)) / 2
-            loss = loss + self.consistency * divergence(raw_BK, again_BK) / head.nats
+            again = self.raw(batch)
+            loss = (loss + head.loss(again, batch)) / 2
+            loss = loss + self.consistency * head.apart(raw, again, batch)
         return {batch.task: loss}
 
+    @property
+    def _language(self) -> TunedLanguage:
+        assert self.language is not None, "tokens are read by a tuned language model"
+        return self.language
+
     def _words(self, batch: TextBatch) -> Tensor:
-        assert self.language is not None
-        assert batch.token_BL is not None
-        word_BLT = self.language.embeddings(batch.token_BL)
+        word_BLT = self._language.embeddings(_tokens(batch)[0])
         return word_BLT if word_BLT.requires_grad else word_BLT.detach().requires_grad_()
 
     def _moved(self, batch: TextBatch, word_BLT: Tensor, loss: Tensor) -> Tensor:
         """Words moved to where the loss is larger: every text by one step over all of its words."""
-        assert batch.real_BL is not None
+        real_BL = _tokens(batch)[1]
         (slope_BLT,) = torch.autograd.grad(loss, word_BLT, retain_graph=True)
-        real_BL1 = batch.real_BL[..., None]
-        size_B = (word_BLT.detach() * real_BL1).norm(dim=-1).sum(1) / batch.real_BL.sum(1)
+        real_BL1 = real_BL[..., None]
+        size_B = (word_BLT.detach() * real_BL1).norm(dim=-1).sum(1) / real_BL.sum(1)
         slope_BLT = slope_BLT * real_BL1
         length_B = slope_BLT.flatten(1).norm(dim=1).clamp_min(1e-12)
         step_B = self.adversarial * size_B / length_B
@@ -139,17 +169,18 @@ class TextTasks(nn.Module):
 
     @torch.no_grad()
     def probabilities(self, batch: TextBatch) -> Tensor:
-        """What is said of the texts, ``(B, K)``."""
-        return torch.softmax(self.head(batch.task)(self.vectors(batch)).float(), -1)
+        """Of the classes of each text, ``(B, K)``."""
+        return torch.softmax(self.raw(batch).float(), -1)
+
+    @torch.no_grad()
+    def tags(self, batch: TextBatch) -> tuple[Tensor, Tensor]:
+        """The best tags of the units of each text, and the probability of each, ``(B, U)``."""
+        head = self.head(batch.task)
+        assert isinstance(head, TagHead)
+        return head.best(self.raw(batch).float(), batch)
 
 
-def divergence(first_BK: Tensor, second_BK: Tensor) -> Tensor:
-    """Mean of the divergences of two sets of logits from each other, both ways, in nats.
-
-    >>> float(divergence(torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 3.0]])))
-    0.0
-    """
-    first_BK, second_BK = F.log_softmax(first_BK.float(), -1), F.log_softmax(second_BK.float(), -1)
-    there = F.kl_div(first_BK, second_BK, reduction="batchmean", log_target=True)
-    back = F.kl_div(second_BK, first_BK, reduction="batchmean", log_target=True)
-    return (there + back) / 2
+def _tokens(batch: TextBatch) -> tuple[Tensor, Tensor]:
+    assert batch.token_BL is not None
+    assert batch.real_BL is not None
+    return batch.token_BL, batch.real_BL

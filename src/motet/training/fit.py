@@ -17,7 +17,9 @@ from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
 from motet.data.loader import Feed
 from motet.data.mixed import AnyFeed, MixedFeed
+from motet.data.tagged import TaggedRows
 from motet.data.text_feed import TextFeed, TextSet
+from motet.data.texts import TextRows
 from motet.data.timelines import TRAIN, Timelines
 from motet.features.items import ItemContent
 from motet.language.tuned import TunedLanguage
@@ -116,14 +118,24 @@ def learn_facts(config: Config, prepared: Prepared) -> dict[str, TaskFacts]:
     dataset = prepared.dataset
     for task in config.tasks:
         if is_text_task(task):
-            rows = prepared.texts[task.name].rows
-            facts[task.name] = task_facts(task, rows.label_N[rows.rows(TRAIN)], rows.classes)
+            facts[task.name] = text_facts(prepared.texts[task.name].rows)
         elif is_row_task(task):
             classes = dataset.encodings.classes.get(task.name, ())
             facts[task.name] = task_facts(task, training_labels(dataset.log, task.name), classes)
         else:
             facts[task.name] = TaskFacts()
     return facts
+
+
+def text_facts(rows: TextRows) -> TaskFacts:
+    """Classes, or tags, and the share of each among those that training texts have."""
+    if isinstance(rows, TaggedRows):
+        train_F = np.repeat(rows.part_N == TRAIN, np.diff(rows.offset_N))
+        number = rows.number_F()[train_F]
+    else:
+        number = rows.label_N[rows.rows(TRAIN)]
+    counts = np.bincount(number[number >= 0], minlength=len(rows.classes))[: len(rows.classes)]
+    return TaskFacts(shares=tuple((counts / max(counts.sum(), 1)).tolist()), classes=rows.classes)
 
 
 def training_labels(log: Timelines, task: str) -> np.ndarray:

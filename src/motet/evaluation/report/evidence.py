@@ -22,6 +22,7 @@ SHOWN = {
     "binary": ("auc", "gauc", "log_loss", "ece"),
     "regression": ("rmse", "mae"),
     "multiclass": ("macro_f1", "accuracy"),
+    "tagging": ("entity_f1", "entity_precision", "entity_recall"),
 }
 BASELINES = {"popularity": "Popularity", "item_to_item": "Item to item", "ease": "EASE"}
 AVERAGES = "Averages"  # what the baseline popularity is called where rows are scored
@@ -173,7 +174,7 @@ class Evidence:
         return [one for one in parted if one.tasks]
 
     def _scores_rows(self, task: str) -> bool:
-        return self.task(task).get("kind") in ("binary", "regression", "multiclass")
+        return self.task(task).get("kind") in ("binary", "regression", "multiclass", "tagging")
 
     def splits(self, task: str) -> list[str]:
         """Splits on which a task was measured, the test first."""

@@ -38,6 +38,8 @@ def question(task: dict[str, Any]) -> str:
             return f"How large “{_label(task.get('label')) or name}” is"
         case "multiclass":
             return f"Which “{_label(task.get('label')) or name}” it is"
+        case "tagging":
+            return f"Where “{name}” stand in a text, and of which type"
     return f"The task “{name}”"
 
 
@@ -64,6 +66,9 @@ def quality(task: dict[str, Any], scores: dict[str, Score]) -> str:
         case "multiclass":
             share = scores.get("accuracy", Score()).value
             return f"it is right in {percent(share)} of rows" if share is not None else ""
+        case "tagging":
+            share = scores.get("entity_recall", Score()).value
+            return f"it finds {percent(share)} of them" if share is not None else ""
     return ""
 
 

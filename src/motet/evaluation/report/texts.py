@@ -12,7 +12,8 @@ def texts(evidence: Evidence) -> Section | None:
     blocks: list[Block] = []
     for task, raw in mapping(evidence.metrics.get("texts")).items():
         found = mapping(raw)
-        own = [each for each in (_fields(task, found), _pairs(found), _errors(found)) if each is not None]
+        shown = (_fields(task, found), _pairs(found), _errors(found), _types(found), _wrong(found))
+        own = [each for each in shown if each is not None]
         blocks += [Heading(plain(task)), *own] if own else []
     intro = "On the test texts. An error that the model is sure of is often a label worth a second look."
     return Section("texts", "Texts", "What is taken for what?", intro, tuple(blocks)) if blocks else None
@@ -63,3 +64,35 @@ def _errors(found: dict[str, object]) -> Table | None:
         for each in records(found.get("errors"))
     )
     return Table("The surest errors", ("Text", "Label", "Taken for", "Probability"), rows) if rows else None
+
+
+def _types(found: dict[str, object]) -> Table | None:
+    rows = tuple(
+        Row(
+            kind,
+            (*(Cell(percent(real(each.get(name)))) for name in ("precision", "recall", "f1")),
+             Cell(count(real(each.get("n"))))),
+        )
+        for kind, raw in mapping(found.get("types")).items()
+        for each in (mapping(raw),)
+    )  # fmt: skip
+    return (
+        Table("How well each type is found", ("Type", "Precision", "Recall", "F1", "Spans"), rows)
+        if rows
+        else None
+    )
+
+
+def _wrong(found: dict[str, object]) -> Table | None:
+    rows = tuple(
+        Row(
+            str(each.get("text")),
+            (
+                Cell(f"{each.get('prediction')}: {each.get('span')}", number=False),
+                Cell(str(each.get("label")), number=False),
+                Cell(percent(real(each.get("probability")))),
+            ),
+        )
+        for each in records(found.get("wrong"))
+    )
+    return Table("The surest errors", ("Text", "Found", "Is", "Probability"), rows) if rows else None

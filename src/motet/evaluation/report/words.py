@@ -62,6 +62,12 @@ MEANINGS: dict[str, Meaning] = {
     "mae": Meaning("MAE", "Mean size of the error."),
     "accuracy": Meaning("Accuracy", "Share of rows whose class is predicted right."),
     "macro_f1": Meaning("Macro F1", "Precision and recall in one, every class counted alike; 1 is perfect."),
+    "entity_f1": Meaning(
+        "Span F1",
+        "Precision and recall of spans in one; a span is right if its type and both edges are. 1 is perfect.",
+    ),
+    "entity_precision": Meaning("Span precision", "Share of the spans that were found which are right."),
+    "entity_recall": Meaning("Span recall", "Share of the spans that are there which were found."),
 }
 
 
