@@ -4,6 +4,7 @@ Shapes: N texts, K classes.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -23,6 +24,37 @@ from motet.evaluation.texts import probabilities
 from motet.language.backbone import load_language
 
 AnyTask = TypeVar("AnyTask", Multiclass, Tagging)
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """A run as far as it reads texts by themselves."""
+
+    bundle: Bundle
+
+    def classify(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """Classes of texts: columns ``text, prediction, probability``, in the order of the texts.
+
+        Args:
+            texts: The texts.
+            task: A `multiclass` task that reads texts; None means the only one.
+
+        Raises:
+            ConfigError: There is no such task.
+        """
+        return class_table(self.bundle, texts, text_task(self.bundle.config, task))
+
+    def tag(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
+        """What texts name: columns ``row, span, type, start, end, probability``, a line a span.
+
+        Args:
+            texts: The texts.
+            task: A `tagging` task; None means the only one.
+
+        Raises:
+            ConfigError: There is no such task.
+        """
+        return span_table(self.bundle, texts, tag_task(self.bundle.config, task))
 
 
 def text_task(config: Config, task: str | None) -> Multiclass:
@@ -51,7 +83,7 @@ def _task(found: dict[str, AnyTask], task: str | None, verb: str) -> AnyTask:
     return found[task]
 
 
-def classify(bundle: Bundle, texts: Sequence[str], task: Multiclass) -> pl.DataFrame:
+def class_table(bundle: Bundle, texts: Sequence[str], task: Multiclass) -> pl.DataFrame:
     """Columns ``text, prediction, probability``: the most probable class of each text, in their order."""
     texts = [texts] if isinstance(texts, str) else list(texts)  # a sequence too, of letters
     said_NK = class_probabilities(bundle, texts, task.name)
@@ -80,7 +112,7 @@ def class_probabilities(bundle: Bundle, texts: Sequence[str], task: str) -> np.n
     return probabilities(bundle.model, asked, TEST)[1]
 
 
-def tag(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFrame:
+def span_table(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFrame:
     """A line for each span of the texts.
 
     Returns:

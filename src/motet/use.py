@@ -16,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from motet.bundle import Bundle, open_bundle
-from motet.classify import classify, tag, tag_task, text_task
+from motet.bundle import open_bundle
+from motet.classify import TextReader
 from motet.config.model import Language
 from motet.config.tasks import RowTask
 from motet.data.collate import Collator
@@ -49,10 +49,9 @@ from motet.system.log import progress
 
 
 @dataclass(frozen=True)
-class TrainedModel:
+class TrainedModel(TextReader):
     """A run that answers questions; open one with `motet.open`."""
 
-    bundle: Bundle
     given: Tables | Callable[[], Tables] | None = None  # what stands for the files, or reads them once
 
     @cached_property
@@ -286,30 +285,6 @@ class TrainedModel:
         if span is None or (span.events, span.last) == (now.events, now.last):
             return part_N
         return np.where((part_N > TRAIN) & (log.time_N <= span.trained), TRAIN, part_N)
-
-    def classify(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
-        """Classes of texts: columns ``text, prediction, probability``, in the order of the texts.
-
-        Args:
-            texts: The texts.
-            task: A `multiclass` task that reads texts; None means the only one.
-
-        Raises:
-            ConfigError: There is no such task.
-        """
-        return classify(self.bundle, texts, text_task(self.bundle.config, task))
-
-    def tag(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
-        """What texts name: columns ``row, span, type, start, end, probability``, a line a span.
-
-        Args:
-            texts: The texts.
-            task: A `tagging` task; None means the only one.
-
-        Raises:
-            ConfigError: There is no such task.
-        """
-        return tag(self.bundle, texts, tag_task(self.bundle.config, task))
 
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""
