@@ -8,7 +8,7 @@ from torch import Tensor
 
 from motet.config import Config
 from motet.config.model import Group, ModelConfig, Sharing, TextHeads, Timeline
-from motet.config.tasks import Binary, Tagging, Task, TextTask, is_row_task
+from motet.config.tasks import Binary, Retrieval, Tagging, Task, TextTask, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
 from motet.data.dataset import Dataset, known_at_once
@@ -31,6 +31,7 @@ from motet.nn.timeline import TimelineEncoder
 from motet.nn.transformer import TransformerBlock
 from motet.tasks.build import TaskFacts, build_head
 from motet.tasks.chain import Chains
+from motet.tasks.retrieval import RetrievalHead
 from motet.tasks.tagging import TagHead
 from motet.tasks.texts import TextClassHead, TextHead, TextTasks
 
@@ -85,6 +86,8 @@ def _text_head(task: TextTask, facts: TaskFacts, width: int, settings: TextHeads
     if isinstance(task, Tagging):
         characters = task.units == "characters"
         return TagHead(width, facts.classes, share_K, settings.dropout, characters=characters)
+    if isinstance(task, Retrieval):
+        return RetrievalHead(width, facts.answers)
     return TextClassHead(width, share_K, settings.dropout, settings.label_smoothing)
 
 

@@ -86,6 +86,17 @@ class UnitBatch:
 
 
 @dataclass(frozen=True)
+class AnswerBatch:
+    """Answers among which the right one of each text of a batch is to be found: C of them, each once."""
+
+    own_B: Tensor  # int64, place of the right answer that is learned now
+    right_BC: Tensor  # bool, all that are right
+    token_CL: Tensor | None = None  # int64, padded on the right with 0
+    real_CL: Tensor | None = None  # bool
+    vector_CT: Tensor | None = None  # float32, of a frozen language model
+
+
+@dataclass(frozen=True)
 class TextBatch:
     """Some texts of one task: their tokens, or, where the language model is frozen, its vectors."""
 
@@ -96,6 +107,7 @@ class TextBatch:
     real_BL: Tensor | None = None  # bool, which are no padding
     vector_BT: Tensor | None = None  # float32
     units: UnitBatch | None = None  # of a task that tags them
+    answers: AnswerBatch | None = None  # in training of a task that looks for answers
 
     @property
     def examples(self) -> int:

@@ -3,7 +3,8 @@
 It holds no user id and no personal field: a user is a timeline, read from the log when it is asked about.
 """
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Bundle:
     content: ItemContent
     timed: bool = True  # whether the log had times
     span: Span | None = None  # of the log that it was trained on
+    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of tasks that look for them
 
     @property
     def language(self) -> Language | None:
@@ -72,10 +74,12 @@ def save_bundle(
     facts: dict[str, TaskFacts],
     scaler: CounterScaler | None,
     span: Span | None = None,
+    answers: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write what the model needs: motet.yaml, model.safetensors, items.safetensors, vocabulary/.
 
-    The span of the log is that of the data set's, where no other is given.
+    The span of the log is that of the data set's, where no other is given; answers are those of tasks that
+    look for them.
     """
     (folder / "vocabulary").mkdir(parents=True, exist_ok=True)
     write_config(config, folder / "motet.yaml")
@@ -89,6 +93,10 @@ def save_bundle(
     catalogue, encodings = dataset.catalogue, dataset.encodings
     items = pl.DataFrame({"item_id": catalogue.ids, "text": catalogue.text_I[1:]})
     items.write_parquet(folder / "vocabulary" / "items.parquet")
+    for name, texts in (answers or {}).items():
+        pl.DataFrame({"answer": list(texts)}).write_parquet(
+            folder / "vocabulary" / f"answers of {name}.parquet"
+        )
     arrays = {name: array.tolist() for name, array in scaler.save().items()} if scaler else None
     write_json(folder / "vocabulary" / "encodings.json", {
         "format": FORMAT, "item": catalogue.encoding.to_json(), "event": encodings.event.to_json(),
@@ -136,8 +144,23 @@ def open_bundle(folder: Path) -> Bundle:
     if (folder / LANGUAGE).is_dir():
         model.items.settle()
     span = Span(**raw["span"]) if "span" in raw else None
+    answers = {
+        name: pl.read_parquet(folder / "vocabulary" / f"answers of {name}.parquet")["answer"].to_list()
+        for name, fact in facts.items()
+        if fact.answers
+    }
     return Bundle(
-        folder, config, model.eval(), catalogue, encodings, facts, scaler, content, raw["timed"], span
+        folder,
+        config,
+        model.eval(),
+        catalogue,
+        encodings,
+        facts,
+        scaler,
+        content,
+        raw["timed"],
+        span,
+        answers,
     )
 
 
@@ -168,7 +191,9 @@ def save_again(bundle: Bundle, folder: Path) -> None:
     """Write a bundle with the weights that its model has now: the files of `save_bundle`, no manifest."""
     log = no_log(timed=bundle.timed, once=bundle.encodings.seen_once)
     dataset = Dataset(bundle.catalogue, log, bundle.encodings, [], {})
-    save_bundle(folder, bundle.config, bundle.model, dataset, bundle.facts, bundle.scaler, bundle.span)
+    save_bundle(
+        folder, bundle.config, bundle.model, dataset, bundle.facts, bundle.scaler, bundle.span, bundle.answers
+    )
 
 
 CONTENT = ("code_IJ", "number_IV", "text_IT", "id_row_I", "neighbour_IM", "share_IM")

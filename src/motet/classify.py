@@ -1,29 +1,34 @@
-"""Classify, and tag: what a trained model says of texts that it is given.
+"""Classify, tag, and answer: what a trained model says of texts that it is given.
 
-Shapes: N texts, K classes.
+Shapes: N texts, K classes, M answers.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
 import polars as pl
+import torch
+from torch import Tensor
 
 from motet.bundle import Bundle
 from motet.config import Config
-from motet.config.tasks import Multiclass, Tagging
+from motet.config.tasks import Multiclass, Retrieval, Tagging
+from motet.data.pairs import PairRows
 from motet.data.tagged import Tagged, rows_of
 from motet.data.tags import OUTSIDE, as_read, units_of
-from motet.data.text_feed import TextSet, Tokens, Units
+from motet.data.text_feed import TextSet
 from motet.data.texts import TextRows
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
+from motet.evaluation.retrieval import answer_directions, compared, least_sure
 from motet.evaluation.tagging import found_spans
 from motet.evaluation.texts import probabilities
-from motet.language.backbone import load_language
+from motet.features.texts import TextInput, with_answers, with_units
 
-AnyTask = TypeVar("AnyTask", Multiclass, Tagging)
+AnyTask = TypeVar("AnyTask", Multiclass, Tagging, Retrieval)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,27 @@ class TextReader:
         """
         return span_table(self.bundle, texts, tag_task(self.bundle.config, task))
 
+    def answer(self, texts: Sequence[str], task: str | None = None, k: int = 1) -> pl.DataFrame:
+        """Answers to questions: columns ``row, rank, answer, probability, sure``, a line an answer.
+
+        Args:
+            texts: The questions.
+            task: A `retrieval` task; None means the only one.
+            k: Answers to each.
+
+        Raises:
+            ConfigError: There is no such task.
+        """
+        name = retrieval_task(self.bundle.config, task).name
+        if name not in self.shelves:
+            self.shelves[name] = Shelf.of(self.bundle, name)
+        return answer_table(self.bundle, self.shelves[name], texts, k)
+
+    @cached_property
+    def shelves(self) -> "dict[str, Shelf]":
+        """Answers of the tasks that were asked so far."""
+        return {}
+
 
 def text_task(config: Config, task: str | None) -> Multiclass:
     """The task of that name that classifies texts; of None the only one.
@@ -71,6 +97,12 @@ def text_task(config: Config, task: str | None) -> Multiclass:
 def tag_task(config: Config, task: str | None) -> Tagging:
     """The same for tasks that tag them."""
     return _task({each.name: each for each in config.text_tasks if isinstance(each, Tagging)}, task, "tags")
+
+
+def retrieval_task(config: Config, task: str | None) -> Retrieval:
+    """The same for tasks that look for answers."""
+    found = {each.name: each for each in config.text_tasks if isinstance(each, Retrieval)}
+    return _task(found, task, "answers")
 
 
 def _task(found: dict[str, AnyTask], task: str | None, verb: str) -> AnyTask:
@@ -100,16 +132,9 @@ def class_table(bundle: Bundle, texts: Sequence[str], task: Multiclass) -> pl.Da
 
 def class_probabilities(bundle: Bundle, texts: Sequence[str], task: str) -> np.ndarray:
     """Probabilities of the classes of a task ``(N, K)``."""
-    assert bundle.model.texts is not None
-    assert bundle.language is not None
     classes = bundle.facts[task].classes
     rows = TextRows(texts, np.zeros(len(texts), np.int64), np.full(len(texts), TEST, np.int8), classes)
-    tuned = bundle.model.texts.language
-    if tuned is not None:
-        asked = TextSet(task, rows, Tokens(*tuned.tokens(texts)))
-    else:
-        asked = TextSet(task, rows, vector_NT=load_language(bundle.language).encode(texts))
-    return probabilities(bundle.model, asked, TEST)[1]
+    return probabilities(bundle.model, TextSet(task, rows, *reads(bundle).read(texts)), TEST)[1]
 
 
 def span_table(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFrame:
@@ -120,21 +145,18 @@ def span_table(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFr
         (letters of the text counted from 0, the end after the last), ``probability`` (of the least sure of
         its words or characters).
     """
-    assert bundle.model.texts is not None
     texts = [texts] if isinstance(texts, str) else list(texts)
     characters = task.units == "characters"
     letters_N = [units_of(text, characters) for text in texts]
-    read = [
+    tagged = [
         Tagged(*as_read(text, letters, characters=characters), [OUTSIDE] * len(letters))
         for text, letters in zip(texts, letters_N, strict=True)
     ]
-    rows = rows_of(read, bundle.facts[task.name].classes, np.full(len(read), TEST, np.int8))
-    tuned = bundle.model.texts.language
-    assert tuned is not None, "what tags was tuned"
-    tokens = Tokens(*tuned.tokens(rows.text_N))
-    asked = TextSet(task.name, rows, tokens, units=Units.of(rows, tokens, tuned.letters(rows.text_N)))
+    rows = rows_of(tagged, bundle.facts[task.name].classes, np.full(len(tagged), TEST, np.int8))
+    read_by = reads(bundle)
+    asked = with_units(TextSet(task.name, rows, *read_by.read(rows.text_N)), rows, read_by)
     found = []
-    for row, several in enumerate(found_spans(bundle.model, asked, np.arange(len(read)))):
+    for row, several in enumerate(found_spans(bundle.model, asked, np.arange(len(tagged)))):
         for each in several:
             kind, first, after = each.span
             start, end = letters_N[row][first][0], letters_N[row][after - 1][1]
@@ -142,3 +164,71 @@ def span_table(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFr
     schema = {"row": pl.Int64, "span": pl.String, "type": pl.String, "start": pl.Int64, "end": pl.Int64,
               "probability": pl.Float64}  # fmt: skip
     return pl.DataFrame(found, schema=schema, orient="row")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The answers of a task, as they are compared with questions.
+
+    Args:
+        texts: The task without a question.
+        direction_MT: Vectors of the answers.
+    """
+
+    texts: TextSet
+    direction_MT: Tensor
+
+    @classmethod
+    def of(cls, bundle: Bundle, task: str) -> "Shelf":
+        """Those of a trained model."""
+        rows = _questions([], bundle.answers[task])
+        texts = with_answers(TextSet(task, rows), rows, reads(bundle), 0)
+        assert texts.answers is not None
+        return cls(texts, answer_directions(bundle.model, task, texts.answers))
+
+
+def answer_table(bundle: Bundle, shelf: Shelf, texts: Sequence[str], k: int) -> pl.DataFrame:
+    """The best answers of each text.
+
+    Returns:
+        Columns ``row`` (which text, counted from 1), ``rank``, ``answer``, ``probability``, ``sure``
+        (whether it is as probable as is asked for; where not, a person is to answer).
+    """
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    name = shelf.texts.task
+    rows = _questions(texts, bundle.answers[name])
+    asked = TextSet(name, rows, *reads(bundle).read(texts), answers=shelf.texts.answers)
+    found = compared(bundle.model, asked, np.arange(len(texts)), shelf.direction_MT)
+    share_NM = torch.softmax(found.score_RM, 1)
+    best_NK = share_NM.argsort(dim=1, descending=True, stable=True)[:, :k]
+    least = least_sure(bundle.model, name)
+    lines = [
+        (
+            row + 1,
+            rank,
+            rows.answers[number],
+            float(share_NM[row, number]),
+            float(share_NM[row, number]) >= least,
+        )
+        for row in range(len(texts))
+        for rank, number in enumerate(best_NK[row].tolist(), 1)
+    ]
+    schema = {"row": pl.Int64, "rank": pl.Int64, "answer": pl.String, "probability": pl.Float64,
+              "sure": pl.Boolean}  # fmt: skip
+    return pl.DataFrame(lines, schema=schema, orient="row")
+
+
+def _questions(texts: Sequence[str], answers: Sequence[str]) -> PairRows:
+    """Questions of which nobody knows the answer."""
+    count = len(texts)
+    return PairRows(
+        text_N=texts, label_N=np.zeros(count, np.int64), part_N=np.full(count, TEST, np.int8), classes=(),
+        answers=answers, right_F=np.zeros(0, np.int64), offset_N=np.zeros(count + 1, np.int64),
+    )  # fmt: skip
+
+
+def reads(bundle: Bundle) -> TextInput:
+    """What turns texts into what a trained model reads."""
+    assert bundle.model.texts is not None
+    assert bundle.language is not None
+    return TextInput(bundle.language, bundle.model.texts.language)

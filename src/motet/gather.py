@@ -1,6 +1,6 @@
 """Gather: from files to everything that the models of a run share."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ import numpy as np
 import polars as pl
 
 from motet.config import Config
-from motet.config.model import Language
 from motet.config.tasks import Binary, Multiclass, Tagging, Texts, is_row_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import (
@@ -26,15 +25,13 @@ from motet.data.nothing import nothing
 from motet.data.readers import read_tables
 from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
-from motet.data.tagged import TaggedRows
-from motet.data.text_feed import TextSet, Tokens, Units
-from motet.data.text_rows import read_rows
-from motet.data.texts import TextRows
+from motet.data.text_feed import TextSet
 from motet.data.timelines import TRAIN, UNUSED, Timelines
+from motet.data.tokens import Tokens
 from motet.errors import ConfigError
 from motet.evaluation.protocol import View, views
-from motet.evaluation.tagging import oracle
 from motet.features.content import Encode, build_content, items_beside
+from motet.features.texts import gather_texts
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
 from motet.language.tuned import TunedLanguage
@@ -102,66 +99,6 @@ def _of_texts(config: Config, texts: dict[str, TextSet]) -> Material:
     prepared = Prepared(dataset, build_content(dataset.catalogue, None), None, None, [], texts)
     statements = [said for each in texts.values() for said in each.rows.statements]
     return Material(config, prepared, [], {}, {}, [*_told_idle(config), *statements])
-
-
-def gather_texts(
-    config: Config,
-    folder: Path,
-    classes: Mapping[str, Sequence[str]] | None = None,
-    reader: Language | None = None,
-) -> dict[str, TextSet]:
-    """The rows of every text task, as its model reads them.
-
-    Args:
-        config: The configuration.
-        folder: Where relative paths begin.
-        classes: Text task -> its classes, of a trained model.
-        reader: The language model of a trained model.
-    """
-    if not config.text_tasks:
-        return {}
-    language = config.model.language
-    assert language is not None
-    tuned = TunedLanguage((reader or language).settled()) if language.tuned else None
-    found = {}
-    for task in config.text_tasks:
-        known = None if classes is None else classes[task.name]
-        rows = read_rows(task, config.data, folder, config.data_seed, known)
-        say(f"{task.name}: {len(rows):,} texts of {len(rows.classes):,} classes")
-        if tuned is None:
-            vector_NT = TextVectors().lookup_or_encode(rows.text_N, load_language(language))
-            found[task.name] = TextSet(task.name, rows, vector_NT=vector_NT)
-        else:
-            found[task.name] = _as_tokens(task.name, rows, tuned)
-    return found
-
-
-def _as_tokens(task: str, rows: TextRows, tuned: TunedLanguage) -> TextSet:
-    """Texts as a tuned language model reads them; where their units are tagged, with where those lie."""
-    tokens = Tokens(*tuned.tokens(rows.text_N))
-    if not isinstance(rows, TaggedRows):
-        return TextSet(task, rows, tokens)
-    units = Units.of(rows, tokens, tuned.letters(rows.text_N))
-    found = TextSet(task, rows, tokens, units=units)
-    rows.statements.extend(_told_units(task, found))
-    return found
-
-
-def _told_units(task: str, texts: TextSet) -> Iterator[str]:
-    """What tokens do to the units that are tagged."""
-    assert texts.units is not None
-    reached = oracle(texts)
-    if reached is not None:
-        yield (
-            f"{task}: tokens of the language model hold several characters, so that with one tag a token F1 "
-            f"could be {reached:.4f} at most; here each character has a tag of its own."
-        )
-    cut = int((texts.units.place_F[:, 0] < 0).sum())
-    if cut:
-        yield (
-            f"{task}: {cut:,} of {len(texts.units.place_F):,} units lie behind max_tokens or have no token; "
-            "they are taken to be outside of all spans."
-        )
 
 
 def _told_idle(config: Config) -> list[str]:

@@ -6,15 +6,18 @@ from typing import Any
 
 from motet.config import Config
 from motet.config.tasks import Binary, Task
+from motet.data.text_feed import TextSet
 from motet.data.timelines import TEST, VALID
 from motet.evaluation.compare import transfer
 from motet.evaluation.evaluate import Examiner, measured
 from motet.evaluation.opponents import opponents
 from motet.evaluation.plots import plots
 from motet.evaluation.records import Predictions
+from motet.evaluation.retrieval import mistaken_answers
 from motet.evaluation.tagging import mistaken_spans
 from motet.evaluation.texts import mistaken
 from motet.gather import Material
+from motet.model import Motet
 from motet.system.log import say
 from motet.system.machine import cpu_seconds
 from motet.system.randomness import generator
@@ -103,7 +106,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "cost": _cost(models, seconds),
         "plots": plots(joint, histories) | {"gates": gates},
         "texts": {
-            name: (mistaken if texts.units is None else mistaken_spans)(models["joint"].model, texts, TEST)
+            name: _mistaken(models["joint"].model, texts)
             for name, texts in material.prepared.texts.items()
         },
         "behaviour": material.behaviour,
@@ -112,6 +115,13 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
                        *([] if live is None else [live.said()]),
                        *left_out],
     }  # fmt: skip
+
+
+def _mistaken(model: Motet, texts: TextSet) -> dict[str, Any]:
+    """What a report shows of a task that reads texts."""
+    if texts.answers is not None:
+        return mistaken_answers(model, texts, TEST)
+    return mistaken(model, texts, TEST) if texts.units is None else mistaken_spans(model, texts, TEST)
 
 
 def _stopped(models: Mapping[str, Trained], wanted: Sequence[str], config: Config) -> list[str]:

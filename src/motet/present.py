@@ -58,6 +58,10 @@ class InUse(Protocol):
         """What texts name: columns ``row, span, type, start, end, probability``."""
         ...
 
+    def answer(self, texts: Sequence[str], task: str | None = None, k: int = 1) -> pl.DataFrame:
+        """Answers to questions: columns ``row, rank, answer, probability, sure``."""
+        ...
+
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics: task -> split -> metric -> value, interval and count."""
         ...

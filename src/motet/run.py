@@ -317,8 +317,12 @@ def _begin_or_go_on(config: Config, work: Path, folder: Path, read: Read, *, gua
 def _save(
     place: Path, work: Path, material: Material, joint: Trained, metrics: dict[str, Any], read: Read
 ) -> None:
+    prepared = material.prepared
+    answers = {
+        name: each.answers.rows.answers for name, each in prepared.texts.items() if each.answers is not None
+    }
     save_bundle(
-        place, material.config, joint.model, material.prepared.dataset, joint.facts, material.prepared.scaler
+        place, material.config, joint.model, prepared.dataset, joint.facts, prepared.scaler, answers=answers
     )
     write_json(place / "metrics.json", metrics)
     write_json(place / "cleaning.json", material.account)

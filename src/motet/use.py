@@ -39,7 +39,8 @@ from motet.evaluation.evaluate import Examiner, measured
 from motet.evaluation.following import Following, follow
 from motet.evaluation.protocol import views
 from motet.evaluation.scoring import Scorer
-from motet.gather import count, counter_source, gather_texts, split_columns
+from motet.features.texts import gather_texts
+from motet.gather import count, counter_source, split_columns
 from motet.gather import user_numbers as numbers_of
 from motet.language.backbone import TextEncoder, load_language
 from motet.model import Motet

@@ -12,9 +12,9 @@ import pytest
 from motet.config.read import config_from_dict
 from motet.data.tagged import Tagged, TaggedRows, rows_of
 from motet.data.tags import spans, tag_names
-from motet.data.text_feed import Tokens, Units
 from motet.data.text_rows import read_rows
 from motet.data.timelines import TEST, TRAIN, VALID
+from motet.data.tokens import Tokens, Units
 from motet.errors import DataError
 
 TUNED = {"language": {"tuning": "full"}}

@@ -7,9 +7,10 @@ import polars as pl
 import pytest
 
 from motet.config.read import config_from_dict
-from motet.data.text_feed import TextFeed, TextSet, Tokens
+from motet.data.text_feed import TextFeed, TextSet
 from motet.data.texts import TextRows, read_texts
 from motet.data.timelines import TEST, TRAIN, VALID
+from motet.data.tokens import Tokens
 from motet.errors import DataError
 
 TOPICS = ["bills", "cards", "rates"]

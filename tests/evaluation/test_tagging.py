@@ -9,11 +9,12 @@ import torch
 
 from motet.data.tagged import Tagged, rows_of
 from motet.data.tags import spans, tag_names, units_of
-from motet.data.text_feed import TextSet, Tokens, Units
+from motet.data.text_feed import TextSet
 from motet.data.timelines import TEST, TRAIN
+from motet.data.tokens import Tokens, Units, oracle
 from motet.evaluation.records import SpanPredictions
 from motet.evaluation.report import render
-from motet.evaluation.tagging import by_dictionary, found_spans, mistaken_spans, oracle, record_of, tag_record
+from motet.evaluation.tagging import by_dictionary, found_spans, mistaken_spans, record_of, tag_record
 
 TAGS = tag_names(["Item", "User"])
 TEXTS = [  # text, tags, part
@@ -128,6 +129,6 @@ def test_one_tag_a_token_reaches_the_spans_alone_whose_edges_are_those_of_tokens
         np.array([TEST], np.int8),
     )
     tokens = Tokens(np.zeros(2, np.int32), np.array([0, 2]))
-    apart = TextSet("a", rows, tokens, units=Units.of(rows, tokens, np.array([[0, 2], [2, 4]])))
-    assert oracle(apart) == pytest.approx(2 * 1 / (2 + 1))
-    assert oracle(texts()) is None
+    apart = Units.of(rows, tokens, np.array([[0, 2], [2, 4]]))
+    assert oracle(rows, apart) == pytest.approx(2 * 1 / (2 + 1))
+    assert oracle(texts().rows, texts().units) is None

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from motet.data.text_feed import Tokens
+from motet.data.tokens import Tokens
 from motet.features.live import LiveTexts
 from motet.features.whitening import Whitening
 

@@ -135,7 +135,7 @@ def test_what_a_run_says_of_items_and_texts_is_what_its_tuned_model_reads():
     language = bundle.model.texts.language
     texts = [text for text in bundle.catalogue.text_I if text]
     has = [place for place, text in enumerate(bundle.catalogue.text_I) if text]
-    from motet.data.text_feed import Tokens
+    from motet.data.tokens import Tokens
 
     with torch.no_grad():
         again = language.eval().vectors(*Tokens(*language.tokens(texts)).padded(np.arange(len(texts))))

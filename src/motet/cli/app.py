@@ -29,6 +29,7 @@ COMMANDS = {
     "predict": "Predict a task for the rows of a file.",
     "classify": "Classify texts.",
     "tag": "Tag what texts name.",
+    "answer": "Answer questions.",
     "models": "List the language models known by name, or make one ready.",
     "doctor": "Say what is installed, what is missing, and what to do.",
     "demo": "Fetch MovieLens-100K, train on it, and show recommendations.",

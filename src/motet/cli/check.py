@@ -50,7 +50,7 @@ def page(found: Mapping[str, Any]) -> Iterator[str]:
 def _texts(tasks: Mapping[str, dict[str, Any]]) -> Iterator[str]:
     for name, task in tasks.items():
         parts = ", ".join(f"{part} {rows:,}" for part, rows in task["parts"].items())
-        yield f"{name}: {len(task['classes']):,} {task['of']}; {parts}"
+        yield f"{name}: {task['of']}; {parts}"
         yield from task["statements"]
 
 

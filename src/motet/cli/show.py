@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-_SHOWN = ("ndcg@10", "hr@10", "auc", "log_loss", "rmse", "mae", "accuracy", "macro_f1", "entity_f1")
+_SHOWN = ("ndcg@10", "hr@1", "hr@10", "auc", "log_loss", "rmse", "mae", "accuracy", "macro_f1", "entity_f1")
 
 
 def verdicts(metrics: Mapping[str, Any]) -> str:
@@ -74,10 +74,18 @@ def _baselines(metrics: Mapping[str, Any], task: str) -> list[tuple[str, str]]:
     for name, tasks in metrics.get("baselines", {}).items():
         if task in tasks:
             values = tasks[task]["test"]
-            ranks = any("@" in metric for metric in values)
-            called = "averages" if name == "popularity" and not ranks else name
+            called = _guess(values) if name == "popularity" else name
             found.append((called, ", ".join(f"{m} {_number(values[m])}" for m in _SHOWN if m in values)))
     return found
+
+
+def _guess(measured: Mapping[str, Any]) -> str:
+    """What the baseline popularity is called, by what was measured of it."""
+    if "entity_f1" in measured:
+        return "dictionary"
+    if not any("@" in metric for metric in measured):
+        return "averages"
+    return "popularity" if any(metric.startswith("coverage") for metric in measured) else "common words"
 
 
 def _against_twin(transfer: Mapping[str, Any] | None) -> str:

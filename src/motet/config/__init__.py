@@ -11,7 +11,7 @@ from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
 from motet.config.model import ModelConfig
 from motet.config.record import Record, misfits
-from motet.config.tasks import Multiclass, Tagging, Task, TextTask, is_text_task
+from motet.config.tasks import Multiclass, Retrieval, Tagging, Task, TextTask, is_text_task
 from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
 
 
@@ -39,7 +39,8 @@ class Config(Record):
     @property
     def text_tasks(self) -> list[TextTask]:
         """The tasks whose rows are texts."""
-        return [task for task in self.tasks if isinstance(task, Multiclass | Tagging) and is_text_task(task)]
+        kinds = Multiclass | Tagging | Retrieval
+        return [task for task in self.tasks if isinstance(task, kinds) and is_text_task(task)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -20,6 +20,7 @@ METRICS = {
     "regression": ("rmse", "mae"),
     "multiclass": ("accuracy", "macro_f1"),
     "tagging": ("entity_f1", "entity_precision", "entity_recall"),
+    "retrieval": ("hr@k", "ndcg@k", "recall@k", "mrr"),
 }  # what training can watch, for each kind of task
 
 

@@ -139,9 +139,34 @@ class Tagging(_Task):
     )
 
 
-Task = Annotated[NextItem | Binary | Regression | Multiclass | Tagging, Discriminator("kind")]
+class Retrieval(_Task):
+    """Which answer belongs to a question, which document to a query."""
+
+    kind: Literal["retrieval"] = Field(description="The kind of task.")
+    label: str = Field(
+        "answer",
+        description="The column with the text that answers. Rows that repeat a question give it "
+        "several answers.",
+    )
+    texts: Texts = Field(description="Files of questions and their answers.")
+    negatives: int = Field(
+        1,
+        ge=0,
+        description="In training, beside the answers to the other questions of a step: so many for each "
+        "question that have words of it and do not answer it (BM25).",
+    )
+    hand_over: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="The share of the answers given that shall be right. Below the confidence at which that "
+        "was so on the validation rows, the model leaves the question to a person. Null: it answers all.",
+    )
+
+
+Task = Annotated[NextItem | Binary | Regression | Multiclass | Tagging | Retrieval, Discriminator("kind")]
 RowTask = Binary | Regression | Multiclass
-TextTask = Multiclass | Tagging
+TextTask = Multiclass | Tagging | Retrieval
 
 
 def is_row_task(task: Any) -> TypeGuard[RowTask]:

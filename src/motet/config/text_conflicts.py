@@ -6,7 +6,7 @@ from typing import Any
 from motet.config.data import DataConfig, Split
 from motet.config.data_conflicts import Found, of_split
 from motet.config.model import ModelConfig, TextHeads
-from motet.config.tasks import Tagging, Texts, is_text_task
+from motet.config.tasks import Multiclass, Tagging, Texts, is_text_task
 from motet.config.training import TrainingConfig
 
 _UNREAD = ("types", "depth", "history")  # settings of tasks that read events
@@ -91,7 +91,7 @@ def _task(task: Any, data: DataConfig | None) -> Found:
     for name in _UNREAD:
         if getattr(task, name, None) is not None:
             yield (name,), f".{name}: a task whose rows are texts does not read it; leave it out"
-    if not isinstance(task, Tagging) and not re.fullmatch(r"\w+", task.label):
+    if isinstance(task, Multiclass) and not re.fullmatch(r"\w+", task.label):
         yield ("label",), f".label: found {task.label!r}; for texts, name the column that holds the label"
     yield from _layout(task)
     if task.texts == "items":

@@ -10,7 +10,17 @@ import polars as pl
 from motet.config.data import Signal
 from motet.config.expression import parse
 from motet.config.syntax import Expression, Kind, Name, kind_of
-from motet.config.tasks import Binary, Multiclass, NextItem, Regression, RowTask, Tagging, Task, Window
+from motet.config.tasks import (
+    Binary,
+    Multiclass,
+    NextItem,
+    Regression,
+    Retrieval,
+    RowTask,
+    Tagging,
+    Task,
+    Window,
+)
 from motet.data.label_expressions import column_kinds, column_of, needed_columns, to_polars
 from motet.data.readers_numbers import other_decimal
 from motet.data.table import KIND
@@ -43,7 +53,9 @@ def label_columns(events: pl.DataFrame, tasks: Sequence[Task], cut_ms: _Cut = No
     made = []
     for task in tasks:
         try:
-            assert not isinstance(task, Tagging), "a task that reads texts has no label among the events"
+            assert not isinstance(task, Tagging | Retrieval), (
+                "a task that reads texts has no label among the events"
+            )
             if isinstance(task, NextItem):
                 made.append(_of_kind(_positive(events, task), events, task).alias(f"positive:{task.name}"))
             else:

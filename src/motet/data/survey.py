@@ -16,11 +16,13 @@ from motet.data.cuts import iso
 from motet.data.division import clean_divided, holds_out_its_own, make_parts, needed_columns, part_columns
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
+from motet.data.pairs import PairRows
 from motet.data.readers import read_tables
 from motet.data.suspects import suspects
 from motet.data.table import Feature, Tables
 from motet.data.tagged import TaggedRows
 from motet.data.text_rows import read_rows
+from motet.data.texts import TextRows
 from motet.data.timelines import PARTS, TRAIN, UNUSED, advice_for_empty, refuse_empty_task
 from motet.data.windows import cut_times
 from motet.system.log import stage
@@ -50,7 +52,7 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     texts = {
         name: {
             "classes": list(each.classes),
-            "of": "tags" if isinstance(each, TaggedRows) else "classes",
+            "of": _what_of(each),
             "parts": {part: len(each.rows(number)) for part, number in PARTS.items()},
             "statements": each.statements,
         }
@@ -59,6 +61,13 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     events = config.of_events
     found = _of_events(events, folder) if events.tasks else {"name": config.name}
     return found | {"texts": texts}
+
+
+def _what_of(rows: TextRows) -> str:
+    """What a text task has, in words."""
+    if isinstance(rows, PairRows):
+        return f"{len(rows.answers):,} answers"
+    return f"{len(rows.classes):,} {'tags' if isinstance(rows, TaggedRows) else 'classes'}"
 
 
 def _of_events(config: Config, folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from motet.config.data import DataConfig, ItemsSource
-from motet.config.tasks import Multiclass, Texts
+from motet.config.tasks import Multiclass, Retrieval, Texts
 from motet.data.readers_raw import Raw, open_source
 from motet.data.text_parts import PART, TEXT, again, parts
 from motet.data.timelines import PARTS, TRAIN
@@ -62,14 +62,7 @@ def read_texts(
     Raises:
         DataError: A column is missing, or a part has no row.
     """
-    table = _table(task, data, folder)
-    whole = table.height
-    table = table.filter(pl.col(TEXT).str.len_chars() > 0, pl.col(LABEL).is_not_null())
-    said = []
-    if table.height < whole:
-        said.append(
-            f"{task.name}: {whole - table.height:,} of {whole:,} rows without text or label are left out."
-        )
+    table, said = labelled(task, data, folder)
     part_N = parts(table, task, seed)
     if classes is None:
         classes = _classes(table, part_N, task)
@@ -79,7 +72,22 @@ def read_texts(
     return TextRows(table[TEXT].to_list(), label_N, part_N, tuple(classes), said)
 
 
-def _table(task: Multiclass, data: DataConfig, folder: Path) -> pl.DataFrame:
+def labelled(task: Multiclass | Retrieval, data: DataConfig, folder: Path) -> tuple[pl.DataFrame, list[str]]:
+    """Rows that have text and label, and what is to be told of the others.
+
+    The table has columns ``@text``, ``@label``, ``@part`` (null: to be split) and that of the split.
+    """
+    table = _table(task, data, folder)
+    whole = table.height
+    table = table.filter(pl.col(TEXT).str.len_chars() > 0, pl.col(LABEL).is_not_null())
+    if table.height == whole:
+        return table, []
+    return table, [
+        f"{task.name}: {whole - table.height:,} of {whole:,} rows without text or label are left out."
+    ]
+
+
+def _table(task: Multiclass | Retrieval, data: DataConfig, folder: Path) -> pl.DataFrame:
     """Columns ``@text``, ``@label``, ``@part`` (null: to be split) and the column of the split."""
     texts = task.texts
     if not isinstance(texts, Texts):
@@ -100,7 +108,7 @@ def sources(texts: Texts) -> Iterator[tuple[Texts, int | None]]:
             yield texts.model_copy(update={"path": paths}), None if name == "train" else PARTS[name]
 
 
-def _of_items(raw: Raw, source: ItemsSource, task: Multiclass) -> pl.DataFrame:
+def _of_items(raw: Raw, source: ItemsSource, task: Multiclass | Retrieval) -> pl.DataFrame:
     """A row an item: a file may name it several times."""
     raw.need(source.id, "id")
     found = _shaped(raw, [each.column for each in source.text], task, None, source.id)
@@ -108,7 +116,7 @@ def _of_items(raw: Raw, source: ItemsSource, task: Multiclass) -> pl.DataFrame:
 
 
 def _shaped(
-    raw: Raw, text: Sequence[str], task: Multiclass, part: int | None, item: str | None = None
+    raw: Raw, text: Sequence[str], task: Multiclass | Retrieval, part: int | None, item: str | None = None
 ) -> pl.DataFrame:
     for name in text:
         raw.need(name, "text")

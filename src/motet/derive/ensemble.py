@@ -14,7 +14,7 @@ import polars as pl
 import torch
 from torch import Tensor
 
-from motet.classify import tag_task, text_task
+from motet.classify import retrieval_task, tag_task, text_task
 from motet.config import Config
 from motet.config.tasks import RowTask
 from motet.data.requests import Plan, histories
@@ -111,6 +111,11 @@ class Ensemble:
     def tag(self, texts: Sequence[str], task: str | None = None) -> pl.DataFrame:
         """Never, likewise."""
         tag_task(self.config, task)
+        raise AssertionError("runs with text tasks are refused when an ensemble is made")
+
+    def answer(self, texts: Sequence[str], task: str | None = None, k: int = 1) -> pl.DataFrame:
+        """Never, likewise."""
+        retrieval_task(self.config, task)
         raise AssertionError("runs with text tasks are refused when an ensemble is made")
 
     def predict(self, rows: Any, task: str) -> pl.DataFrame:

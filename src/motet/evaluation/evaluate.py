@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from motet.config import Config
-from motet.config.tasks import Binary, is_row_task
+from motet.config.tasks import Binary, Retrieval, is_row_task
 from motet.data.dataset import Dataset
 from motet.data.requests import histories
 from motet.data.text_feed import TextSet
@@ -21,6 +21,7 @@ from motet.evaluation.lists import Catalogue as CatalogueFacts
 from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
+from motet.evaluation.retrieval import fit_retrieval, retrieval_record
 from motet.evaluation.scoring import Answers, Questions, Ranked, Scored, Scorer, questions, rank
 from motet.evaluation.tagging import tag_record
 from motet.evaluation.texts import text_record
@@ -54,8 +55,7 @@ class Examiner:
         found = self.records(self.following(scorer), part, lists=lists) if self.config.of_events.tasks else {}
         asked = [] if model.texts is None else model.texts.tasks
         for task in asked:
-            record = tag_record if self.texts[task].units is not None else text_record
-            found[task] = record(model, self.texts[task], part)
+            found[task] = said_of_texts(model, self.texts[task], part)
         return {task.name: found[task.name] for task in self.config.tasks if task.name in found}
 
     def following(self, scorer: Scorer) -> Answers:
@@ -110,7 +110,13 @@ class Examiner:
 
     def fit_afterwards(self, model: Motet) -> list[str]:
         """Fit on validation rows what training cannot know; a line for each task fitted."""
-        return [*self.fit_newcomers(model), *self.calibrate(model)]
+        return [*self.fit_newcomers(model), *self.calibrate(model), *self.fit_answers(model)]
+
+    def fit_answers(self, model: Motet) -> list[str]:
+        """Fit on validation rows how sure answers are; a line for each task fitted."""
+        asked = {task.name: task for task in self.config.tasks if isinstance(task, Retrieval)}
+        has = [] if model.texts is None else [name for name in model.texts.tasks if name in asked]
+        return [f"{name}: {fit_retrieval(model, self.texts[name], asked[name].hand_over)}" for name in has]
 
     def fit_newcomers(self, model: Motet) -> list[str]:
         """Fit on validation rows what items score that training never met; a line for each task fitted."""
@@ -245,6 +251,15 @@ class Examiner:
         log = self.dataset.log
         rows = np.flatnonzero(log.train_N & log.positive[task])
         return log.user_N[rows], log.item_N[rows].astype(np.int64)
+
+
+def said_of_texts(model: Motet, texts: TextSet, part: int) -> Predictions:
+    """The record of a task that reads texts."""
+    if texts.answers is not None:
+        return retrieval_record(model, texts, part)
+    if texts.units is not None:
+        return tag_record(model, texts, part)
+    return text_record(model, texts, part)
 
 
 def main_value(record: Predictions) -> float:

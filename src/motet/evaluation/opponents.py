@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from motet.config.tasks import Task
+from motet.data.text_feed import TextSet
 from motet.data.timelines import TRAIN, UNUSED, VALID
 from motet.evaluation.baselines import Popularity, RankingBaseline
 from motet.evaluation.baselines_ease import fit_best, too_large
@@ -16,6 +17,7 @@ from motet.evaluation.baselines_neighbours import best_item_to_item
 from motet.evaluation.baselines_rows import ClassFrequencies, DampedMeans, Visible
 from motet.evaluation.evaluate import Examiner, main_value
 from motet.evaluation.records import Predictions
+from motet.evaluation.retrieval import by_words
 from motet.evaluation.scoring import Scored
 from motet.evaluation.tagging import by_dictionary
 from motet.evaluation.texts import most_frequent
@@ -37,8 +39,7 @@ def opponents(
     out: Found = {name: {} for name in names}
     statements: list[str] = []
     for name, texts in examiner.texts.items() if "popularity" in names else ():
-        guess = most_frequent if texts.units is None else by_dictionary
-        out["popularity"][name] = guess(texts, part)
+        out["popularity"][name] = _guess(texts, part)
     for task in examiner.config.of_events.tasks:
         if task.kind != "next_item":
             if "popularity" in names:
@@ -53,6 +54,13 @@ def opponents(
             fitted = fit_baseline(examiner, name, task.name)
             out[name][task.name] = examiner.examine_baseline(fitted, task.name, part)
     return {name: records for name, records in out.items() if records}, sorted(set(statements))
+
+
+def _guess(texts: TextSet, part: int) -> Predictions:
+    """What needs no model: the most frequent class, a dictionary of spans, common words."""
+    if texts.answers is not None:
+        return by_words(texts, part)
+    return most_frequent(texts, part) if texts.units is None else by_dictionary(texts, part)
 
 
 def fit_baseline(examiner: Examiner, name: str, task: str) -> RankingBaseline:

@@ -24,7 +24,7 @@ from motet.metrics.weighted import auc_of, ece_of, gauc_of, macro_f1_of, mean_of
 
 @dataclass(frozen=True, eq=False)
 class RankingPredictions(Record):
-    """Where the right items stood in the full ranking of each query.
+    """Where the right items, or answers, stood in the full ranking of each query.
 
     `user_Q`: user of each query; `rank_T`: rank from 1 of each target
     (:func:`~motet.metrics.ranking.rank_of_targets`); `query_T`: place of its query in `user_Q`; `slices`:
@@ -37,7 +37,7 @@ class RankingPredictions(Record):
     lists: Lists | None = None
     slices: Mapping[str, Bools] = field(default_factory=dict)
 
-    kind: TaskKind = field(default="next_item", init=False)
+    kind: TaskKind = field(default="next_item", kw_only=True)
 
     def __post_init__(self) -> None:
         assert len(self.rank_T) == len(self.query_T), "each target has one rank and one query"
@@ -58,6 +58,7 @@ class RankingPredictions(Record):
         """True if both records answer the same queries in the same order."""
         return (
             isinstance(other, RankingPredictions)
+            and self.kind == other.kind
             and np.array_equal(self.user_Q, other.user_Q)
             and np.array_equal(self.query_T, other.query_T)
         )
@@ -67,10 +68,15 @@ class RankingPredictions(Record):
         kept_T = mask_Q[self.query_T]
         number_Q = np.cumsum(mask_Q) - 1
         lists = None if self.lists is None else self.lists.take(np.flatnonzero(mask_Q))
-        return type(self)(self.user_Q[mask_Q], self.rank_T[kept_T], number_Q[self.query_T[kept_T]], lists)
+        query_T = number_Q[self.query_T[kept_T]]
+        return type(self)(self.user_Q[mask_Q], self.rank_T[kept_T], query_T, lists, kind=self.kind)
 
     def statistics(self, k_list: Sequence[int]) -> dict[str, Counted]:
-        """Metrics that are means over queries, by name; those of lists for each k that the lists reach."""
+        """Metrics that are means over queries, by name; those of lists for each k that the lists reach.
+
+        Of questions that are answered the first answer is measured whatever `k_list` says.
+        """
+        k_list = sorted({1, *k_list}) if self.kind == "retrieval" else k_list
         found = (self.rank_T, self.query_T, len(self.user_Q))
         values: dict[str, Floats] = {}
         for k in k_list:

@@ -169,27 +169,6 @@ def _cut(text: str, letters: Sequence[tuple[int, int]], span: Span) -> str:
     return text[letters[span[1]][0] : letters[span[2] - 1][1]]
 
 
-def oracle(texts: TextSet) -> float | None:
-    """F1 that one tag a token could reach: where tokens hold several units, an edge may lie inside of one.
-
-    Returns:
-        None where every unit has a token of its own.
-    """
-    rows = _tagged(texts)
-    assert texts.units is not None
-    place_F = texts.units.place_F
-    reached = total = 0
-    for row in range(len(rows)):
-        own_U4 = place_F[rows.offset_N[row] : rows.offset_N[row + 1]]
-        for _, first, after in spans(rows.tags_N[row]):
-            total += 1
-            reached += own_U4[first, 1] == 0 and own_U4[after - 1, 2] == 0
-    held_F = place_F[:, 0] >= 0
-    if not total or not ((place_F[:, 1] > 0) & held_F).any():
-        return None
-    return 2 * reached / (total + reached)
-
-
 def _tagged(texts: TextSet) -> TaggedRows:
     assert isinstance(texts.rows, TaggedRows)
     return texts.rows

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-TaskKind = Literal["next_item", "binary", "regression", "multiclass", "tagging"]
+TaskKind = Literal["next_item", "binary", "regression", "multiclass", "tagging", "retrieval"]
 
 Metrics = dict[str, dict[str, float]]
 """Task -> metric -> value."""
@@ -13,6 +13,7 @@ _MAIN: dict[TaskKind, str] = {
     "regression": "rmse",
     "multiclass": "macro_f1",
     "tagging": "entity_f1",
+    "retrieval": "mrr",
 }
 _LOWER_IS_BETTER = frozenset({"log_loss", "ece", "rmse", "mae", "loss"})
 

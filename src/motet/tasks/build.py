@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from motet.config.model import Scoring
-from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Tagging, Task
+from motet.config.tasks import Binary, Multiclass, NextItem, Regression, Retrieval, Tagging, Task
 from motet.tasks.binary import BinaryHead
 from motet.tasks.multiclass import MulticlassHead
 from motet.tasks.next_item import Ahead, NextItemHead
@@ -28,6 +28,7 @@ class TaskFacts:
     deviation: float = 1.0
     shares: tuple[float, ...] = ()  # of the classes
     classes: tuple[str, ...] = ()
+    answers: int = 0  # how many there are, of a task that looks for them
 
 
 def task_facts(task: Task, label_N: np.ndarray, classes: tuple[str, ...] = ()) -> TaskFacts:
@@ -76,7 +77,7 @@ def build_head(
             return RegressionHead(shared, facts.mean, facts.deviation, task.loss)
         case Multiclass():
             return MulticlassHead(shared, torch.tensor(facts.shares))
-        case Tagging():
+        case Tagging() | Retrieval():
             raise AssertionError("the heads of text tasks are built by motet.assemble.build_texts")
         case _:
             assert_never(task)

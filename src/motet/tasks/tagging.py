@@ -33,8 +33,6 @@ class TagHead(nn.Module):
         characters: Whether a token may hold several units.
     """
 
-    whole = False  # reads tokens, not one vector a text
-
     def __init__(
         self, width: int, tags: Sequence[str], share_K: Tensor, dropout: float, *, characters: bool
     ) -> None:

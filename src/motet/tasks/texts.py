@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from motet.batch import TextBatch
+from motet.batch import AnswerBatch, TextBatch
 from motet.language.tuned import TunedLanguage
+from motet.tasks.retrieval import RetrievalHead
 from motet.tasks.tagging import TagHead, divergence
 
 
@@ -26,8 +27,6 @@ class TextClassHead(nn.Module):
         dropout: On the vector.
         smoothing: Share of the label that goes to all classes alike.
     """
-
-    whole = True  # reads one vector a text
 
     def __init__(self, width: int, share_K: Tensor, dropout: float, smoothing: float) -> None:
         super().__init__()
@@ -66,7 +65,7 @@ class TextClassHead(nn.Module):
         return batch.label_B < self.linear.out_features
 
 
-TextHead = TextClassHead | TagHead
+TextHead = TextClassHead | TagHead | RetrievalHead
 
 
 class TextTasks(nn.Module):
@@ -99,7 +98,7 @@ class TextTasks(nn.Module):
     def head(self, task: str) -> TextHead:
         """The head of a task."""
         found = self.heads[f"of_{task}"]
-        assert isinstance(found, TextClassHead | TagHead)
+        assert isinstance(found, TextClassHead | TagHead | RetrievalHead)
         return found
 
     @property
@@ -121,12 +120,22 @@ class TextTasks(nn.Module):
     def raw(self, batch: TextBatch, word_BLT: Tensor | None = None) -> Tensor:
         """What the head of the batch's task says of its texts, before it is a probability."""
         head = self.head(batch.task)
-        if head.whole:
-            read = self.vectors(batch, word_BLT)
+        if isinstance(head, TagHead):
+            said: Tensor = head(self._language(*_tokens(batch), word_BLT), batch)
+        elif isinstance(head, RetrievalHead):
+            assert batch.answers is not None
+            said = head(self.vectors(batch, word_BLT), batch, self.answer_vectors(batch.answers))
         else:
-            read = self._language(*_tokens(batch), word_BLT)
-        said: Tensor = head(read, batch)
+            said = head(self.vectors(batch, word_BLT), batch)
         return said
+
+    def answer_vectors(self, answers: AnswerBatch) -> Tensor:
+        """Vectors of the answers of a batch, ``(C, T)``."""
+        if answers.vector_CT is not None:
+            return answers.vector_CT
+        assert answers.token_CL is not None
+        assert answers.real_CL is not None
+        return self._language.vectors(answers.token_CL, answers.real_CL)
 
     def losses(self, batch: TextBatch) -> dict[str, Tensor]:
         """The loss of the batch's task, about 1 for a guess by the shares of its classes."""

@@ -17,6 +17,7 @@ from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
 from motet.data.loader import Feed
 from motet.data.mixed import AnyFeed, MixedFeed
+from motet.data.pairs import PairRows
 from motet.data.tagged import TaggedRows
 from motet.data.text_feed import TextFeed, TextSet
 from motet.data.texts import TextRows
@@ -128,7 +129,9 @@ def learn_facts(config: Config, prepared: Prepared) -> dict[str, TaskFacts]:
 
 
 def text_facts(rows: TextRows) -> TaskFacts:
-    """Classes, or tags, and the share of each among those that training texts have."""
+    """Classes, or tags, and the share of each among those that training texts have; how many answers."""
+    if isinstance(rows, PairRows):
+        return TaskFacts(answers=len(rows.answers))
     if isinstance(rows, TaggedRows):
         train_F = np.repeat(rows.part_N == TRAIN, np.diff(rows.offset_N))
         number = rows.number_F()[train_F]

@@ -178,22 +178,24 @@ def pairs(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, An
     return _finish(chart, 220, description)
 
 
-def bars(rows: Rows, titles: tuple[str, str], description: str) -> dict[str, Any]:
+def bars(rows: Rows, titles: tuple[str, str], description: str, *, share: bool = False) -> dict[str, Any]:
     """One bar for each step of a scale.
 
     Args:
         rows: ``step`` and ``value``.
         titles: Of the horizontal and the vertical axis.
         description: For readers of the page who do not see the chart.
+        share: Whether values are shares, shown as per cent.
     """
+    form = ".0%" if share else _format(rows)
     axis = alt.Axis(labelAngle=0, ticks=False, labelOverlap="parity")
     chart = (
         alt.Chart(_data(rows))
         .mark_bar(color=JOINT)
         .encode(
             x=alt.X("step:N", title=titles[0], sort=_names(rows, "step"), axis=axis),
-            y=alt.Y("value:Q", title=titles[1], axis=alt.Axis(format=_format(rows), tickCount=4)),
-            tooltip=["step:N", alt.Tooltip("value:Q", format=",.4~f")],
+            y=alt.Y("value:Q", title=titles[1], axis=alt.Axis(format=form, tickCount=4)),
+            tooltip=["step:N", alt.Tooltip("value:Q", format=".1%" if share else ",.4~f")],
         )
     )
     return _finish(chart, 190, description)

@@ -23,9 +23,16 @@ SHOWN = {
     "regression": ("rmse", "mae"),
     "multiclass": ("macro_f1", "accuracy"),
     "tagging": ("entity_f1", "entity_precision", "entity_recall"),
+    "retrieval": ("mrr", "hr", "recall"),
 }
 BASELINES = {"popularity": "Popularity", "item_to_item": "Item to item", "ease": "EASE"}
-AVERAGES = "Averages"  # what the baseline popularity is called where rows are scored
+GUESSES = {  # what the baseline popularity is called where no catalogue is ranked
+    "binary": "Averages",
+    "regression": "Averages",
+    "multiclass": "Averages",
+    "tagging": "Dictionary",
+    "retrieval": "Common words",
+}
 ABLATIONS = {"text": "Without text", "id": "Without item ids", "counters": "Without counters"}
 
 
@@ -165,16 +172,15 @@ class Evidence:
         return [self.joint, *(one for each in others for one in self._parted(each))]
 
     def _parted(self, found: Contender) -> list[Contender]:
-        """Popularity as two baselines: that of tasks that rank, and averages for those that score rows."""
+        """Popularity as several baselines: that of tasks that rank, and what stands for it elsewhere."""
         if (found.role, found.name) != ("baseline", BASELINES["popularity"]):
             return [found]
-        rows = {name: held for name, held in found.tasks.items() if self._scores_rows(name)}
-        ranked = {name: held for name, held in found.tasks.items() if name not in rows}
-        parted = [Contender(found.name, found.role, ranked), Contender(AVERAGES, found.role, rows)]
-        return [one for one in parted if one.tasks]
-
-    def _scores_rows(self, task: str) -> bool:
-        return self.task(task).get("kind") in ("binary", "regression", "multiclass", "tagging")
+        parted: dict[str, dict[str, Any]] = {}
+        for task, held in found.tasks.items():
+            called = GUESSES.get(str(self.task(task).get("kind")), found.name)
+            parted.setdefault(called, {})[task] = held
+        names = [found.name, *dict.fromkeys(GUESSES.values())]
+        return [Contender(name, found.role, parted[name]) for name in names if name in parted]
 
     def splits(self, task: str) -> list[str]:
         """Splits on which a task was measured, the test first."""

@@ -104,6 +104,8 @@ WORDS = (
         "Averages",
         "A baseline: what this item and this user had on average before; of classes, the most frequent one.",
     ),
+    ("Dictionary", "A baseline: what the training texts tag, wherever it stands, the longest first."),
+    ("Common words", "A baseline: answers that have words of the question, rare ones counting more (BM25)."),
     ("Item to item", "A baseline: what was taken by the same users as what one has."),
     ("EASE", "A strong baseline: a linear model from the items a user has to all others."),
     ("Interval", "Where the figure would lie if other users of the same sort had been measured."),

@@ -40,6 +40,8 @@ def question(task: dict[str, Any]) -> str:
             return f"Which “{_label(task.get('label')) or name}” it is"
         case "tagging":
             return f"Where “{name}” stand in a text, and of which type"
+        case "retrieval":
+            return f"Which “{_label(task.get('label')) or name}” belongs to a question"
     return f"The task “{name}”"
 
 
@@ -54,7 +56,7 @@ def _label(label: Any) -> str:
 def quality(task: dict[str, Any], scores: dict[str, Score]) -> str:
     """How well a task does, in words, from its most telling metric; empty if none of them was measured."""
     match task.get("kind"):
-        case "next_item":
+        case "next_item" | "retrieval":
             return _hits(scores)
         case "binary":
             return _pairs(scores.get("auc", Score()))

@@ -12,7 +12,10 @@ def texts(evidence: Evidence) -> Section | None:
     blocks: list[Block] = []
     for task, raw in mapping(evidence.metrics.get("texts")).items():
         found = mapping(raw)
-        shown = (_fields(task, found), _pairs(found), _errors(found), _types(found), _wrong(found))
+        shown = (
+            _fields(task, found), _pairs(found), _errors(found), _types(found), _wrong(found),
+            _sure(task, found), _missed(found),
+        )  # fmt: skip
         own = [each for each in shown if each is not None]
         blocks += [Heading(plain(task)), *own] if own else []
     intro = "On the test texts. An error that the model is sure of is often a label worth a second look."
@@ -96,3 +99,50 @@ def _wrong(found: dict[str, object]) -> Table | None:
         for each in records(found.get("wrong"))
     )
     return Table("The surest errors", ("Text", "Found", "Is", "Probability"), rows) if rows else None
+
+
+def _sure(task: str, found: dict[str, object]) -> Figure | None:
+    points = [
+        (answered, right, real(each.get("confidence")))
+        for each in records(found.get("curve"))
+        if (answered := real(each.get("answered"))) is not None
+        and (right := real(each.get("right"))) is not None
+    ]
+    if not points:
+        return None
+    least = real(found.get("least"))
+    rows: list[dict[str, object]] = [
+        {"step": percent(answered), "value": right} for answered, right, _ in points
+    ]
+    lines = tuple(
+        Row(percent(answered), (Cell(percent(right)), Cell(percent(confidence))))
+        for answered, right, confidence in points
+    )
+    table = Table(
+        "Of the questions answered, those of which the model is surest",
+        ("Answered", "Right", "Confidence of the least sure"),
+        lines,
+    )
+    titles = ("Share of the questions answered", "Share of them that is right")
+    spec = charts.bars(rows, titles, "Right answers over questions answered, the surest first", share=True)
+    note = "The surest first: the fewer questions it answers by itself, the more of its answers are right."
+    if least:
+        note += f" Below a confidence of {percent(least)} it leaves a question to a person."
+    return Figure(f"sure {task}", "How sure it is, and how right", note, spec, table)
+
+
+def _missed(found: dict[str, object]) -> Table | None:
+    rows = tuple(
+        Row(
+            str(each.get("text")),
+            (
+                Cell(str(each.get("prediction")), number=False),
+                Cell(str(each.get("label")), number=False),
+                Cell(percent(real(each.get("probability")))),
+            ),
+        )
+        for each in records(found.get("missed"))
+    )
+    return (
+        Table("The surest errors", ("Question", "Answered", "Right", "Probability"), rows) if rows else None
+    )

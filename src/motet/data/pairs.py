@@ -1,0 +1,86 @@
+"""Questions and their answers: the rows of retrieval tasks.
+
+Shapes: N questions, M answers, F right answers of all questions one after the other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from motet.config.data import DataConfig
+from motet.config.tasks import Retrieval
+from motet.data.text_parts import PART, TEXT, again, parts
+from motet.data.texts import LABEL, TextRows, labelled
+from motet.errors import DataError
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairRows(TextRows):
+    """All questions of one retrieval task; `label_N` says nothing.
+
+    Args:
+        answers: Texts of all answers, each once.
+        right_F: Numbers of the right answers, int64; those of question n are from ``offset_N[n]`` to
+            ``offset_N[n + 1]``.
+        offset_N: int64 ``(N + 1,)``.
+    """
+
+    answers: Sequence[str]
+    right_F: np.ndarray
+    offset_N: np.ndarray
+
+    def right(self, row: int) -> np.ndarray:
+        """Numbers of the answers that are right for a question."""
+        found: np.ndarray = self.right_F[self.offset_N[row] : self.offset_N[row + 1]]
+        return found
+
+
+def read_pairs(task: Retrieval, data: DataConfig, folder: Path, seed: int) -> PairRows:
+    """The rows of a retrieval task: a question stands once, with all answers that its rows give it.
+
+    Args:
+        task: Its settings.
+        data: Not read: questions lie in files of their own.
+        folder: Where paths begin.
+        seed: Of the training: where no split says another, it draws validation and test rows.
+
+    Raises:
+        DataError: A column is missing, a part has no row, or there is one answer alone.
+    """
+    table, said = labelled(task, data, folder)
+    keys = [TEXT, *(name for name in table.columns if name not in (TEXT, LABEL, PART))]
+    table = table.with_columns(
+        pl.col(LABEL).str.strip_chars(), pl.col(TEXT).str.to_lowercase().alias("@key")
+    ).filter(pl.col(LABEL).str.len_chars() > 0)
+    answers = table[LABEL].unique(maintain_order=True).to_list()
+    if len(answers) < 2:
+        raise DataError(
+            f"tasks.{task.name}.label: {task.label!r} holds {len(answers)} different answers; to find the "
+            "right one there must be several. Name the column with the texts that answer."
+        )
+    number = {answer: place for place, answer in enumerate(answers)}
+    table = table.with_columns(pl.col(LABEL).replace_strict(number, return_dtype=pl.Int64).alias("@number"))
+    firsts = [pl.col(name).first() for name in keys]
+    once = table.group_by("@key", PART, maintain_order=True).agg(*firsts, pl.col("@number").unique().sort())
+    part_N = parts(once, task, seed)
+    count_N = once["@number"].list.len().to_numpy().astype(np.int64)
+    several = int((count_N > 1).sum())
+    said = [
+        f"{task.name}: {len(once):,} questions and {len(answers):,} answers; "
+        f"{several:,} questions have several.",
+        *said,
+        *again(once, part_N, task),
+    ]
+    return PairRows(
+        text_N=once[TEXT].to_list(),
+        label_N=np.zeros(len(once), np.int64),
+        part_N=part_N,
+        classes=(),
+        statements=said,
+        answers=answers,
+        right_F=once["@number"].explode().to_numpy().astype(np.int64),
+        offset_N=np.concatenate([[0], np.cumsum(count_N)]),
+    )

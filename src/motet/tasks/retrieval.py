@@ -1,0 +1,137 @@
+"""RetrievalHead: which answer belongs to a question, by the likeness of their vectors and their words.
+
+Shapes: B questions, C answers of a batch, M all answers, T width of the language model.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from motet.batch import AnswerBatch, TextBatch
+from motet.tasks.tagging import divergence
+
+TEMPERATURE = 0.05  # of cosines at the start, as contrastive training of sentences has it (SimCSE)
+STEPS, RATE = 300, 0.05  # of the fit on validation rows
+
+
+class RetrievalHead(nn.Module):
+    """Scores of answers: the cosine of two vectors, and, once fitted, how well the words fit.
+
+    A linear map, at first the identity, is applied to both vectors. Trained with cross-entropy among the
+    answers of a batch, those left out that are right too (in-batch negatives: van den Oord et al., 2018,
+    arXiv:1807.03748), in units of a guess. On validation rows are fitted afterwards: the scale of cosines
+    and of BM25's scores among all answers, so that their softmax is a probability; and the least of these at
+    which as many answers are right as was asked for.
+
+    Args:
+        width: Of the language model.
+        answers: How many there are.
+    """
+
+    def __init__(self, width: int, answers: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, width, bias=False)
+        nn.init.eye_(self.linear.weight)
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(TEMPERATURE)))
+        self.nats = max(math.log(max(answers, 2)), 1e-6)
+        self.register_buffer("scale_2", torch.zeros(2))  # of cosines and of words, once fitted
+        self.register_buffer("least", torch.zeros(()))  # confidence below which nobody is answered
+
+    def directions(self, vector_BT: Tensor) -> Tensor:
+        """Vectors as they are compared, of length 1."""
+        return F.normalize(self.linear(vector_BT), dim=-1)
+
+    def forward(self, vector_BT: Tensor, batch: TextBatch, answer_CT: Tensor) -> Tensor:
+        """Scores of the answers of a batch, ``(B, C)``."""
+        del batch
+        cosine_BC = self.directions(vector_BT) @ self.directions(answer_CT).T
+        return self.log_scale.exp() * cosine_BC
+
+    def loss(self, raw_BC: Tensor, batch: TextBatch) -> Tensor:
+        """Mean nats of the right answer, in those of a guess among the batch's."""
+        answers = _answers(batch)
+        raw_BC = self._without_others(raw_BC.float(), answers)
+        return F.cross_entropy(raw_BC, answers.own_B) / math.log(max(raw_BC.shape[1], 2))
+
+    def asks(self, batch: TextBatch) -> bool:
+        """Whether a text can be learned from: there are several answers to choose from."""
+        return batch.answers is not None and batch.answers.right_BC.shape[1] > 1
+
+    def apart(self, first_BC: Tensor, second_BC: Tensor, batch: TextBatch) -> Tensor:
+        """How far two readings lie apart, in those nats."""
+        answers = _answers(batch)
+        first_BC, second_BC = (self._without_others(each, answers) for each in (first_BC, second_BC))
+        return divergence(first_BC, second_BC) / math.log(max(first_BC.shape[1], 2))
+
+    @staticmethod
+    def _without_others(raw_BC: Tensor, answers: AnswerBatch) -> Tensor:
+        """Scores without the answers that are right too and not learned now."""
+        other_BC = answers.right_BC.clone()
+        other_BC[torch.arange(len(other_BC)), answers.own_B] = False
+        return raw_BC.masked_fill(other_BC, -1e4)
+
+    def scores(self, cosine_BM: Tensor, word_BM: Tensor) -> Tensor:
+        """Scores of all answers, ``(B, M)``: by the cosine alone until they are fitted."""
+        scale_2 = self.get_buffer("scale_2")
+        if not scale_2.any():
+            return self.log_scale.detach().exp() * cosine_BM
+        return scale_2[0] * cosine_BM + scale_2[1] * word_BM
+
+    def fit(self, cosine_BM: Tensor, word_BM: Tensor, right_BM: Tensor, hand_over: float | None) -> str:
+        """Fit both scales and the least confidence on rows that trained nothing; say what came of it.
+
+        Args:
+            cosine_BM: Cosines of questions and all answers.
+            word_BM: BM25's scores of the same.
+            right_BM: Which are right, bool.
+            hand_over: The share of the answers given that shall be right; None: all are given.
+        """
+        start = torch.stack([self.log_scale.detach(), torch.tensor(-3.0)])
+        with torch.enable_grad():
+            log_2 = start.clone().requires_grad_()
+            optimizer = torch.optim.Adam([log_2], RATE)
+            for _ in range(STEPS):
+                optimizer.zero_grad()
+                score_BM = log_2[0].exp() * cosine_BM + log_2[1].exp() * word_BM
+                right_B = torch.logsumexp(score_BM.masked_fill(~right_BM, -torch.inf), 1)
+                torch.autograd.backward((torch.logsumexp(score_BM, 1) - right_B).mean())
+                optimizer.step()
+        self.get_buffer("scale_2").copy_(log_2.detach().exp())
+        cosines, words = self.get_buffer("scale_2").tolist()
+        said = f"scale of cosines {cosines:.1f}, of words {words:.3f}"
+        if hand_over is None:
+            return said
+        share_BM = torch.softmax(self.scores(cosine_BM, word_BM), 1)
+        best_B = share_BM.argmax(1)
+        sure_B = share_BM.gather(1, best_B[:, None])[:, 0]
+        hit_B = right_BM.gather(1, best_B[:, None])[:, 0]
+        least, kept = least_confidence(sure_B.tolist(), hit_B.tolist(), hand_over)
+        self.get_buffer("least").fill_(least)
+        whom = f"{1 - kept:.0%} of the validation rows"
+        return f"{said}; below a confidence of {least:.3f} a person answers ({whom})"
+
+
+def least_confidence(sure: Sequence[float], hit: Sequence[bool], share: float) -> tuple[float, float]:
+    """The least confidence at and above which as large a share is right, and how many are answered then.
+
+    Where no share of them is as good, the confidence is above all.
+
+    >>> least_confidence([0.9, 0.8, 0.7, 0.6], [True, True, False, False], 0.6)
+    (0.7, 0.75)
+    """
+    order = sorted(range(len(sure)), key=lambda at: -sure[at])
+    least, kept, right = 1.0, 0, 0
+    for count, at in enumerate(order, 1):
+        right += hit[at]
+        last_of_its_own = count == len(order) or sure[order[count]] < sure[at]
+        if last_of_its_own and right / count >= share:
+            least, kept = sure[at], count
+    return least if kept else 1.01, kept / max(len(order), 1)
+
+
+def _answers(batch: TextBatch) -> AnswerBatch:
+    assert batch.answers is not None, "a batch of a retrieval task that is learned from has answers"
+    return batch.answers
