@@ -15,74 +15,19 @@ training on the machine that the results file names.
 """
 
 import argparse
-import html
 import json
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-
 from benchmarks.record import claim, record
+from benchmarks.texts_data import tables_of
 from motet.metrics.names import main_metric
 
 CONFIGS = Path(__file__).parent / "configs"
-SHOTS = 10
 Run = Mapping[str, Any]  # metrics.json
-
-
-def phrasebank(data: Path, seed: int) -> pl.DataFrame:
-    """Sentences with label and part: a fifth test, a tenth of the others valid; repeated ones once."""
-    lines = pl.read_csv(
-        data / "financial-phrasebank" / "Sentences_50Agree.txt.gz",
-        has_header=False,
-        separator="\x1f",
-        quote_char=None,
-        new_columns=["line"],
-    )["line"]
-    table = pl.DataFrame(
-        [line.rsplit("@", 1) for line in lines], schema=["text", "label"], orient="row"
-    ).unique("text", keep="first", maintain_order=True)
-    random = np.random.default_rng(seed)
-    order = table.with_columns(pl.Series("at", random.permutation(table.height))).sort("at")
-    share = ((pl.int_range(pl.len()) + 0.5) / pl.len()).over("label")
-    part = pl.when(share < 0.2).then(pl.lit("test")).when(share < 0.28).then(pl.lit("valid"))
-    return order.with_columns(part=part.otherwise(pl.lit("train"))).drop("at")
-
-
-def topic(data: Path, name: str) -> pl.DataFrame:
-    """Headlines with their topic; links are cut off and entities of HTML decoded."""
-    table = pl.read_csv(data / "twitter-financial-news-topic" / f"{name}_data.csv.gz")
-    plain = [re.sub(r"\s*https?://\S+", "", html.unescape(text)) for text in table["text"]]
-    return table.with_columns(pl.Series("text", plain), pl.col("label").cast(pl.String))
-
-
-def few(data: Path, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """So many training texts a class, and the others."""
-    table = pl.read_csv(data / "banking77" / "train.csv.gz")
-    order = np.random.default_rng(seed).permutation(table.height)
-    table = table[order].with_columns(pl.int_range(pl.len()).over("category").alias("at"))
-    return (
-        table.filter(pl.col("at") < SHOTS).drop("at"),
-        table.filter(pl.col("at") >= SHOTS).drop("at"),
-    )
-
-
-def tables_of(name: str, data: Path, folder: Path, seed: int) -> None:
-    """What the configuration of a set reads beside the files as they are."""
-    folder.mkdir(parents=True, exist_ok=True)
-    if name == "finance":
-        phrasebank(data, seed).write_parquet(folder / "phrasebank.parquet")
-        topic(data, "train").write_parquet(folder / "topic.parquet")
-        topic(data, "valid").write_parquet(folder / "topic_test.parquet")
-    if name == "banking77_10shot":
-        shots, others = few(data, seed)
-        shots.write_parquet(folder / "shots.parquet")
-        others.write_parquet(folder / "others.parquet")
 
 
 def run_of(name: str, data: Path, work: Path, seed: int, overrides: Sequence[str] = ()) -> Run:

@@ -1,8 +1,9 @@
 """Tables of the benchmark of text tasks: what trains never tests."""
 
+import polars as pl
 import pytest
 
-from benchmarks.texts import SHOTS, few, phrasebank, topic
+from benchmarks.texts_data import FOLDS, SHOTS, clue, few, phrasebank, questions, topic, unseen_titles
 
 pytestmark = pytest.mark.data
 
@@ -36,3 +37,37 @@ def test_ten_texts_a_class_train_and_no_other_row_of_theirs(data_folder):
     assert shots.height + others.height == 10_003
     assert not set(shots["text"]) & set(others["text"])
     assert not few(data, 1)[0].equals(shots)
+
+
+def test_titles_that_test_are_in_no_training_title(data_folder):
+    found = unseen_titles(data_folder("zh-ecommerce-ner").parent)
+    texts = {part: set(map(tuple, table["text"].to_list())) for part, table in found.items()}
+    assert found["train"].height == 6000
+    assert found["test"].height == 537
+    assert not texts["test"] & texts["train"]
+    assert not texts["valid"] & (texts["train"] | texts["test"])
+    assert all(len(text) == len(tags) for text, tags in found["test"].iter_rows())
+
+
+def test_texts_without_a_label_are_none_that_test(data_folder):
+    data = data_folder("fewclue-zh").parent
+    reviews = clue(data, "eprstmt")
+    assert (reviews["train"].height, reviews["valid"].height, reviews["test"].height) == (160, 160, 610)
+    assert reviews["more"].height <= 19_565 - 45
+    assert not set(reviews["more"]["text"]) & set(reviews["test"]["text"])
+    assert clue(data, "tnews")["test"]["label"].n_unique() == 15
+
+
+def test_every_question_tests_in_one_fold_and_lies_on_one_side(data_folder):
+    data = data_folder("bank-faq").parent
+    folds = [questions(data, fold) for fold in range(FOLDS)]
+    tested = [set(table.filter(part="test")["Question"].str.to_lowercase()) for table in folds]
+    assert (
+        len(set.union(*tested)) == sum(map(len, tested)) == folds[0]["Question"].str.to_lowercase().n_unique()
+    )
+    for table in folds:
+        sides = table.group_by(table["Question"].str.to_lowercase().alias("asked")).agg(
+            pl.col("part").n_unique()
+        )
+        assert (sides["part"] == 1).all()
+    assert not folds[0]["Answer"].str.ends_with("View more").any()
