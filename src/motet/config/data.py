@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from motet.config.expression import checked
-from motet.config.record import Duration, Record, Words, as_list, misfits
+from motet.config.record import AtLeastOne, Duration, Record, Words, as_list, misfits
 
 Paths = Annotated[list[str], BeforeValidator(as_list), Field(min_length=1)]
 Missing = Literal["learned", "mean", "median", "mode", "constant", "interpolate", "drop"]
@@ -26,6 +26,20 @@ class Column(Record):
         None, description="Numbers only: log1p before standardising; null lets the data say."
     )
     count: bool = Field(False, description="Keep point-in-time counters for each value of this column.")
+    template: str | None = Field(
+        None,
+        description="Text only: words around the value, which stands for {}: 'lasts {} seconds'. So numbers "
+        "and categories are read as words; a text has no such part where the value is missing.",
+    )
+    longest: AtLeastOne | None = Field(
+        None,
+        description="Text only: letters of it that are read; what is longer ends at the last whole word.",
+    )
+
+    @property
+    def worded(self) -> bool:
+        """Whether the text is not the bare value."""
+        return self.template is not None or self.longest is not None
 
     @model_validator(mode="before")
     @classmethod

@@ -109,10 +109,24 @@ def _one_role(role: str, found: list[Column], constant: bool) -> Found:
         if column.column in seen:
             yield (role, number), f".{role}: the column {column.column!r} is named twice; name it once"
         seen.add(column.column)
+        yield from _words(role, number, column)
         filled = column.missing == "constant" or (constant and column.missing is None)
         if filled and column.constant is None:
             said = f".{role}: {column.column!r} is filled with a constant; write  constant: VALUE  beside it"
             yield (role, number), said
+
+
+def _words(role: str, number: int, column: Column) -> Found:
+    """What a text is made of, where none is read, or where nothing would be put in."""
+    path, said = (role, number), f".{role}: {column.column!r} "
+    if column.worded and role != "text":
+        name = "template" if column.template is not None else "longest"
+        yield (*path, name), f"{said}has a {name}, which texts read; name the column under text too"
+    if column.template is not None and column.template.count("{}") != 1:
+        yield (
+            (*path, "template"),
+            f"{said}: found {column.template!r}; write {{}} once, where the value is to stand",
+        )
 
 
 def of_split(split: Split, sources: list[EventsSource]) -> Found:

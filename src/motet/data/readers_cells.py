@@ -121,6 +121,19 @@ def as_text(raw: Raw, name: str) -> pl.Expr:
     return pl.col(name).cast(pl.String).str.strip_chars()
 
 
+def in_words(column: Column, value: pl.Expr) -> pl.Expr:
+    """A text as it is read: cut at the end of a word, and with the words around it; null where empty."""
+    if column.longest is not None:
+        cut = value.str.slice(0, column.longest)
+        ends = value.str.slice(column.longest, 1).str.contains(r"^\s?$")  # behind a whole word
+        whole = pl.when(ends).then(cut).otherwise(cut.str.replace(r"\s+\S*$", ""))
+        value = whole.str.strip_chars()
+    if column.template is not None:
+        before, _, after = column.template.partition("{}")
+        value = pl.when(value.str.len_chars() > 0).then(pl.lit(before) + value + pl.lit(after))
+    return value
+
+
 def as_vector(raw: Raw, column: Column) -> pl.Expr:
     """A column of ready-made vectors as `pl.List(pl.Float32)`: native lists, or text such as `[0.1, 0.2]`.
 

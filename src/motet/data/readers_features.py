@@ -16,6 +16,7 @@ from motet.data.readers_cells import (
     as_number,
     as_text,
     as_vector,
+    in_words,
     refuse_other_decimal,
     unread,
 )
@@ -102,8 +103,8 @@ class _Found:
     def add_text(self, column: Column) -> None:
         name = self.raw.need(column.column, "text")
         shared = next((f for f in self.features if f.name == name and f.kind == "categorical"), None)
-        if shared is None:
-            self.add("text", column, as_text(self.raw, name))
+        if shared is None or column.worded:
+            self.add("text", column, in_words(column, as_text(self.raw, name)))
         else:
             self.features.append(Feature(name, "text", column, shared.many))
 

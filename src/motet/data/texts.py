@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from motet.config.data import DataConfig, ItemsSource
+from motet.config.data import Column, DataConfig, ItemsSource
 from motet.config.tasks import Multiclass, Retrieval, Texts
+from motet.data.readers_cells import as_text, in_words
 from motet.data.readers_raw import Raw, open_source
 from motet.data.text_parts import PART, TEXT, again, parts
 from motet.data.timelines import PARTS, TRAIN
@@ -94,8 +95,9 @@ def _table(task: Multiclass | Retrieval, data: DataConfig, folder: Path) -> pl.D
         described = [each for each in data.items if each.text]
         frames = [_of_items(open_source(each, folder, "data.items"), each, task) for each in described]
         return pl.concat(frames, how="diagonal_relaxed").unique(ID, keep="first", maintain_order=True)
+    columns = [Column(column=name) for name in texts.text]
     frames = [
-        _shaped(open_source(source, folder, f"tasks.{task.name}.texts"), texts.text, task, part)
+        _shaped(open_source(source, folder, f"tasks.{task.name}.texts"), columns, task, part)
         for source, part in sources(texts)
     ]
     return pl.concat(frames, how="diagonal_relaxed")
@@ -111,17 +113,17 @@ def sources(texts: Texts) -> Iterator[tuple[Texts, int | None]]:
 def _of_items(raw: Raw, source: ItemsSource, task: Multiclass | Retrieval) -> pl.DataFrame:
     """A row an item: a file may name it several times."""
     raw.need(source.id, "id")
-    found = _shaped(raw, [each.column for each in source.text], task, None, source.id)
+    found = _shaped(raw, source.text, task, None, source.id)
     return found.unique(ID, keep="first", maintain_order=True)
 
 
 def _shaped(
-    raw: Raw, text: Sequence[str], task: Multiclass | Retrieval, part: int | None, item: str | None = None
+    raw: Raw, text: Sequence[Column], task: Multiclass | Retrieval, part: int | None, item: str | None = None
 ) -> pl.DataFrame:
-    for name in text:
-        raw.need(name, "text")
+    for column in text:
+        raw.need(column.column, "text")
     raw.need(task.label, "label")
-    cells = [_as_text(name, raw.schema[name]).str.strip_chars() for name in text]
+    cells = [in_words(column, as_text(raw, column.column)) for column in text]
     joined = pl.concat_str(
         [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells], separator=JOINED, ignore_nulls=True
     )
@@ -135,13 +137,6 @@ def _shaped(
         kept.append(pl.col(raw.need(task.split.column, "split.column")).cast(pl.String))
     frame = raw.frame.select(kept).collect(engine="streaming")
     return frame.with_columns(pl.lit(part, pl.Int8).alias(PART))
-
-
-def _as_text(name: str, dtype: pl.DataType) -> pl.Expr:
-    column = pl.col(name)
-    if isinstance(dtype, pl.List):
-        return column.cast(pl.List(pl.String)).list.join(", ")
-    return column.cast(pl.String)
 
 
 def _classes(table: pl.DataFrame, part_N: np.ndarray, task: Multiclass) -> tuple[str, ...]:
