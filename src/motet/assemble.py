@@ -33,7 +33,7 @@ from motet.tasks.build import TaskFacts, build_head
 from motet.tasks.chain import Chains
 from motet.tasks.retrieval import RetrievalHead
 from motet.tasks.tagging import TagHead
-from motet.tasks.texts import TextClassHead, TextHead, TextTasks
+from motet.tasks.texts import TextClassHead, TextHead, TextTasks, Ways
 
 
 def build_model(
@@ -78,7 +78,8 @@ def build_texts(
     width = language.width if isinstance(language, TunedLanguage) else language
     settings = config.model.texts
     heads = {task.name: _text_head(task, facts[task.name], width, settings) for task in config.text_tasks}
-    return TextTasks(tuned, heads, settings.consistency, settings.adversarial)
+    ways = Ways(settings.consistency, settings.adversarial, settings.hidden_words, settings.confidence)
+    return TextTasks(tuned, heads, ways)
 
 
 def _text_head(task: TextTask, facts: TaskFacts, width: int, settings: TextHeads) -> TextHead:

@@ -108,6 +108,7 @@ class TextBatch:
     vector_BT: Tensor | None = None  # float32
     units: UnitBatch | None = None  # of a task that tags them
     answers: AnswerBatch | None = None  # in training of a task that looks for answers
+    more: "TextBatch | None" = None  # in training: texts without a label
 
     @property
     def examples(self) -> int:

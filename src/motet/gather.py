@@ -177,7 +177,7 @@ def with_absolute_paths(config: Config, folder: Path) -> Config:
     """The same sources with absolute paths, so that a run finds its files from anywhere on this machine."""
 
     def moved(source: Any) -> Any:
-        named = {name: getattr(source, name, None) for name in ("path", "valid", "test")}
+        named = {name: getattr(source, name, None) for name in ("path", "valid", "test", "unlabelled")}
         paths = {name: [str(folder / each) for each in several] for name, several in named.items() if several}
         return source.model_copy(update=paths)
 

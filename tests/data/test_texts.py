@@ -9,7 +9,7 @@ import pytest
 from motet.config.read import config_from_dict
 from motet.data.text_feed import TextFeed, TextSet
 from motet.data.texts import TextRows, read_texts
-from motet.data.timelines import TEST, TRAIN, VALID
+from motet.data.timelines import TEST, TRAIN, UNUSED, VALID
 from motet.data.tokens import Tokens
 from motet.errors import DataError
 
@@ -186,3 +186,40 @@ def test_rows_that_are_answered_come_each_once():
     texts = hand_set()
     found = [row for batch in texts.in_order(texts.rows.rows(VALID)) for row in batch.row_B.tolist()]
     assert sorted(found) == [6, 7]
+
+
+def test_texts_without_a_label_train_beside_the_others_and_none_of_them_tests(tmp_path):
+    write(tmp_path)
+    rows = read(tmp_path)
+    tested = [rows.text_N[row].upper() for row in np.flatnonzero(rows.part_N == TEST)]
+    more = [f"more {place}" for place in range(100)]
+    pl.DataFrame({"title": [*more, *more, *tested, None], "body": [None] * (201 + len(tested))}).write_csv(
+        tmp_path / "more.csv"
+    )
+    texts = {"path": "all.csv", "text": ["title", "body"], "unlabelled": "more.csv"}
+    found = read(tmp_path, texts=texts)
+    assert np.array_equal(found.part_N[:60], rows.part_N)
+    assert list(found.text_N[60:]) == more
+    assert set(found.part_N[60:].tolist()) == {UNUSED}
+    assert set(found.label_N[60:].tolist()) == {3}
+    said = f"{len(tested)} of those without a label are among the texts that validate or test"
+    assert said in found.statements[-1]
+
+
+def test_every_text_without_a_label_comes_before_any_comes_again(tmp_path):
+    write(tmp_path)
+    pl.DataFrame({"title": [f"more {place}" for place in range(50)], "body": ["b"] * 50}).write_csv(
+        tmp_path / "more.csv"
+    )
+    rows = read(tmp_path, texts={"path": "all.csv", "text": ["title", "body"], "unlabelled": "more.csv"})
+    texts = TextSet("topic", rows, vector_NT=np.zeros((len(rows), 2), np.float32))
+    feed = TextFeed(texts, 8, seed=0, beside=2)
+    batches = list(feed.epoch(0).since(0))
+    shown = [batch.more.row_B.tolist() for batch in batches]
+    assert {len(each) for each in shown} == {16}
+    assert len({row for each in shown[:3] for row in each}) == 48
+    assert {row for each in shown for row in each} == set(range(60, 110))
+    again = list(feed.epoch(0).since(2))
+    assert again[0].more.row_B.tolist() == shown[2]
+    assert next(iter(feed.epoch(1).since(0))).more.row_B.tolist() != shown[0]
+    assert next(iter(TextFeed(texts, 8, seed=0).epoch(0).since(0))).more is None

@@ -11,7 +11,7 @@ from motet.config.model import Language
 from motet.data.tags import tag_names
 from motet.language.tuned import TunedLanguage
 from motet.tasks.tagging import TagHead, read_of
-from motet.tasks.texts import TextTasks
+from motet.tasks.texts import TextTasks, Ways
 from tests.language.conftest import save_tiny_bert
 
 TAGS = tag_names(["Item"])
@@ -103,7 +103,7 @@ def test_a_text_with_a_tag_that_training_has_not_is_learned_by_none():
 @pytest.mark.parametrize("ways", [{}, {"consistency": 1.0}, {"adversarial": 0.5}])
 def test_every_way_sends_a_gradient_into_the_language_model(tmp_path, ways):
     language = TunedLanguage(Language(name=str(save_tiny_bert(tmp_path / "bert")), tuning="full"))
-    made = TextTasks(language, {"mentions": head(width=language.width)}, **ways).train()
+    made = TextTasks(language, {"mentions": head(width=language.width)}, Ways(**ways)).train()
     texts = batch(units([[1, 2, 3], [1, 2, -1]], [[1, 2, 0], [0, 1, 2]], [[1, 1, 1], [1, 1, 0]]))
     loss = made.losses(texts)["mentions"]
     loss.backward()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from motet.batch import TextBatch
 from motet.config.model import Language
 from motet.language.tuned import TunedLanguage
-from motet.tasks.texts import TextClassHead, TextTasks, divergence
+from motet.tasks.texts import Guesses, TextClassHead, TextTasks, Ways, divergence
 from tests.language.conftest import save_tiny_bert
 
 SHARES = torch.tensor([0.5, 0.25, 0.25])
@@ -24,7 +24,7 @@ def tasks(folder=None, dropout: float = 0.0, **settings: float) -> TextTasks:
     torch.manual_seed(0)
     language = None if folder is None else TunedLanguage(Language(name=str(folder), tuning="full"))
     width = 16 if language is None else language.width
-    made = TextTasks(language, {"topic": TextClassHead(width, SHARES, dropout, 0.0)}, **settings)
+    made = TextTasks(language, {"topic": TextClassHead(width, SHARES, dropout, 0.0)}, Ways(**settings))
     with torch.no_grad():
         made.head("topic").linear.weight.mul_(20)
     if language is not None and not dropout:
@@ -132,6 +132,58 @@ def test_words_of_low_rank_additions_are_moved_too(folder):
     pytest.importorskip("peft")
     torch.manual_seed(0)
     language = TunedLanguage(Language(name=str(folder), tuning="lora", rank=2))
-    made = TextTasks(language, {"topic": TextClassHead(16, SHARES, 0.0, 0.0)}, adversarial=0.3).train()
+    made = TextTasks(language, {"topic": TextClassHead(16, SHARES, 0.0, 0.0)}, Ways(adversarial=0.3)).train()
     made.losses(batch())["topic"].backward()
     assert any(p.grad is not None and p.grad.any() for p in language.parameters())
+
+
+def of_more(said: list[int]) -> TextBatch:
+    """Two texts with a label, and some without whose vectors say which class they are of."""
+    labelled = ready([0, 1])
+    vector_XT = 5 * torch.eye(16)[torch.tensor(said)]
+    none_X = torch.zeros(len(said), dtype=torch.int64)
+    more = TextBatch("topic", torch.arange(len(said)), none_X + 3, vector_BT=vector_XT)
+    return TextBatch("topic", labelled.row_B, labelled.label_B, vector_BT=labelled.vector_BT, more=more)
+
+
+def sure_of(classes: dict[int, float]) -> TextTasks:
+    """A head that reads the first values of a vector as so many nats for a class."""
+    made = tasks(confidence=0.8)
+    with torch.no_grad():
+        made.head("topic").linear.weight.zero_()
+        for place, nats in classes.items():
+            made.head("topic").linear.weight[place, place] = nats
+    return made
+
+
+def test_of_texts_without_a_label_the_model_learns_what_it_is_sure_of():
+    made = sure_of({0: 0.8, 1: 0.8, 2: 0.0}).train()
+    plain = made.losses(ready([0, 1]))["topic"].item()
+    share_XK = made.eval().probabilities(of_more([0, 1, 2]).more)
+    assert (share_XK.max(1).values > 0.8).tolist() == [True, True, False]
+    own = F.cross_entropy(share_XK.log(), share_XK.argmax(1), reduction="none")
+    more = made.train().losses(of_more([0, 1, 2]))["topic"].item()
+    assert more - plain == pytest.approx((own[:2].sum() / 3 / made.nats["topic"]).item(), rel=1e-4)
+    assert made.eval().losses(of_more([0, 1, 2]))["topic"].item() == pytest.approx(plain, rel=1e-5)
+
+
+def test_a_class_that_is_said_too_often_counts_less():
+    """Half, a quarter, a quarter in training; the model says the first of nearly all."""
+    guesses = Guesses(SHARES, 0.7)
+    share_XK = torch.tensor([[0.96, 0.02, 0.02]] * 9 + [[0.55, 0.43, 0.02]])
+    for _ in range(500):
+        label_X, sure_X = guesses(share_XK)
+    assert label_X.tolist() == [0] * 9 + [1]
+    assert sure_X.tolist() == [False] * 9 + [True]
+    assert guesses.said_K.tolist() == pytest.approx(share_XK.mean(0).tolist(), abs=0.01)
+
+
+def test_hidden_words_are_not_read_in_training_alone(folder):
+    made = tasks(folder, hidden_words=0.5)
+    torch.manual_seed(0)
+    hidden = [made.train()._with_hidden_words(batch()).real_BL for _ in range(200)]
+    share_BL = torch.stack(hidden).float().mean(0)
+    assert share_BL[:, 0].tolist() == [1.0, 1.0, 1.0]
+    assert share_BL[1, 1:].mean().item() == pytest.approx(0.5, abs=0.06)
+    assert not share_BL[2, 1:].any()  # padding
+    assert made.eval()._with_hidden_words(batch()).real_BL.equal(batch().real_BL)

@@ -221,6 +221,21 @@ class TextHeads(Record):
         description="Length of a step, in that of a word's vector, by which all words of a text are moved "
         "together to where its loss is larger, to be learned there too; 0: none. For tuned language models.",
     )
+    hidden_words: float = Field(
+        0.0, ge=0, lt=1, description="Share of a text's words that a step hides. For tuned language models."
+    )
+    beside: int = Field(
+        2,
+        ge=1,
+        description="Texts without a label in a step, for each that has one; where a task names such.",
+    )
+    confidence: float = Field(
+        0.8,
+        gt=0,
+        lt=1,
+        description="How sure the model must be of a text without a label to learn its own answer "
+        "(FixMatch).",
+    )
 
 
 class ModelConfig(Record):

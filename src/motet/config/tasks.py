@@ -70,6 +70,11 @@ class Texts(Source):
         None, description="Files of the validation rows; null: some of those that train."
     )
     test: Paths | None = Field(None, description="Files of the test rows; null: some of those under path.")
+    unlabelled: Paths | None = Field(
+        None,
+        description="Classification: files of more texts, without labels or with some that are not read; the "
+        "model learns from what it is sure of (model.texts.confidence).",
+    )
 
 
 class _RowTask(_Task):

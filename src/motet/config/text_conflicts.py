@@ -67,12 +67,16 @@ def _unread(tasks: list[Any], model: ModelConfig | None, training: TrainingConfi
         return
     tuned, path = model.language is not None and model.language.tuned, ("model", "texts")
     own = [task.name for task in tasks if is_text_task(task)]
+    more = [task for task in tasks if is_text_task(task) and getattr(task.texts, "unlabelled", None)]
     for name, default in ((each, TextHeads.model_fields[each].default) for each in TextHeads.model_fields):
         if getattr(model.texts, name) != default and not own:
             yield (*path, name), f"model.texts.{name}: no task reads texts; leave it out"
-        elif name == "adversarial" and model.texts.adversarial and not tuned:
-            said = "model.texts.adversarial: the vectors of a frozen language model's words do not move"
+        elif name in ("adversarial", "hidden_words") and getattr(model.texts, name) and not tuned:
+            said = f"model.texts.{name}: a frozen language model reads its words once, as they are"
             yield (*path, name), f"{said}; write  tuning: full , or leave it out"
+        elif name in ("beside", "confidence") and getattr(model.texts, name) != default and not more:
+            said = f"model.texts.{name}: no task has texts without labels"
+            yield (*path, name), f"{said}; name them under  texts.unlabelled , or leave it out"
     for group in model.groups:
         for name in (each for each in (*group.tasks, *group.beside) if each in own):
             yield (
@@ -104,7 +108,7 @@ def _task(task: Any, data: DataConfig | None) -> Found:
 
 
 def _layout(task: Any) -> Found:
-    """How files of texts are read, and what is made of the catalogue."""
+    """How files of texts are read."""
     tags, texts = isinstance(task, Tagging), task.texts
     if isinstance(texts, Texts) and texts.layout == "conll":
         if not tags:
@@ -115,10 +119,18 @@ def _layout(task: Any) -> Found:
                 ("label",),
                 f".label: found {task.label!r}; in files of CoNLL the last column is read; leave it out",
             )
+    if isinstance(texts, Texts) and texts.unlabelled and not isinstance(task, Multiclass):
+        said = f".texts.unlabelled: a {task.kind} task does not learn from them; leave it out"
+        yield ("texts", "unlabelled"), said
     if tags and isinstance(texts, Texts) and len(texts.text) > 1:
         yield ("texts", "text"), ".texts.text: tags are those of one column; name one"
-    if not tags:
-        return
+    if tags:
+        yield from _made(task)
+
+
+def _made(task: Tagging) -> Found:
+    """What is made of the catalogue."""
+    texts = task.texts
     if texts == "items" and task.label != "tags":
         yield ("label",), ".label: sentences made of the catalogue have tags of their own; leave it out"
     if task.templates is None:

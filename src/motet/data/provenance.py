@@ -51,7 +51,7 @@ def paths_of(config: Config) -> list[str]:
     data = config.data
     texts = [task.texts for task in config.text_tasks if isinstance(task.texts, Texts)]
     several = [source.path for source in (*data.items, *data.users, *data.events, *texts)]
-    several += [paths for each in texts for paths in (each.valid, each.test) if paths]
+    several += [paths for each in texts for paths in (each.valid, each.test, each.unlabelled) if paths]
     return [path for paths in several for path in paths]
 
 

@@ -4,7 +4,7 @@ Shapes: N texts, B texts of a batch, L tokens, R rows of a part, T width of the 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from motet.batch import AnswerBatch, TextBatch
 from motet.data.answers import Answers
 from motet.data.loader import Epoch, shuffled_windows, sorted_windows
 from motet.data.texts import TextRows
-from motet.data.timelines import TRAIN
+from motet.data.timelines import TRAIN, UNUSED
 from motet.data.tokens import Tokens, Units
 from motet.system.randomness import generator
 
@@ -66,20 +66,38 @@ class TextFeed:
         texts: All rows of the task.
         batch_size: Texts in a batch.
         seed: Of the order.
+        beside: Texts without a label in a batch, for each that has one.
     """
 
-    def __init__(self, texts: TextSet, batch_size: int, seed: int) -> None:
-        self.texts, self.batch_size, self.seed = texts, batch_size, seed
-        self.row_R = texts.rows.rows(TRAIN)
+    def __init__(self, texts: TextSet, batch_size: int, seed: int, beside: int = 0) -> None:
+        self.texts, self.batch_size, self.seed, self.beside = texts, batch_size, seed, beside
+        self.row_R, self.more_X = texts.rows.rows(TRAIN), texts.rows.rows(UNUSED)
 
     def epoch(self, number: int) -> Epoch[TextBatch]:
         """Epoch `number`, the same each time it is asked for."""
         random = generator(self.seed, f"epoch {number} of {self.texts.task}")
         batches = shuffled_windows(self.texts.length_N()[self.row_R], self.batch_size, random)
         chosen = [self.row_R[chosen] for chosen in batches]
-        if self.texts.answers is None:
-            return Epoch(self.texts.batch, chosen)
-        drawn = self.texts.answers.drawn(
-            generator(self.seed, f"answers of epoch {number} of {self.texts.task}")
-        )
-        return Epoch(lambda place_B: self.texts.batch(place_B, drawn.batch(place_B)), chosen)
+        if self.texts.answers is not None:
+            drawn = self.texts.answers.drawn(self._random(f"answers of epoch {number}"))
+            return Epoch(lambda place_B: self.texts.batch(place_B, drawn.batch(place_B)), chosen)
+        if self.beside and len(self.more_X):
+            first = {int(place_B[0]): at for at, place_B in enumerate(chosen)}
+            more = self._more(number, len(chosen))
+            return Epoch(lambda place_B: self._beside(place_B, more[first[int(place_B[0])]]), chosen)
+        return Epoch(self.texts.batch, chosen)
+
+    def _random(self, what: str) -> np.random.Generator:
+        return generator(self.seed, f"{what} of {self.texts.task}")
+
+    def _more(self, number: int, batches: int) -> list[np.ndarray]:
+        """Texts without a label for each batch of an epoch; all of them before any comes again."""
+        size = min(self.beside * self.batch_size, len(self.more_X))
+        rounds = [
+            self._random(f"texts without a label {at} of epoch {number}").permutation(self.more_X)
+            for at in range(-(-batches * size // len(self.more_X)))
+        ]
+        return np.split(np.concatenate(rounds)[: batches * size], batches)
+
+    def _beside(self, place_B: np.ndarray, more_X: np.ndarray) -> TextBatch:
+        return replace(self.texts.batch(place_B), more=self.texts.batch(more_X))

@@ -15,7 +15,7 @@ from motet.config.tasks import Multiclass, Retrieval, Texts
 from motet.data.readers_cells import as_text, in_words
 from motet.data.readers_raw import Raw, open_source
 from motet.data.text_parts import PART, TEXT, again, parts
-from motet.data.timelines import PARTS, TRAIN
+from motet.data.timelines import PARTS, TRAIN, UNUSED
 from motet.errors import DataError
 
 JOINED = ". "  # between the columns of a text, as in the catalogue
@@ -29,7 +29,7 @@ class TextRows:
     Args:
         text_N: The texts.
         label_N: Class numbers, int64; the count of the classes stands for a class that no training row has.
-        part_N: Train, valid or test, int8.
+        part_N: Train, valid or test, int8; unused: a text without a label.
         classes: Names of the classes, in the order of their numbers.
         statements: What is to be told of them.
     """
@@ -70,7 +70,41 @@ def read_texts(
     number = {name: place for place, name in enumerate(classes)}
     label_N = np.array([number.get(each, len(classes)) for each in table[LABEL]], np.int64)
     said += again(table, part_N, task)
-    return TextRows(table[TEXT].to_list(), label_N, part_N, tuple(classes), said)
+    more, lines = _unlabelled(task, folder, table.filter(pl.Series(part_N != TRAIN))[TEXT])
+    none_N = np.full(len(more), len(classes), np.int64)
+    return TextRows(
+        table[TEXT].to_list() + more,
+        np.concatenate([label_N, none_N]),
+        np.concatenate([part_N, np.full(len(more), UNUSED, np.int8)]),
+        tuple(classes),
+        said + lines,
+    )
+
+
+def _unlabelled(task: Multiclass, folder: Path, held: pl.Series) -> tuple[list[str], list[str]]:
+    """Texts without a label, each once, and what is to be told of them.
+
+    Args:
+        task: Which names their files.
+        folder: Where paths begin.
+        held: Texts that validate or test: nobody learns from them.
+    """
+    if not isinstance(task.texts, Texts) or task.texts.unlabelled is None:
+        return [], []
+    source = task.texts.model_copy(update={"path": task.texts.unlabelled})
+    raw = open_source(source, folder, f"tasks.{task.name}.texts")
+    table = raw.frame.select(_joined(raw, [Column(column=name) for name in task.texts.text])).collect()
+    found = table[TEXT].filter(table[TEXT].str.len_chars() > 0).unique(maintain_order=True)
+    kept = found.filter(~found.str.to_lowercase().is_in(held.str.to_lowercase().unique().implode()))
+    said = [
+        f"{task.name}: {len(kept):,} texts without a label train too, as far as the model is sure of them."
+    ]
+    if len(kept) < len(found):
+        said.append(
+            f"{task.name}: {len(found) - len(kept):,} of those without a label are among the texts that "
+            "validate or test; they are left out."
+        )
+    return kept.to_list(), said
 
 
 def labelled(task: Multiclass | Retrieval, data: DataConfig, folder: Path) -> tuple[pl.DataFrame, list[str]]:
@@ -120,23 +154,29 @@ def _of_items(raw: Raw, source: ItemsSource, task: Multiclass | Retrieval) -> pl
 def _shaped(
     raw: Raw, text: Sequence[Column], task: Multiclass | Retrieval, part: int | None, item: str | None = None
 ) -> pl.DataFrame:
-    for column in text:
-        raw.need(column.column, "text")
+    joined = _joined(raw, text)
     raw.need(task.label, "label")
-    cells = [in_words(column, as_text(raw, column.column)) for column in text]
-    joined = pl.concat_str(
-        [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells], separator=JOINED, ignore_nulls=True
-    )
     own = [] if item is None else [pl.col(item).cast(pl.String).alias(ID)]
     kept = [
         *own,
-        joined.fill_null("").str.strip_chars().alias(TEXT),
+        joined,
         pl.col(task.label).cast(pl.String).alias(LABEL),
     ]
     if task.split and task.split.kind == "column" and task.split.column:
         kept.append(pl.col(raw.need(task.split.column, "split.column")).cast(pl.String))
     frame = raw.frame.select(kept).collect(engine="streaming")
     return frame.with_columns(pl.lit(part, pl.Int8).alias(PART))
+
+
+def _joined(raw: Raw, text: Sequence[Column]) -> pl.Expr:
+    """Columns as one text a row, ``@text``."""
+    for column in text:
+        raw.need(column.column, "text")
+    cells = [in_words(column, as_text(raw, column.column)) for column in text]
+    joined = pl.concat_str(
+        [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells], separator=JOINED, ignore_nulls=True
+    )
+    return joined.fill_null("").str.strip_chars().alias(TEXT)
 
 
 def _classes(table: pl.DataFrame, part_N: np.ndarray, task: Multiclass) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Shapes: B texts, L tokens, T width of the language model, K classes.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -13,6 +14,8 @@ from motet.batch import AnswerBatch, TextBatch
 from motet.language.tuned import TunedLanguage
 from motet.tasks.retrieval import RetrievalHead
 from motet.tasks.tagging import TagHead, divergence
+
+MEMORY = 0.99  # of the moving mean of the answers to texts without a label
 
 
 class TextClassHead(nn.Module):
@@ -33,6 +36,7 @@ class TextClassHead(nn.Module):
         self.linear = nn.Linear(width, len(share_K))
         self.dropout, self.smoothing = nn.Dropout(dropout), smoothing
         share_K = share_K.clamp(min=1e-6)
+        self.share_K = share_K
         nn.init.normal_(self.linear.weight, std=0.02)
         with torch.no_grad():
             self.linear.bias.copy_(share_K.log())
@@ -65,35 +69,79 @@ class TextClassHead(nn.Module):
         return batch.label_B < self.linear.out_features
 
 
+class Guesses(nn.Module):
+    """Labels of texts without one: the model's own answers, where it is sure (FixMatch, arXiv:2001.07685).
+
+    Classes that it says more often than training texts have them count less, and the other way round
+    (distribution alignment, ReMixMatch, arXiv:1911.09785): by a moving mean of its answers.
+
+    Args:
+        share_K: Share of each class among the training texts.
+        confidence: The least that is learned.
+    """
+
+    def __init__(self, share_K: Tensor, confidence: float) -> None:
+        super().__init__()
+        self.confidence = confidence
+        self.register_buffer("share_K", share_K.clone(), persistent=False)
+        self.register_buffer("said_K", share_K.clone())
+
+    @torch.no_grad()
+    def forward(self, share_XK: Tensor) -> tuple[Tensor, Tensor]:
+        """Labels ``(X,)``, and whether each is sure enough, bool ``(X,)``."""
+        share_K, said_K = self.get_buffer("share_K"), self.get_buffer("said_K")
+        said_K.lerp_(share_XK.mean(0), 1 - MEMORY)
+        even_XK = share_XK * share_K / said_K.clamp_min(1e-6)
+        even_XK = even_XK / even_XK.sum(1, keepdim=True)
+        best_X, label_X = even_XK.max(1)
+        return label_X, best_X >= self.confidence
+
+
+@dataclass(frozen=True)
+class Ways:
+    """How text tasks learn; see `TextTasks`."""
+
+    consistency: float = 0.0
+    adversarial: float = 0.0
+    hidden_words: float = 0.0
+    confidence: float = 0.8
+
+
 TextHead = TextClassHead | TagHead | RetrievalHead
 
 
 class TextTasks(nn.Module):
     """The heads of text tasks, and the language model before them where it is tuned.
 
-    Two ways to learn more from few texts, both off at the start. `consistency`: a second pass hides other
+    Ways to learn more from few texts, off at the start. `consistency`: a second pass hides other
     values, both learn the label, and what they say is drawn together by the mean of both divergences (R-Drop,
     Liang et al., NeurIPS 2021, arXiv:2106.14448). `adversarial`: the vectors of the words are moved along the
     gradient of the loss, all of a text by one step of a given length, and the label is learned there too
     (Miyato, Dai, Goodfellow, ICLR 2017, arXiv:1605.07725).
 
+    `hidden_words`: a step does not see a share of the words. Of texts without a label the model learns what
+    it says itself where it is sure, see `Guesses`.
+
     Args:
         language: The tuned one; None where it is frozen and texts come as vectors.
         heads: Task -> head.
-        consistency: Weight of the divergence; 0 leaves the second pass out.
-        adversarial: Length of the step, in the mean length of a text's words; 0 leaves it out.
+        ways: Weight of the divergence, 0 leaves the second pass out; length of the step, in the mean length
+            of a text's words, 0 leaves it out; share of hidden words; the least confidence.
     """
 
     def __init__(
-        self,
-        language: TunedLanguage | None,
-        heads: Mapping[str, TextHead],
-        consistency: float = 0.0,
-        adversarial: float = 0.0,
+        self, language: TunedLanguage | None, heads: Mapping[str, TextHead], ways: Ways | None = None
     ) -> None:
         super().__init__()
-        self.language, self.consistency, self.adversarial = language, consistency, adversarial
+        self.language, self.ways = language, ways or Ways()
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
+        self.guesses = nn.ModuleDict(
+            {
+                key: Guesses(head.share_K, self.ways.confidence)
+                for key, head in self.heads.items()
+                if isinstance(head, TextClassHead)
+            }
+        )
 
     def head(self, task: str) -> TextHead:
         """The head of a task."""
@@ -142,18 +190,48 @@ class TextTasks(nn.Module):
         head = self.head(batch.task)
         if not head.asks(batch):
             return {}
-        moves = self.training and self.adversarial > 0 and batch.token_BL is not None
+        batch = self._with_hidden_words(batch)
+        moves = self.training and self.ways.adversarial > 0 and batch.token_BL is not None
         word_BLT = self._words(batch) if moves else None
         raw = self.raw(batch, word_BLT)
         loss = head.loss(raw, batch)
         if word_BLT is not None:
             moved_BLT = self._moved(batch, word_BLT, loss)
             loss = (loss + head.loss(self.raw(batch, moved_BLT), batch)) / 2
-        if self.training and self.consistency > 0:
+        if self.training and self.ways.consistency > 0:
             again = self.raw(batch)
             loss = (loss + head.loss(again, batch)) / 2
-            loss = loss + self.consistency * head.apart(raw, again, batch)
+            loss = loss + self.ways.consistency * head.apart(raw, again, batch)
+        if self.training and batch.more is not None:
+            loss = loss + self._of_guesses(batch.more)
         return {batch.task: loss}
+
+    def _of_guesses(self, batch: TextBatch) -> Tensor:
+        """What is learned of texts without a label: what the model says of them with all of its values."""
+        head, guesses = self.head(batch.task), self.guesses[f"of_{batch.task}"]
+        assert isinstance(head, TextClassHead)
+        assert isinstance(guesses, Guesses)
+        self.eval()
+        share_XK = self.probabilities(batch)
+        self.train()
+        label_X, sure_X = guesses(share_XK)
+        raw_XK = self.raw(self._with_hidden_words(batch))
+        loss_X = F.cross_entropy(raw_XK.float(), label_X, reduction="none")
+        found: Tensor = (loss_X * sure_X).mean() / head.nats
+        return found
+
+    def _with_hidden_words(self, batch: TextBatch) -> TextBatch:
+        """The same without a share of the words; never without the first token, which may stand for all."""
+        if (
+            not self.training
+            or not self.ways.hidden_words
+            or batch.real_BL is None
+            or batch.units is not None
+        ):
+            return batch
+        seen_BL = torch.rand(batch.real_BL.shape) >= self.ways.hidden_words
+        seen_BL[:, 0] = True
+        return replace(batch, real_BL=batch.real_BL & seen_BL)
 
     @property
     def _language(self) -> TunedLanguage:
@@ -172,7 +250,7 @@ class TextTasks(nn.Module):
         size_B = (word_BLT.detach() * real_BL1).norm(dim=-1).sum(1) / real_BL.sum(1)
         slope_BLT = slope_BLT * real_BL1
         length_B = slope_BLT.flatten(1).norm(dim=1).clamp_min(1e-12)
-        step_B = self.adversarial * size_B / length_B
+        step_B = self.ways.adversarial * size_B / length_B
         moved_BLT: Tensor = word_BLT + step_B[:, None, None] * slope_BLT
         return moved_BLT
 

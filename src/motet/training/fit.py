@@ -225,7 +225,8 @@ def _feeds(config: Config, prepared: Prepared, only_N: np.ndarray | None) -> Any
     settings = config.training
     feeds: list[AnyFeed] = [_feed(config, prepared, only_N)] if config.of_events.tasks else []
     for task in (each for each in config.text_tasks if each.weight > 0):
-        feeds.append(TextFeed(prepared.texts[task.name], settings.text_batch_size, settings.seed))
+        size, beside = settings.text_batch_size, config.model.texts.beside
+        feeds.append(TextFeed(prepared.texts[task.name], size, settings.seed, beside))
     return feeds[0] if len(feeds) == 1 else MixedFeed(feeds, settings.seed)
 
 
