@@ -166,7 +166,8 @@ TABLES: dict[str, Callable[[Path, Path, int], None]] = {
     "finance": _finance,
     "banking77_10shot": _few,
     "zh_ner": _titles,
-    "fewclue": _clue,
+    "eprstmt": _clue,
+    "tnews": _clue,
     "bankfaq": _questions,
 }
 
