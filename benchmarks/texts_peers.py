@@ -42,6 +42,21 @@ def linear_head(name: str, tables: Mapping[str, pl.DataFrame], max_tokens: int) 
     return float(best.score(inputs["test"], labels["test"]))
 
 
+def to_answer(table: pl.DataFrame) -> tuple[list[str], list[str], list[set[int]]]:
+    """The test questions, all answers, and which of them are right for each question."""
+    answers = table["Answer"].unique(maintain_order=True).to_list()
+    number = {answer: place for place, answer in enumerate(answers)}
+    key = pl.col("Question").str.to_lowercase().alias("key")
+    asked = (
+        table.filter(part="test").group_by(key, maintain_order=True).agg(pl.col("Question").first(), "Answer")
+    )
+    return (
+        asked["Question"].to_list(),
+        answers,
+        [{number[each] for each in several} for several in asked["Answer"]],
+    )
+
+
 def ranked(scores_NM: np.ndarray, right: Sequence[set[int]]) -> Figures:
     """Share of questions whose first answer is right, and mean of 1 / place of the first right answer."""
     order_NM = np.argsort(-scores_NM, axis=1, kind="stable")
