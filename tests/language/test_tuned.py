@@ -39,7 +39,7 @@ def step(made: TunedLanguage) -> None:
         optimizer.step()
 
 
-@pytest.mark.parametrize("tuning", ["frozen", "full"])
+@pytest.mark.parametrize("tuning", ["frozen", "full", "adapter"])
 def test_untouched_it_reads_as_the_frozen_encoder_does(tiny_bert, tuning):
     made = tuned(tiny_bert, tuning=tuning).eval()
     found = made.vectors(*batch(made)).detach().numpy()
@@ -139,3 +139,56 @@ def test_what_lies_above_all_blocks_learns_at_the_full_rate(tiny_bert):
 def test_no_text_is_no_token(tiny_bert):
     id_F, offset_N = tuned(tiny_bert).tokens([])
     assert (len(id_F), offset_N.tolist()) == (0, [0])
+
+
+def test_adapters_alone_are_trained_and_lie_beside_the_model(tiny_bert, tmp_path):
+    from transformers import AutoModel
+
+    made = tuned(tiny_bert, tuning="adapter", rank=4).eval()
+    learned = {name for name, p in made.named_parameters() if p.requires_grad}
+    assert learned == {
+        f"model.adapters.{at}.{part}.{kind}"
+        for at in (0, 1)
+        for part in ("down", "up")
+        for kind in ("weight", "bias")
+    }
+    first = made.vectors(*batch(made)).detach()
+    step(made)
+    moved = made.vectors(*batch(made)).detach()
+    assert not torch.allclose(first, moved)
+    made.save(tmp_path / "saved")
+    again = tuned(tmp_path / "saved").eval()
+    assert torch.equal(again.vectors(*batch(again)), moved)
+    encoder = TextEncoder(tmp_path / "saved", "saved", precision="fp32")
+    np.testing.assert_allclose(encoder.encode(TEXTS), moved.numpy(), atol=1e-5)
+    bare = AutoModel.from_pretrained(tmp_path / "saved").state_dict()
+    original = AutoModel.from_pretrained(tiny_bert).state_dict()
+    assert all(torch.equal(bare[name], original[name]) for name in original)
+
+
+def test_words_may_stay_as_they_are(tiny_bert):
+    made = tuned(tiny_bert, tuning="full", words=False)
+    still = [name for name, p in made.named_parameters() if not p.requires_grad]
+    assert still == ["model.embeddings.word_embeddings.weight"]
+
+
+@pytest.mark.parametrize("tuning", ["full", "lora", "adapter"])
+def test_blocks_that_are_worked_out_again_have_the_same_gradients(tiny_bert, tuning):
+    if tuning == "lora":
+        pytest.importorskip("peft")
+    found = []
+    for checkpointing in (False, True):
+        torch.manual_seed(0)
+        made = tuned(tiny_bert, tuning=tuning, checkpointing=checkpointing)
+        step(made)
+        made.zero_grad()
+        block = next(part for name, part in made.named_modules() if name.endswith("layer.0"))
+        runs: list[int] = []
+        block.attention.register_forward_hook(lambda *_, runs=runs: runs.append(1))
+        torch.manual_seed(1)
+        made.train().vectors(*batch(made))[:, 0].sum().backward()
+        assert len(runs) == 1 + checkpointing
+        found.append({name: p.grad.clone() for name, p in made.named_parameters() if p.grad is not None})
+    assert found[0].keys() == found[1].keys()
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(gradient, found[1][name])

@@ -147,7 +147,7 @@ def test_what_a_run_says_of_items_and_texts_is_what_its_tuned_model_reads():
 @pytest.mark.parametrize(
     ("tasks", "tuning"),
     [(("next", "click", "side"), "full"), (("next", "click", "side"), "frozen"), (("side",), "full"),
-     (("side",), "frozen"), (("side",), "lora"), (("next", "side"), "lora")],
+     (("side",), "frozen"), (("side",), "lora"), (("next", "side"), "adapter"), (("next", "side"), "lora")],
 )  # fmt: skip
 def test_a_run_opened_again_measures_what_it_measured(tasks, tuning):
     if tuning == "lora":

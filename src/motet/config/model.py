@@ -14,17 +14,26 @@ class Language(Record):
     name: str = Field(
         "all-MiniLM-L6-v2", description="A name that `motet models` lists or the hub has, or a folder."
     )
-    tuning: Literal["frozen", "lora", "full"] = Field(
+    tuning: Literal["frozen", "lora", "adapter", "full"] = Field(
         "frozen",
         description="frozen: its weights stay, its vectors are cached; full: all of them are trained with "
-        "the rest; lora: low-rank additions to its products are (Hu et al., ICLR 2022).",
+        "the rest; lora: low-rank additions to its products are (Hu et al., ICLR 2022); adapter: small "
+        "bottlenecks behind its blocks are (Houlsby et al., ICML 2019).",
     )
     max_tokens: int = Field(128, ge=8, description="Longer texts are cut here.")
     learning_rate: float = Field(1e-4, gt=0, description="Of its weights, at its highest, where it is tuned.")
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="Tuned: what each layer learns at, in the rate of the one above it."
     )
-    rank: int = Field(16, ge=1, description="lora: of the additions.")
+    rank: int = Field(16, ge=1, description="lora: of the additions; adapter: width of the bottlenecks.")
+    words: bool = Field(
+        True,
+        description="full: whether the vectors of the words learn too. Of models for many languages they are "
+        "most of the weights, and few of them occur.",
+    )
+    checkpointing: bool = Field(
+        False, description="Tuned: work blocks out again on the way back, for less memory and more time."
+    )
     items: int = Field(
         64,
         ge=1,
@@ -38,11 +47,13 @@ class Language(Record):
     @model_validator(mode="after")
     def _reads(self) -> "Language":
         of = {
-            "learning_rate": ("lora", "full"),
+            "learning_rate": ("lora", "adapter", "full"),
             "layer_decay": ("full",),
-            "rank": ("lora",),
+            "rank": ("lora", "adapter"),
             "targets": ("lora",),
-            "items": ("lora", "full"),
+            "items": ("lora", "adapter", "full"),
+            "words": ("full",),
+            "checkpointing": ("lora", "adapter", "full"),
         }
         for name, kinds in of.items():
             if self.tuning not in kinds and getattr(self, name) != type(self).model_fields[name].default:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from motet.config.model import Language
 from motet.errors import ConfigError
+from motet.language.adapters import attach_saved
 from motet.language.find import find_model
 from motet.language.pooling import Pooling, read_pooling
 from motet.system.devices import WORTH_BF16
@@ -226,6 +227,7 @@ def load_transformer(folder: Path, name: str, device: str) -> tuple[Any, Any]:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.padding_side = tokenizer.truncation_side = "right"
+    attach_saved(model, folder)
     return model.eval(), tokenizer
 
 

@@ -1,4 +1,4 @@
-"""A language model that is trained: tokens to vectors, with all of its weights or with low-rank additions.
+"""A language model that is trained: tokens to vectors; all of its weights learn, or small parts put in.
 
 Shapes: N texts, B texts of a batch, L tokens, F tokens of all texts one after the other, T width.
 """
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from motet.config.model import Language
 from motet.errors import ConfigError
+from motet.language.adapters import attach, save
 from motet.language.backbone import (
     load_transformer,
     longest,
@@ -51,6 +52,12 @@ class TunedLanguage(nn.Module):
         self.model.requires_grad_(language.tuning == "full")
         if language.tuning == "lora":
             self.model = _with_lora(self.model, language)
+        if language.tuning == "adapter":
+            attach(self.model, self.width, language.rank)
+        if not language.words:
+            self.model.get_input_embeddings().requires_grad_(False)
+        if language.checkpointing:
+            self.model.activation_checkpointing_enable({"use_reentrant": False})
 
     def tokens(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Token numbers of texts one after the other ``(F,)``, and where each begins ``(N + 1,)``."""
@@ -123,9 +130,12 @@ class TunedLanguage(nn.Module):
     def save(self, folder: Path) -> None:
         """Write a folder that any reader of such models opens; low-rank additions are added up."""
         model = _merged(self.model) if self.settings.tuning == "lora" else self.model
+        adapters = getattr(model, "adapters", None)
         with quiet():
-            model.save_pretrained(folder)
+            model.save_pretrained(folder, state_dict=_without_adapters(model) if adapters else None)
             self.tokenizer.save_pretrained(folder)
+        if adapters is not None:
+            save(adapters, folder)
         for name in POOLING_FILES:
             if (self.folder / name).exists():
                 (folder / name).parent.mkdir(exist_ok=True)
@@ -134,6 +144,12 @@ class TunedLanguage(nn.Module):
             write_json(
                 folder / PROMPTS, {"prompts": {"all": self.pooling.prefix}, "default_prompt_name": "all"}
             )
+
+
+def _without_adapters(model: Any) -> dict[str, Tensor]:
+    """Weights of the model that transformers knows of."""
+    own = model.state_dict().items()
+    return {name: tensor for name, tensor in own if not name.startswith("adapters.")}
 
 
 def _block(name: str) -> int:
