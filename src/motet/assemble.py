@@ -77,18 +77,23 @@ def build_texts(
     tuned = language if isinstance(language, TunedLanguage) else None
     width = language.width if isinstance(language, TunedLanguage) else language
     settings = config.model.texts
-    heads = {task.name: _text_head(task, facts[task.name], width, settings) for task in config.text_tasks}
+    size = config.training.text_batch_size
+    heads = {
+        task.name: _text_head(task, facts[task.name], width, settings, size) for task in config.text_tasks
+    }
     ways = Ways(settings.consistency, settings.adversarial, settings.hidden_words, settings.confidence)
     return TextTasks(tuned, heads, ways)
 
 
-def _text_head(task: TextTask, facts: TaskFacts, width: int, settings: TextHeads) -> TextHead:
+def _text_head(
+    task: TextTask, facts: TaskFacts, width: int, settings: TextHeads, batch_size: int
+) -> TextHead:
     share_K = torch.tensor(facts.shares)
     if isinstance(task, Tagging):
         characters = task.units == "characters"
         return TagHead(width, facts.classes, share_K, settings.dropout, characters=characters)
     if isinstance(task, Retrieval):
-        return RetrievalHead(width, facts.answers)
+        return RetrievalHead(width, min(facts.answers, batch_size * (1 + task.negatives)))
     return TextClassHead(width, share_K, settings.dropout, settings.label_smoothing)
 
 

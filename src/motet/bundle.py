@@ -183,8 +183,8 @@ def _elsewhere(name: str) -> bool:
 
 
 def _of_language(name: str) -> bool:
-    """Whether a weight is the tuned language model's, which has a folder of its own."""
-    return name.startswith("texts.language.")
+    """Whether it is a weight of the tuned language model, which has a folder, or of use in training alone."""
+    return name.startswith(("texts.language.", "texts.guesses."))
 
 
 def save_again(bundle: Bundle, folder: Path) -> None:

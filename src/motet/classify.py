@@ -117,7 +117,7 @@ def _task(found: dict[str, AnyTask], task: str | None, verb: str) -> AnyTask:
 
 def class_table(bundle: Bundle, texts: Sequence[str], task: Multiclass) -> pl.DataFrame:
     """Columns ``text, prediction, probability``: the most probable class of each text, in their order."""
-    texts = [texts] if isinstance(texts, str) else list(texts)  # a sequence too, of letters
+    texts = as_texts(texts)
     said_NK = class_probabilities(bundle, texts, task.name)
     best_N = said_NK.argmax(1) if len(texts) else np.zeros(0, np.int64)
     classes = bundle.facts[task.name].classes
@@ -145,7 +145,7 @@ def span_table(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFr
         (letters of the text counted from 0, the end after the last), ``probability`` (of the least sure of
         its words or characters).
     """
-    texts = [texts] if isinstance(texts, str) else list(texts)
+    texts = as_texts(texts)
     characters = task.units == "characters"
     letters_N = [units_of(text, characters) for text in texts]
     tagged = [
@@ -192,30 +192,28 @@ def answer_table(bundle: Bundle, shelf: Shelf, texts: Sequence[str], k: int) -> 
 
     Returns:
         Columns ``row`` (which text, counted from 1), ``rank``, ``answer``, ``probability``, ``sure``
-        (whether it is as probable as is asked for; where not, a person is to answer).
+        (whether it is as probable as `hand_over` asks for; where not, a person is to answer; null without).
     """
-    texts = [texts] if isinstance(texts, str) else list(texts)
+    texts = as_texts(texts)
     name = shelf.texts.task
     rows = _questions(texts, bundle.answers[name])
     asked = TextSet(name, rows, *reads(bundle).read(texts), answers=shelf.texts.answers)
-    found = compared(bundle.model, asked, np.arange(len(texts)), shelf.direction_MT)
-    share_NM = torch.softmax(found.score_RM, 1)
-    best_NK = share_NM.argsort(dim=1, descending=True, stable=True)[:, :k]
-    least = least_sure(bundle.model, name)
-    lines = [
-        (
-            row + 1,
-            rank,
-            rows.answers[number],
-            float(share_NM[row, number]),
-            float(share_NM[row, number]) >= least,
-        )
-        for row in range(len(texts))
-        for rank, number in enumerate(best_NK[row].tolist(), 1)
-    ]
+    least, lines = least_sure(bundle.model, name), []
+    for each in compared(bundle.model, asked, np.arange(len(texts)), shelf.direction_MT):
+        share_BK, best_BK = torch.softmax(each.score_BM, 1).topk(min(k, each.score_BM.shape[1]), 1)
+        for row, share_K, best_K in zip(
+            each.row_B.tolist(), share_BK.tolist(), best_BK.tolist(), strict=True
+        ):
+            for rank, (share, number) in enumerate(zip(share_K, best_K, strict=True), 1):
+                lines.append((row + 1, rank, rows.answers[number], share, share >= least if least else None))
     schema = {"row": pl.Int64, "rank": pl.Int64, "answer": pl.String, "probability": pl.Float64,
               "sure": pl.Boolean}  # fmt: skip
     return pl.DataFrame(lines, schema=schema, orient="row")
+
+
+def as_texts(texts: Sequence[str | None]) -> list[str]:
+    """Texts as a list: of one, which is a sequence too, of letters; none is empty."""
+    return [texts] if isinstance(texts, str) else [text or "" for text in texts]
 
 
 def _questions(texts: Sequence[str], answers: Sequence[str]) -> PairRows:

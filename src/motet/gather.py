@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from motet.config import Config
-from motet.config.tasks import Binary, Multiclass, Tagging, Texts, is_row_task
+from motet.config.tasks import Binary, Texts, is_row_task, is_text_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import (
     CountedRows,
@@ -186,7 +186,7 @@ def with_absolute_paths(config: Config, folder: Path) -> Config:
     update = {name: [moved(source) for source in several] for name, several in sources}
     tasks = [
         task.model_copy(update={"texts": moved(task.texts)})
-        if isinstance(task, Multiclass | Tagging) and isinstance(task.texts, Texts)
+        if is_text_task(task) and isinstance(task.texts, Texts)
         else task
         for task in config.tasks
     ]

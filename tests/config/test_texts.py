@@ -108,6 +108,12 @@ def test_a_tagging_task_is_a_text_task():
             "none has a place for {item} or {user}, so nothing would be tagged",
         ),
         (tagging(texts="items", label="tags_of"), "sentences made of the catalogue have tags of their own"),
+        (
+            tagging(texts={"path": "a.txt", "layout": "conll"}, split={"kind": "column", "column": "part"}),
+            "files of CoNLL have no such column",
+        ),
+        (tagging(TUNED | {"texts": {"hidden_words": 0.1}}), "tasks of kind multiclass or retrieval read it"),
+        (tagging(TUNED | {"texts": {"label_smoothing": 0.1}}), "tasks of kind multiclass read it"),
         (tagging(depth=1), "tasks.mentions.depth: a task whose rows are texts does not read it"),
     ],
 )

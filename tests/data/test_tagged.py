@@ -11,7 +11,7 @@ import pytest
 
 from motet.config.read import config_from_dict
 from motet.data.tagged import Tagged, TaggedRows, rows_of
-from motet.data.tags import spans, tag_names
+from motet.data.tags import spans, tag_names, units_of
 from motet.data.text_rows import read_rows
 from motet.data.timelines import TEST, TRAIN, VALID
 from motet.data.tokens import Tokens, Units
@@ -99,7 +99,7 @@ def test_characters(tmp_path):
             for place in range(60)]  # fmt: skip
     write(tmp_path, rows)
     found = read(tmp_path, units="characters")
-    assert found.text_N[3] == "买手机3"
+    assert found.text_N[3] == "买 手机3"
     assert named(found, 3) == [("Item", "手机")]
 
 
@@ -109,6 +109,7 @@ def test_characters(tmp_path):
         ({"text": "a b c", "tags": "O O"}, r"row 61: 3 words and 2 tags. A text needs one tag for each"),
         ({"text": "a b", "tags": "O Item"}, r"row 61: 'Item' is no tag. Write O, or B- or I- and a type"),
         ({"text": "a b", "tags": "O B-"}, r"'B-' is no tag"),
+        ({"text": "a b", "tags": '[{"start": 0}]'}, "row 61: found .* a list that is written as text"),
     ],
 )
 def test_what_does_not_fit_is_said_with_its_row(tmp_path, row, message):
@@ -207,5 +208,71 @@ def test_units_lie_in_the_tokens_that_hold_them():
     assert units.piece_BU.tolist() == [[1, 1, 2], [1, 2, -1]]
     assert units.before_BU[0].tolist() == [0, 1, 0]
     assert units.after_BU[0].tolist() == [1, 0, 0]
-    assert units.real_BU.all()
-    assert units.tag_BU.tolist() == [[1, 2, 0], [0, 1, 2]]
+    assert units.real_BU.tolist() == [[True, True, True], [True, True, False]]  # the last was cut off
+    assert units.tag_BU.tolist() == [[1, 2, 0], [0, 1, -1]]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("यह हिन्दी है", ["यह", "हिन्दी", "है"]),
+        ("cafe\u0301 bar", ["cafe\u0301", "bar"]),
+        ("hi 👩\u200d👩\u200d👧!", ["hi", "👩\u200d👩\u200d👧", "!"]),
+        ("❤\ufe0f ok", ["❤\ufe0f", "ok"]),
+        ("don't", ["don", "'", "t"]),
+    ],
+)
+def test_marks_stay_with_their_letters(text, wanted):
+    assert [text[first:after] for first, after in units_of(text, characters=False)] == wanted
+
+
+def test_spans_that_no_tag_can_say_are_counted(tmp_path):
+    spans_of = [{"start": 0, "end": 4, "label": "A"}, {"start": 2, "end": 6, "label": "B"}]
+    write(tmp_path, [{"text": f"abcd ef {place}", "tags": spans_of} for place in range(60)])
+    rows = read(tmp_path)
+    assert any("60 spans overlap another one" in each for each in rows.statements)
+
+
+def test_no_tags_are_no_spans(tmp_path):
+    lists = [{"text": row["text"].split(), "tags": row["tags"].split()} for row in many()]
+    write(tmp_path, [*lists, {"text": ["q", "r"], "tags": []}])
+    with pytest.raises(DataError, match="row 61: 2 words and 0 tags"):
+        read(tmp_path)
+
+
+def test_a_text_lies_on_one_side_in_all_tasks_that_read_it(tmp_path):
+    """Tags are read between blanks, classes as it stands: the text is the same."""
+    tags = [{"start": 0, "end": 6, "label": "Verb"}]
+    rows = [
+        {"text": f"please, book table {place}!", "tags": tags, "intent": str(place % 2)}
+        for place in range(300)
+    ]
+    write(tmp_path, rows)
+    texts = {"path": "all.jsonl"}
+    tasks = [
+        {"name": "mentions", "kind": "tagging", "texts": texts},
+        {"name": "intent", "kind": "multiclass", "label": "intent", "texts": texts},
+    ]
+    config = config_from_dict({"tasks": tasks, "model": TUNED})
+    first, second = (read_rows(task, config.data, tmp_path, 0) for task in config.text_tasks)
+    assert first.text_N[0] == "please , book table 0 !"
+    assert second.text_N[0] == "please, book table 0!"
+    assert np.array_equal(first.part_N, second.part_N)
+
+
+def test_remarks_are_passed_over_and_a_unit_that_looks_like_one_is_not(tmp_path):
+    text = "\ufeff# newdoc id = 5\n# text = new shoe\nnew O\nshoe B-Item\n\n# O\nshoe B-Item\n"
+    for name in ("train.txt", "valid.txt", "test.txt"):
+        (tmp_path / name).write_text(text, "utf8")
+    files = {"path": "train.txt", "valid": "valid.txt", "test": "test.txt", "layout": "conll"}
+    assert read(tmp_path, texts=files).text_N[:2] == ["new shoe", "# shoe"]
+
+
+def test_titles_may_be_lists(tmp_path):
+    data = catalogue(tmp_path)
+    pl.DataFrame({"id": range(60), "title": [["red", f"shoe {place}"] for place in range(60)]}).write_parquet(
+        tmp_path / "items.parquet"
+    )
+    data["items"] = {"path": "items.parquet", "id": "id", "text": ["title"]}
+    rows = read(tmp_path, texts="items", data=data, templates=["I like {item}"])
+    assert named(rows)[0][1].startswith("red , shoe ")

@@ -62,6 +62,14 @@ def test_numbers_and_categories_are_read_as_words_and_missing_ones_leave_no_trac
     ]
 
 
+def test_numbers_that_are_none_are_missing_and_whole_ones_have_no_decimals(folder):
+    table = pl.read_parquet(folder / "items.parquet")
+    table = table.with_columns(pl.Series("seconds", [17.0, float("nan"), 2.5, *[5.0] * 37]))
+    table.write_parquet(folder / "items.parquet")
+    word = {"column": "seconds", "template": "lasts {} seconds"}
+    assert texts(folder, word)[:3] == ["lasts 17 seconds", "", "lasts 2.5 seconds"]
+
+
 def test_a_column_may_be_a_category_and_stand_in_words_too(folder):
     word = {"column": "tag", "template": "a {} video"}
     assert texts(folder, word, categorical=["tag"], numeric=["seconds"])[:2] == [

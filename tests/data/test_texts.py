@@ -134,9 +134,12 @@ def test_a_trained_model_keeps_its_classes_and_others_are_none_of_them(tmp_path)
 
 def test_test_texts_that_training_has_too_are_told_of(tmp_path):
     write(tmp_path)
-    write(tmp_path, "later.csv", rows=3, title=["TITLE 1", "title 2", "another"])
-    rows = read(tmp_path, texts={"path": "all.csv", "text": "title", "test": "later.csv"})
-    assert rows.statements == ["topic: 2 of 3 test texts are among the training texts too, but for case."]
+    write(tmp_path, "later.csv", rows=3, title=["TITLE 1", " title  2", "another"])
+    write(tmp_path, "valid.csv", rows=3, title=["one", "two", "three"])
+    texts = {"path": "all.csv", "text": "title", "valid": "valid.csv", "test": "later.csv"}
+    assert read(tmp_path, texts=texts).statements == [
+        "topic: 2 of 3 test texts are among the training texts too, but for case and blanks."
+    ]
 
 
 def test_what_is_missing_is_named(tmp_path):

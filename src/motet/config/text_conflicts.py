@@ -10,6 +10,11 @@ from motet.config.tasks import Multiclass, Tagging, Texts, is_text_task
 from motet.config.training import TrainingConfig
 
 _UNREAD = ("types", "depth", "history")  # settings of tasks that read events
+_READERS = {
+    "dropout": {"multiclass", "tagging"},
+    "label_smoothing": {"multiclass"},
+    "hidden_words": {"multiclass", "retrieval"},
+}  # settings of model.texts -> kinds of tasks that read them; the others are read by all
 _SPLITS = ("random", "column", "kfold")
 
 
@@ -67,6 +72,7 @@ def _unread(tasks: list[Any], model: ModelConfig | None, training: TrainingConfi
         return
     tuned, path = model.language is not None and model.language.tuned, ("model", "texts")
     own = [task.name for task in tasks if is_text_task(task)]
+    of = {task.kind for task in tasks if is_text_task(task)}
     more = [task for task in tasks if is_text_task(task) and getattr(task.texts, "unlabelled", None)]
     for name, default in ((each, TextHeads.model_fields[each].default) for each in TextHeads.model_fields):
         if getattr(model.texts, name) != default and not own:
@@ -74,6 +80,11 @@ def _unread(tasks: list[Any], model: ModelConfig | None, training: TrainingConfi
         elif name in ("adversarial", "hidden_words") and getattr(model.texts, name) and not tuned:
             said = f"model.texts.{name}: a frozen language model reads its words once, as they are"
             yield (*path, name), f"{said}; write  tuning: full , or leave it out"
+        elif (kinds := _READERS.get(name)) and getattr(model.texts, name) != default and not kinds & of:
+            said = (
+                f"model.texts.{name}: tasks of kind {' or '.join(sorted(kinds))} read it, and there is none"
+            )
+            yield (*path, name), f"{said}; leave it out"
         elif name in ("beside", "confidence") and getattr(model.texts, name) != default and not more:
             said = f"model.texts.{name}: no task has texts without labels"
             yield (*path, name), f"{said}; name them under  texts.unlabelled , or leave it out"
@@ -104,7 +115,7 @@ def _task(task: Any, data: DataConfig | None) -> Found:
         elif data and not any(source.text for source in data.items):
             yield ("texts",), ".texts: the items have no text; declare it under data.items"
     if task.split:
-        yield from _split(task.split, task.texts)
+        yield from _split(task.split, task.texts, tagged=isinstance(task, Tagging))
 
 
 def _layout(task: Any) -> Found:
@@ -144,11 +155,19 @@ def _made(task: Tagging) -> Found:
         yield ("templates",), ".templates: none has a place for {item} or {user}, so nothing would be tagged"
 
 
-def _split(split: Split, texts: Any) -> Found:
+def _split(split: Split, texts: Any, *, tagged: bool) -> Found:
     if isinstance(texts, Texts) and texts.test is not None:
         yield (
             ("split",),
             ".split: the test rows lie in files of their own (texts.test); leave one of them out",
+        )
+    if split.kind == "column" and tagged and (texts == "items" or texts.layout == "conll"):
+        said = (
+            ".split.kind: sentences of the catalogue" if texts == "items" else ".split.kind: files of CoNLL"
+        )
+        yield (
+            ("split", "kind"),
+            f"{said} have no such column; write  kind: random , or name files of their own",
         )
     if split.kind not in _SPLITS:
         said = f".split.kind: texts have no order; write one of {', '.join(_SPLITS)}"

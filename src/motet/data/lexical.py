@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_WORD = re.compile(r"[^\W_]+")
+from motet.data.letters import words
+
 _APART = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")  # characters that are words
 
 
@@ -17,10 +18,10 @@ def words_of(text: str) -> list[str]:
     """The words of a text in small letters; of scripts without blanks the characters, and each two of them.
 
     >>> words_of("Lost my card!"), words_of("丢了card")
-    (['lost', 'my', 'card'], ['丢', '了', '丢了', 'card'])
+    (['lost', 'my', 'card'], ['丢', '了', 'card', '丢了'])
     """
     found: list[str] = []
-    for word in _WORD.findall(text.casefold()):
+    for word in words().findall(text.casefold()):
         pieces = [each for each in _APART.split(word) if each]
         alone = [len(each) == 1 and bool(_APART.match(each)) for each in pieces]
         found += pieces
@@ -39,16 +40,16 @@ class Lexical:
         from bm25s import BM25
 
         self.index, self.size = BM25(method="lucene"), len(documents)
-        self.words = [words_of(each) for each in documents]
-        self.known = {word for each in self.words for word in each}
+        found = [words_of(each) for each in documents]
+        self.known = {word for each in found for word in each}
         if self.known:
-            self.index.index([each or [""] for each in self.words], show_progress=False)
+            self.index.index([each or [""] for each in found], show_progress=False)
 
     def scores(self, queries: Sequence[str]) -> np.ndarray:
         """How well the words of each query fit each document, float32 ``(N, M)``; 0 where none does."""
         found_NM = np.zeros((len(queries), self.size), np.float32)
         for row, query in enumerate(queries):
-            words = [word for word in words_of(query) if word in self.known]
-            if words:
-                found_NM[row] = self.index.get_scores(words)
+            known = [word for word in words_of(query) if word in self.known]
+            if known:
+                found_NM[row] = self.index.get_scores(known)
         return found_NM

@@ -6,6 +6,7 @@ import polars as pl
 
 from motet.config.data import DataConfig, Source
 from motet.config.tasks import Tagging
+from motet.data.readers_cells import as_text
 from motet.data.readers_raw import open_source
 from motet.errors import DataError
 from motet.system.randomness import generator
@@ -81,7 +82,7 @@ def _titles(data: DataConfig, folder: Path) -> list[str]:
     for source in (each for each in data.items if each.text):
         raw = open_source(source, folder, "data.items")
         name = raw.need(source.text[0].column, "text")
-        column = raw.frame.select(pl.col(name).cast(pl.String).str.strip_chars()).collect(engine="streaming")
+        column = raw.frame.select(as_text(raw, name)).collect(engine="streaming")
         found.append(column[name].alias("title"))
     titles = (
         pl.concat(found).drop_nulls().unique(maintain_order=True) if found else pl.Series([], dtype=pl.String)

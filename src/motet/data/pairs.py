@@ -12,6 +12,7 @@ import polars as pl
 
 from motet.config.data import DataConfig
 from motet.config.tasks import Retrieval
+from motet.data.letters import same_text
 from motet.data.text_parts import PART, TEXT, again, parts
 from motet.data.texts import LABEL, TextRows, labelled
 from motet.errors import DataError
@@ -52,9 +53,9 @@ def read_pairs(task: Retrieval, data: DataConfig, folder: Path, seed: int) -> Pa
     """
     table, said = labelled(task, data, folder)
     keys = [TEXT, *(name for name in table.columns if name not in (TEXT, LABEL, PART))]
-    table = table.with_columns(
-        pl.col(LABEL).str.strip_chars(), pl.col(TEXT).str.to_lowercase().alias("@key")
-    ).filter(pl.col(LABEL).str.len_chars() > 0)
+    table = table.with_columns(pl.col(LABEL).str.strip_chars(), same_text(pl.col(TEXT)).alias("@key")).filter(
+        pl.col(LABEL).str.len_chars() > 0
+    )
     answers = table[LABEL].unique(maintain_order=True).to_list()
     if len(answers) < 2:
         raise DataError(
@@ -63,6 +64,7 @@ def read_pairs(task: Retrieval, data: DataConfig, folder: Path, seed: int) -> Pa
         )
     number = {answer: place for place, answer in enumerate(answers)}
     table = table.with_columns(pl.col(LABEL).replace_strict(number, return_dtype=pl.Int64).alias("@number"))
+    _refuse_torn(table, task)
     firsts = [pl.col(name).first() for name in keys]
     once = table.group_by("@key", PART, maintain_order=True).agg(*firsts, pl.col("@number").unique().sort())
     part_N = parts(once, task, seed)
@@ -84,3 +86,17 @@ def read_pairs(task: Retrieval, data: DataConfig, folder: Path, seed: int) -> Pa
         right_F=once["@number"].explode().to_numpy().astype(np.int64),
         offset_N=np.concatenate([[0], np.cumsum(count_N)]),
     )
+
+
+def _refuse_torn(table: pl.DataFrame, task: Retrieval) -> None:
+    """A question whose rows a split column puts into several parts would train what tests it."""
+    column = task.split.column if task.split and task.split.kind == "column" else None
+    if column is None:
+        return
+    sides = table.group_by("@key", maintain_order=True).agg(pl.col(column).n_unique(), pl.col(TEXT).first())
+    torn = sides.filter(pl.col(column) > 1)
+    if torn.height:
+        raise DataError(
+            f"tasks.{task.name}.split: {torn.height:,} questions have rows of several parts in {column!r}, "
+            f"the first is {torn[TEXT][0][:80]!r}. Give all rows of a question the same."
+        )

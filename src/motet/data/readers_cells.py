@@ -36,12 +36,17 @@ def as_categories(raw: Raw, column: Column) -> tuple[pl.Expr, bool]:
     if separator and dtype == pl.String:
         return parts(pl.col(name), separator).alias(name), True
     if dtype.is_float():
-        whole = pl.col(name).cast(pl.Int64, strict=False)
-        text = pl.when(whole.cast(pl.Float64) == pl.col(name)).then(whole.cast(pl.String))
-        return text.otherwise(pl.col(name).fill_nan(None).cast(pl.String)).alias(name), False
+        return _written(name), False
     if dtype == pl.Boolean:
         return pl.col(name).cast(pl.Int64).cast(pl.String), False
     return pl.col(name).cast(pl.String).str.strip_chars(), False
+
+
+def _written(name: str) -> pl.Expr:
+    """A column of numbers as text: whole ones without decimals, none where it is no number."""
+    whole = pl.col(name).cast(pl.Int64, strict=False)
+    text = pl.when(whole.cast(pl.Float64) == pl.col(name)).then(whole.cast(pl.String))
+    return text.otherwise(pl.col(name).fill_nan(None).cast(pl.String)).alias(name)
 
 
 def flat_strings(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -118,7 +123,7 @@ def as_text(raw: Raw, name: str) -> pl.Expr:
     dtype = raw.schema[name]
     if is_list(dtype):
         return flat_strings(pl.col(name), dtype).list.join(", ")
-    return pl.col(name).cast(pl.String).str.strip_chars()
+    return _written(name) if dtype.is_float() else pl.col(name).cast(pl.String).str.strip_chars()
 
 
 def in_words(column: Column, value: pl.Expr) -> pl.Expr:

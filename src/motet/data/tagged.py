@@ -31,7 +31,7 @@ from motet.data.tags import (
 )
 from motet.data.text_parts import PART, TEXT, again, parts
 from motet.data.texts import TextRows, sources
-from motet.data.timelines import TRAIN
+from motet.data.timelines import TRAIN, VALID
 from motet.errors import DataError
 
 UNKNOWN = -1  # the number of a tag that training has not
@@ -67,11 +67,12 @@ class TaggedRows(TextRows):
 
 @dataclass(frozen=True)
 class Tagged:
-    """One text as it was read: where its units lie, and their tags, IOB2."""
+    """One text as it was read: where its units lie, and their tags."""
 
     text: str
     letters: Letters
     tags: list[str]
+    lost: int = 0  # spans that no tag could say
 
 
 def read_tagged(
@@ -97,6 +98,11 @@ def read_tagged(
             f"{task.name}: {len(has) - sum(has):,} of {len(has):,} rows without text or tags are left out."
         )
     found = [each for each in found if each.letters]
+    if lost := sum(each.lost for each in found):
+        said.append(
+            f"{task.name}: {lost:,} spans overlap another one or hold no unit, and are left out; of two that "
+            "overlap the first is kept."
+        )
     table = table.filter(pl.Series(has, dtype=pl.Boolean))
     part_N = parts(table, task, seed)
     said += again(table, part_N, task)
@@ -114,6 +120,13 @@ def read_tagged(
                 f"tasks.{task.name}.label: no training text has a span: every tag of {task.label!r} is O. "
                 "Name the column that holds the tags."
             )
+    if tags is not None and not any(
+        spans(each.tags) for each, part in zip(found, part_N, strict=True) if part == VALID
+    ):
+        raise DataError(
+            f"tasks.{task.name}: no validation text has a span, so nothing would say which epoch is best. "
+            "Give more texts, or change the shares of its  split ."
+        )
     rows = rows_of(found, tags, part_N)
     return TaggedRows(**{**vars(rows), "statements": [*_counted(task, rows), *said]})
 
@@ -178,21 +191,39 @@ def _of_row(text: Any, tags: Any, task: Tagging, where: str) -> Tagged:
     """A cell with a text, or a list of its units; and its tags, or its spans."""
     if text is None or tags is None:
         return Tagged("", [], [])
-    if isinstance(tags, list) and all(isinstance(each, dict) for each in tags):
+    if not isinstance(text, str | list):
+        text = str(text)
+    if (
+        isinstance(tags, list)
+        and all(isinstance(each, dict) for each in tags)
+        and (tags or isinstance(text, str))
+    ):
         text = text if isinstance(text, str) else " ".join(map(str, text))
         return _of_spans(text, list(_checked(tags, text, where)), task)
+    if isinstance(tags, str) and tags.lstrip().startswith("["):
+        raise DataError(
+            f"{where}: found {tags[:60]!r}, a list that is written as text. Spans lie in files that have "
+            "lists (.jsonl, .parquet); between blanks stand tags such as  O B-Item ."
+        )
     tags = tags.split() if isinstance(tags, str) else [str(each) for each in tags]
-    if isinstance(text, str):
-        units = [letter for letter in text if not letter.isspace()] if _characters(task) else text.split()
-    else:
-        units = [str(each) for each in text]
-    return _of_tags(units, tags, task, where)
+    if isinstance(text, list):
+        return _of_tags([str(each) for each in text], tags, task, where)
+    if _characters(task):
+        return _with_tags(Tagged(text, units_of(text, characters=True), tags), task, where)
+    return _of_tags(text.split(), tags, task, where)
 
 
 def _of_tags(units: Sequence[str], tags: Sequence[str], task: Tagging, where: str) -> Tagged:
-    if len(units) != len(tags):
+    text, letters = joined(units, "" if _characters(task) else " ")
+    return _with_tags(Tagged(text, letters, list(tags)), task, where)
+
+
+def _with_tags(found: Tagged, task: Tagging, where: str) -> Tagged:
+    """The same with its tags as IOB2, if it has one for each unit."""
+    units, tags = len(found.letters), found.tags
+    if units != len(tags):
         raise DataError(
-            f"{where}: {len(units)} {task.units} and {len(tags)} tags. A text needs one tag for each of its "
+            f"{where}: {units} {task.units} and {len(tags)} tags. A text needs one tag for each of its "
             f"{task.units}; mend the row, or write another  units  in tasks.{task.name}."
         )
     try:
@@ -201,8 +232,7 @@ def _of_tags(units: Sequence[str], tags: Sequence[str], task: Tagging, where: st
         raise DataError(
             f"{where}: {str(error)!r} is no tag. Write O, or B- or I- and a type, for example B-Item."
         ) from None
-    text, letters = joined(units, "" if _characters(task) else " ")
-    return Tagged(text, letters, named)
+    return Tagged(found.text, found.letters, named)
 
 
 def _of_spans(text: str, of: Sequence[tuple[str, int, int]], task: Tagging) -> Tagged:
@@ -214,7 +244,7 @@ def _of_spans(text: str, of: Sequence[tuple[str, int, int]], task: Tagging) -> T
             found.append((kind, *place))
             free = place[1]
     tags = tagged(found, len(letters))
-    return Tagged(*as_read(text, letters, characters=_characters(task)), tags)
+    return Tagged(*as_read(text, letters, characters=_characters(task)), tags, len(of) - len(found))
 
 
 def _checked(raw: Sequence[dict[str, Any]], text: str, where: str) -> Iterator[tuple[str, int, int]]:

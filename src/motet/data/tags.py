@@ -4,12 +4,12 @@ The tags of a text are IOB2 (Tjong Kim Sang, Veenstra, EACL 1999): `B-X` begins 
 on with it, `O` lies outside of all.
 """
 
-import re
 from collections.abc import Iterable, Sequence
+
+from motet.data.letters import words_and_signs
 
 OUTSIDE = "O"
 _SAME = {"S": "B", "U": "B", "E": "I", "L": "I", "M": "I"}  # marks of BIOES, BILOU and BMES -> those of IOB2
-_WORD = re.compile(r"\w+|[^\w\s]")
 
 Span = tuple[str, int, int]
 """Type, first unit, and the unit after the last."""
@@ -96,14 +96,14 @@ def may_follow(before: str, tag: str) -> bool:
 
 
 def units_of(text: str, characters: bool) -> Letters:
-    """Where the units of a text lie: its characters but for blanks, or its words and marks.
+    """Where the units of a text lie: its characters but for blanks, or its words and signs.
 
     >>> units_of("a new phone.", characters=False)
     [(0, 1), (2, 5), (6, 11), (11, 12)]
     """
     if characters:
         return [(place, place + 1) for place, letter in enumerate(text) if not letter.isspace()]
-    return [found.span() for found in _WORD.finditer(text)]
+    return [found.span() for found in words_and_signs().finditer(text)]
 
 
 def joined(units: Sequence[str], between: str) -> tuple[str, Letters]:

@@ -9,6 +9,7 @@ import polars as pl
 from motet.config.data import Split
 from motet.config.tasks import Texts, TextTask
 from motet.data.fingerprint import fingerprint
+from motet.data.letters import same_text
 from motet.data.splits import by_value
 from motet.data.timelines import PARTS, TEST, TRAIN, VALID
 from motet.errors import DataError
@@ -67,8 +68,13 @@ def _drawn(text: pl.Series, valid: float, test: float, seed: int) -> np.ndarray:
 
 
 def _places(text: pl.Series, seed: int) -> np.ndarray:
-    """A number of 64 bits for each text, the same for texts that differ in case alone."""
-    return fingerprint(text.str.to_lowercase(), derived_seed(seed, "split of texts"))
+    """A number of 64 bits for each text; the same for those that differ in case and blanks alone."""
+    return fingerprint(key_of(text), derived_seed(seed, "split of texts"))
+
+
+def key_of(text: pl.Series) -> pl.Series:
+    """What texts have in common that are the same but for case and blanks."""
+    return pl.DataFrame({TEXT: text}).select(same_text(pl.col(TEXT)))[TEXT]
 
 
 def _folds(text: pl.Series, split: Split) -> np.ndarray:
@@ -90,12 +96,13 @@ def _refuse_empty(part_N: np.ndarray, task: TextTask) -> None:
 
 
 def again(table: pl.DataFrame, part_N: np.ndarray, task: TextTask) -> list[str]:
-    """A sentence on test texts that training rows repeat, but for case."""
-    plain = table[TEXT].str.to_lowercase()
+    """A sentence on test texts that training rows repeat, but for case and blanks."""
+    plain = key_of(table[TEXT])
     train, test = plain.filter(pl.Series(part_N == TRAIN)), plain.filter(pl.Series(part_N == TEST))
     many = int(test.is_in(train.unique().implode()).sum())
     if not many:
         return []
     return [
-        f"{task.name}: {many:,} of {len(test):,} test texts are among the training texts too, but for case."
+        f"{task.name}: {many:,} of {len(test):,} test texts are among the training texts too, but for case "
+        "and blanks."
     ]

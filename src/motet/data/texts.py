@@ -14,7 +14,7 @@ from motet.config.data import Column, DataConfig, ItemsSource
 from motet.config.tasks import Multiclass, Retrieval, Texts
 from motet.data.readers_cells import as_text, in_words
 from motet.data.readers_raw import Raw, open_source
-from motet.data.text_parts import PART, TEXT, again, parts
+from motet.data.text_parts import PART, TEXT, again, key_of, parts
 from motet.data.timelines import PARTS, TRAIN, UNUSED
 from motet.errors import DataError
 
@@ -58,19 +58,23 @@ def read_texts(
         data: For the catalogue's files, where the texts are those of items.
         folder: Where paths begin.
         seed: Of the training: where no split says another, it draws validation and test rows.
-        classes: Of a trained model; None learns them from the training rows.
+        classes: Of a trained model, which reads no more texts without a label; None learns them from the
+            training rows.
 
     Raises:
         DataError: A column is missing, or a part has no row.
     """
     table, said = labelled(task, data, folder)
     part_N = parts(table, task, seed)
+    trained = classes is not None
     if classes is None:
         classes = _classes(table, part_N, task)
     number = {name: place for place, name in enumerate(classes)}
     label_N = np.array([number.get(each, len(classes)) for each in table[LABEL]], np.int64)
     said += again(table, part_N, task)
-    more, lines = _unlabelled(task, folder, table.filter(pl.Series(part_N != TRAIN))[TEXT])
+    more, lines = list[str](), list[str]()
+    if not trained:
+        more, lines = _unlabelled(task, folder, table.filter(pl.Series(part_N != TRAIN))[TEXT])
     none_N = np.full(len(more), len(classes), np.int64)
     return TextRows(
         table[TEXT].to_list() + more,
@@ -95,7 +99,7 @@ def _unlabelled(task: Multiclass, folder: Path, held: pl.Series) -> tuple[list[s
     raw = open_source(source, folder, f"tasks.{task.name}.texts")
     table = raw.frame.select(_joined(raw, [Column(column=name) for name in task.texts.text])).collect()
     found = table[TEXT].filter(table[TEXT].str.len_chars() > 0).unique(maintain_order=True)
-    kept = found.filter(~found.str.to_lowercase().is_in(held.str.to_lowercase().unique().implode()))
+    kept = found.filter(~key_of(found).is_in(key_of(held).unique().implode()))
     said = [
         f"{task.name}: {len(kept):,} texts without a label train too, as far as the model is sure of them."
     ]

@@ -4,6 +4,7 @@ Shapes: N texts, F tokens or units of all texts one after the other, B texts of 
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -65,9 +66,20 @@ class Units:
             place_F[mine, :3] = pieces_of(own_L, rows.letters_F[mine])
         return cls(place_F, rows.offset_N)
 
+    @cached_property
+    def held_N(self) -> np.ndarray:
+        """Of each text the units up to the last that a token holds; what lies behind was cut off."""
+        count_N = np.diff(self.offset_N)
+        last_F = np.where(self.place_F[:, 0] >= 0, np.arange(len(self.place_F)) + 1, 0)
+        held_N = np.zeros(len(count_N), np.int64)
+        has_N = count_N > 0
+        held_N[has_N] = np.maximum.reduceat(last_F, self.offset_N[:-1][has_N]) if has_N.any() else 0
+        found: np.ndarray = np.maximum(held_N - self.offset_N[:-1], 0)
+        return found
+
     def padded(self, place_B: np.ndarray) -> UnitBatch:
-        """The units of some texts."""
-        length_B = np.diff(self.offset_N)[place_B]
+        """The units of some texts, up to the last that a token holds."""
+        length_B = self.held_N[place_B]
         number_U = np.arange(max(int(length_B.max(initial=0)), 1))
         real_BU = number_U < length_B[:, None]
         place_BU4 = np.full((*real_BU.shape, 4), UNKNOWN, np.int64)

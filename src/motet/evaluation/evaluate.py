@@ -115,8 +115,11 @@ class Examiner:
     def fit_answers(self, model: Motet) -> list[str]:
         """Fit on validation rows how sure answers are; a line for each task fitted."""
         asked = {task.name: task for task in self.config.tasks if isinstance(task, Retrieval)}
+        seed = self.config.training.seed
         has = [] if model.texts is None else [name for name in model.texts.tasks if name in asked]
-        return [f"{name}: {fit_retrieval(model, self.texts[name], asked[name].hand_over)}" for name in has]
+        return [
+            f"{name}: {fit_retrieval(model, self.texts[name], asked[name].hand_over, seed)}" for name in has
+        ]
 
     def fit_newcomers(self, model: Motet) -> list[str]:
         """Fit on validation rows what items score that training never met; a line for each task fitted."""

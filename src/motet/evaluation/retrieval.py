@@ -1,8 +1,9 @@
 """What a model says of questions: where the right answers stand among all.
 
-Shapes: R rows of a part, M answers, T width of the language model, B rows at once.
+Shapes: R rows of a part, B of them at once, M answers, T width of the language model.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,52 +20,68 @@ from motet.evaluation.measures import known
 from motet.evaluation.records import RankingPredictions
 from motet.metrics.ranking import rank_of_targets
 from motet.model import Motet
+from motet.system.randomness import generator
 from motet.tasks.retrieval import RetrievalHead
 
 SHOWN = 20  # errors that a report shows
 LONGEST = 200  # letters of a text that a report shows
 STEPS = 10  # points of the curve of confidence
+AT_ONCE = 20_000_000  # questions times answers
 
 
 @dataclass(frozen=True)
 class Compared:
-    """Questions beside all answers.
+    """Some questions beside all answers.
 
     Args:
-        row_R: Places of the questions.
-        cosine_RM: Likeness of vectors.
-        word_RM: Likeness of words.
-        score_RM: What the model makes of both.
+        row_B: Places of the questions.
+        cosine_BM: Likeness of vectors.
+        word_BM: Likeness of words.
+        score_BM: What the model makes of both.
     """
 
-    row_R: np.ndarray
-    cosine_RM: Tensor
-    word_RM: Tensor
-    score_RM: Tensor
+    row_B: np.ndarray
+    cosine_BM: Tensor
+    word_BM: Tensor
+    score_BM: Tensor
 
 
-def compared(model: Motet, texts: TextSet, row_R: np.ndarray, answer_MT: Tensor | None = None) -> Compared:
-    """Some questions beside all answers, by a model.
+def compared(
+    model: Motet, texts: TextSet, row_R: np.ndarray, answer_MT: Tensor | None = None, *, fitted: bool = True
+) -> Iterator[Compared]:
+    """Questions beside all answers, by a model, so many at once as fit into memory, in the order of `row_R`.
 
     Args:
         model: The model.
         texts: Of the task.
         row_R: Places of the questions.
         answer_MT: What `answer_directions` says; None works it out.
+        fitted: Whether words count; before they are fitted nobody asks for them.
     """
-    answers, rows = _answers(texts), _pairs(texts)
-    head = _head(model, texts.task)
+    answers, rows, head = _answers(texts), _pairs(texts), _head(model, texts.task)
     assert model.texts is not None
     model.eval()
     answer_MT = answer_directions(model, texts.task, answers) if answer_MT is None else answer_MT
-    asked_RT = torch.zeros(len(row_R), answer_MT.shape[1])
-    with torch.no_grad():
-        for batch in texts.in_order(row_R):
-            place_B = np.searchsorted(row_R, batch.row_B.numpy())
-            asked_RT[torch.from_numpy(place_B)] = head.directions(model.texts.vectors(batch)).float()
-    cosine_RM = asked_RT @ answer_MT.T
-    word_RM = torch.from_numpy(answers.lexical.scores([rows.text_N[row] for row in row_R.tolist()]))
-    return Compared(row_R, cosine_RM, word_RM, head.scores(cosine_RM, word_RM))
+    step = max(1, AT_ONCE // max(len(answer_MT), 1))
+    for begin in range(0, len(row_R), step):
+        row_B = row_R[begin : begin + step]
+        cosine_BM = _asked(model, texts, row_B, answer_MT) @ answer_MT.T
+        word_BM = torch.zeros(1, 1)
+        if fitted:
+            word_BM = torch.from_numpy(answers.lexical.scores([rows.text_N[row] for row in row_B.tolist()]))
+        yield Compared(row_B, cosine_BM, word_BM, head.scores(cosine_BM, word_BM))
+
+
+@torch.no_grad()
+def _asked(model: Motet, texts: TextSet, row_B: np.ndarray, answer_MT: Tensor) -> Tensor:
+    """Vectors of questions as they are compared, ``(B, T)``."""
+    assert model.texts is not None
+    head, found_BT = _head(model, texts.task), answer_MT.new_zeros(len(row_B), answer_MT.shape[1])
+    place = {row: at for at, row in enumerate(row_B.tolist())}
+    for batch in texts.in_order(row_B):
+        at_C = torch.tensor([place[row] for row in batch.row_B.tolist()])
+        found_BT[at_C] = head.directions(model.texts.vectors(batch)).float()
+    return found_BT
 
 
 @torch.no_grad()
@@ -83,31 +100,48 @@ def answer_directions(model: Motet, task: str, answers: Answers) -> Tensor:
 
 def retrieval_record(model: Motet, texts: TextSet, part: int) -> RankingPredictions:
     """A record of ranks; every question is a user of its own when intervals are drawn."""
-    row_R = texts.rows.rows(part)
-    return ranks_of(_pairs(texts), row_R, compared(model, texts, row_R).score_RM.numpy())
+    row_R, fitted = texts.rows.rows(part), _head(model, texts.task).fitted
+    parts = ((each.row_B, each.score_BM.numpy()) for each in compared(model, texts, row_R, fitted=fitted))
+    return ranks_of(_pairs(texts), row_R, parts)
 
 
-def ranks_of(rows: PairRows, row_R: np.ndarray, score_RM: np.ndarray) -> RankingPredictions:
-    """The record of scores."""
-    right = [rows.right(row) for row in row_R.tolist()]
-    query_T = np.repeat(np.arange(len(row_R)), [len(each) for each in right])
-    target_T = np.concatenate(right) if right else np.zeros(0, np.int64)
-    rank_T = rank_of_targets(score_RM, target_T, query_T)
-    return RankingPredictions(row_R, rank_T, query_T, kind="retrieval")
+def ranks_of(
+    rows: PairRows, row_R: np.ndarray, parts: Iterable[tuple[np.ndarray, np.ndarray]]
+) -> RankingPredictions:
+    """The record of scores, which come for some questions after the other."""
+    ranks = []
+    for row_B, score_BM in parts:
+        right = [rows.right(row) for row in row_B.tolist()]
+        query_T = np.repeat(np.arange(len(row_B)), [len(each) for each in right])
+        ranks.append(rank_of_targets(score_BM, np.concatenate(right), query_T))
+    count_R = [len(rows.right(row)) for row in row_R.tolist()]
+    rank_T = np.concatenate(ranks) if ranks else np.zeros(0, np.int64)
+    return RankingPredictions(row_R, rank_T, np.repeat(np.arange(len(row_R)), count_R), kind="retrieval")
 
 
 def by_words(texts: TextSet, part: int) -> RankingPredictions:
     """The record of BM25."""
-    rows, row_R = _pairs(texts), texts.rows.rows(part)
-    scores = _answers(texts).lexical.scores([rows.text_N[row] for row in row_R.tolist()])
-    return ranks_of(rows, row_R, scores)
+    rows, row_R, answers = _pairs(texts), texts.rows.rows(part), _answers(texts)
+    step = max(1, AT_ONCE // max(answers.lexical.size, 1))
+    blocks = (row_R[begin : begin + step] for begin in range(0, len(row_R), step))
+    parts = (
+        (row_B, answers.lexical.scores([rows.text_N[row] for row in row_B.tolist()])) for row_B in blocks
+    )
+    return ranks_of(rows, row_R, parts)
 
 
-def fit_retrieval(model: Motet, texts: TextSet, hand_over: float | None) -> str:
-    """Fit on validation rows what scores and confidences are; what came of it."""
-    found = compared(model, texts, texts.rows.rows(VALID))
-    right_RM = _right(_pairs(texts), found.row_R)
-    return _head(model, texts.task).fit(found.cosine_RM, found.word_RM, right_RM, hand_over)
+def fit_retrieval(model: Motet, texts: TextSet, hand_over: float | None, seed: int) -> str:
+    """Fit on validation rows what scores and confidences are; what came of it.
+
+    So many rows as fit into memory with all answers, drawn by the seed where there are more.
+    """
+    row_R = texts.rows.rows(VALID)
+    most = max(1, AT_ONCE // max(len(_pairs(texts).answers), 1))
+    if len(row_R) > most:
+        row_R = np.sort(generator(seed, f"questions of {texts.task}").choice(row_R, most, replace=False))
+    (found,) = compared(model, texts, row_R)
+    right_BM = _right(_pairs(texts), found.row_B)
+    return _head(model, texts.task).fit(found.cosine_BM, found.word_BM, right_BM, hand_over)
 
 
 def mistaken_answers(model: Motet, texts: TextSet, part: int) -> dict[str, Any]:
@@ -118,12 +152,13 @@ def mistaken_answers(model: Motet, texts: TextSet, part: int) -> dict[str, Any]:
         two tenths and so on of the questions, the share ``answered``, the share of them that is ``right``
         and the least ``confidence``; ``missed``: text, what the model answers, what is right, and how sure.
     """
-    rows = _pairs(texts)
-    found = compared(model, texts, rows.rows(part))
-    share_RM = torch.softmax(found.score_RM, 1).numpy()
-    best_R = share_RM.argmax(1)
-    sure_R = share_RM[np.arange(len(best_R)), best_R]
-    hit_R = _right(rows, found.row_R).numpy()[np.arange(len(best_R)), best_R]
+    rows, row_R = _pairs(texts), texts.rows.rows(part)
+    said = []
+    for each in compared(model, texts, row_R):
+        sure_B, best_B = torch.softmax(each.score_BM, 1).max(1)
+        hit_B = _right(rows, each.row_B).gather(1, best_B[:, None])[:, 0]
+        said.append((sure_B.numpy(), best_B.numpy(), hit_B.numpy()))
+    sure_R, best_R, hit_R = (np.concatenate(each) for each in zip(*said, strict=True))
     order_R = np.argsort(-sure_R, kind="stable")
     curve = []
     for step in range(1, STEPS + 1):
@@ -143,9 +178,9 @@ def mistaken_answers(model: Motet, texts: TextSet, part: int) -> dict[str, Any]:
         "curve": curve,
         "missed": [
             {
-                "text": rows.text_N[found.row_R[at]][:LONGEST],
+                "text": rows.text_N[row_R[at]][:LONGEST],
                 "prediction": rows.answers[best_R[at]][:LONGEST],
-                "label": rows.answers[rows.right(int(found.row_R[at]))[0]][:LONGEST],
+                "label": rows.answers[rows.right(int(row_R[at]))[0]][:LONGEST],
                 "probability": float(sure_R[at]),
             }
             for at in wrong

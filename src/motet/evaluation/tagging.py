@@ -40,9 +40,9 @@ def found_spans(model: Motet, texts: TextSet, row_R: np.ndarray) -> list[list[Sa
     for batch in texts.in_order(row_R):
         assert batch.units is not None
         tag_BU, share_BU = model.texts.tags(batch)
-        length_B = batch.units.real_BU.sum(1).tolist()
+        held_B = batch.units.real_BU.sum(1).tolist()  # what was cut off lies outside of all spans
         for at, row in enumerate(batch.row_B.tolist()):
-            tags = [names[number] for number in tag_BU[at, : length_B[at]].tolist()]
+            tags = [names[number] for number in tag_BU[at, : held_B[at]].tolist()]
             sure_U = share_BU[at]
             found[row] = [
                 Said((kind, first, after), float(sure_U[first:after].min()))

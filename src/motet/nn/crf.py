@@ -71,7 +71,9 @@ class LinearChain(nn.Module):
             value_BK, from_BK = (best_BK[:, :, None] + move_KK).max(1)
             real_B1 = real_BU[:, place, None]
             best_BK = torch.where(real_B1, value_BK + raw_BUK[:, place], best_BK)
-            from_UBK.append(torch.where(real_B1, from_BK, torch.arange(raw_BUK.shape[2])))
+            from_UBK.append(
+                torch.where(real_B1, from_BK, torch.arange(raw_BUK.shape[2], device=raw_BUK.device))
+            )
         tag_B = best_BK.argmax(1)
         tags = [tag_B]
         for from_BK in reversed(from_UBK):

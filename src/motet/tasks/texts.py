@@ -229,7 +229,7 @@ class TextTasks(nn.Module):
             or batch.units is not None
         ):
             return batch
-        seen_BL = torch.rand(batch.real_BL.shape) >= self.ways.hidden_words
+        seen_BL = torch.rand_like(batch.real_BL, dtype=torch.float32) >= self.ways.hidden_words
         seen_BL[:, 0] = True
         return replace(batch, real_BL=batch.real_BL & seen_BL)
 

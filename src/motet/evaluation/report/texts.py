@@ -126,7 +126,11 @@ def _sure(task: str, found: dict[str, object]) -> Figure | None:
     titles = ("Share of the questions answered", "Share of them that is right")
     spec = charts.bars(rows, titles, "Right answers over questions answered, the surest first", share=True)
     note = "The surest first: the fewer questions it answers by itself, the more of its answers are right."
-    if least:
+    if least and least > 1:
+        note += (
+            " On the validation rows no confidence was high enough, so it leaves all questions to a person."
+        )
+    elif least:
         note += f" Below a confidence of {percent(least)} it leaves a question to a person."
     return Figure(f"sure {task}", "How sure it is, and how right", note, spec, table)
 
