@@ -49,7 +49,7 @@ def settings(**changes: Any) -> dict[str, Any]:
         {"name": "side", "kind": "multiclass", "label": "side", "texts": {"path": said}},
     ]
     language = {"name": str(folder() / "bert"), "tuning": "full", "learning_rate": 0.01}
-    training = {"epochs": 12, "patience": 12, "learning_rate": 0.01, "text_batch_size": 16}
+    training = {"epochs": 8, "patience": 8, "learning_rate": 0.01, "text_batch_size": 16, "threads": 1}
     return {
         "tasks": tasks,
         "model": {"language": language},

@@ -85,7 +85,8 @@ def _guess(measured: Mapping[str, Any]) -> str:
         return "dictionary"
     if not any("@" in metric for metric in measured):
         return "averages"
-    return "popularity" if any(metric.startswith("coverage") for metric in measured) else "common words"
+    listed = any(metric.startswith("coverage") for metric in measured)
+    return "common words" if "hr@1" in measured and not listed else "popularity"
 
 
 def _against_twin(transfer: Mapping[str, Any] | None) -> str:
