@@ -207,7 +207,7 @@ def test_what_was_asked_last_is_remembered():
     assert made.asked_again(view, hour_R + HOUR) is not first
 
 
-@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("count", [0, pytest.param(1, marks=pytest.mark.slow)])
 def test_many_positives_are_counted_to_the_last(monkeypatch, count):
     """More than a number of 32 bits tells apart: the positives of old days do not hide those of the last."""
     monkeypatch.setattr(following, "MANY", 1_000)
