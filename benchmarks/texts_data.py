@@ -42,13 +42,13 @@ def topic(data: Path, name: str) -> pl.DataFrame:
 
 
 def few(data: Path, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """So many training texts a class, and the others."""
+    """So many training texts a class, and as many others."""
     table = pl.read_csv(data / "banking77" / "train.csv.gz")
     order = np.random.default_rng(seed).permutation(table.height)
     table = table[order].with_columns(pl.int_range(pl.len()).over("category").alias("at"))
     return (
         table.filter(pl.col("at") < SHOTS).drop("at"),
-        table.filter(pl.col("at") >= SHOTS).drop("at"),
+        table.filter(pl.col("at").is_between(SHOTS, 2 * SHOTS - 1)).drop("at"),
     )
 
 
