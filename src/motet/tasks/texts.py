@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from motet.batch import AnswerBatch, TextBatch
 from motet.language.tuned import TunedLanguage
+from motet.tasks.probe import probe, standard
 from motet.tasks.retrieval import RetrievalHead
 from motet.tasks.tagging import TagHead, divergence
 
@@ -22,7 +23,7 @@ class TextClassHead(nn.Module):
     """Class probabilities of a text, trained with cross-entropy in units of the class shares' entropy.
 
     A linear map of the text's vector, brought to mean 0 and variance 1 so that models of different scale
-    learn alike.
+    learn alike; and so is each of its values over the training texts, once `begin` has seen them.
 
     Args:
         width: Of the language model.
@@ -34,6 +35,8 @@ class TextClassHead(nn.Module):
     def __init__(self, width: int, share_K: Tensor, dropout: float, smoothing: float) -> None:
         super().__init__()
         self.linear = nn.Linear(width, len(share_K))
+        self.register_buffer("mean_T", torch.zeros(width))
+        self.register_buffer("spread_T", torch.ones(width))
         self.dropout, self.smoothing = nn.Dropout(dropout), smoothing
         share_K = share_K.clamp(min=1e-6)
         self.share_K = share_K
@@ -45,9 +48,22 @@ class TextClassHead(nn.Module):
     def forward(self, vector_BT: Tensor, batch: TextBatch) -> Tensor:
         """Logits ``(B, K)``."""
         del batch
-        normal_BT = F.layer_norm(vector_BT, vector_BT.shape[-1:])
-        out: Tensor = self.linear(self.dropout(normal_BT))
+        out: Tensor = self.linear(self.dropout(self._normal(vector_BT)))
         return out
+
+    def _normal(self, vector_BT: Tensor) -> Tensor:
+        normal_BT = F.layer_norm(vector_BT, vector_BT.shape[-1:])
+        return (normal_BT - self.get_buffer("mean_T")) / self.get_buffer("spread_T")
+
+    @torch.no_grad()
+    def begin(self, vector_NT: Tensor, label_N: Tensor, seed: int) -> None:
+        """Begin where a linear head on these vectors of the training texts would end, see `probe`."""
+        mean_T, spread_T = standard(F.layer_norm(vector_NT, vector_NT.shape[-1:]))
+        self.get_buffer("mean_T").copy_(mean_T)
+        self.get_buffer("spread_T").copy_(spread_T)
+        weight_KT, bias_K = probe(self._normal(vector_NT), label_N, self.share_K, seed)
+        self.linear.weight.copy_(weight_KT)
+        self.linear.bias.copy_(bias_K)
 
     def loss(self, raw_BK: Tensor, batch: TextBatch) -> Tensor:
         """Mean loss of the texts of known classes, in units of what the class shares alone reach."""

@@ -1,5 +1,6 @@
 """Fit one model: the joint one, a twin, an ablation. They differ only in their configuration."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from motet.assemble import build_model, build_texts
 from motet.config import Config
-from motet.config.tasks import is_row_task, is_text_task
+from motet.config.tasks import Multiclass, is_row_task, is_text_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
@@ -26,8 +27,10 @@ from motet.features.items import ItemContent
 from motet.language.tuned import TunedLanguage
 from motet.metrics.names import Metrics, main_metric
 from motet.model import BACKBONE, Motet
+from motet.system.machine import cpu_seconds
 from motet.system.randomness import derived_seed
 from motet.tasks.build import TaskFacts, task_facts
+from motet.tasks.texts import TextClassHead
 from motet.training.descent import build_descent
 from motet.training.held_out import LeaderBatches, asked_rows, held_out_rows
 from motet.training.loop import Callbacks, Keep, Look, Loop
@@ -158,6 +161,24 @@ def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -
     return model
 
 
+@torch.no_grad()
+def begin_heads(config: Config, prepared: Prepared, model: Motet) -> None:
+    """Let heads that classify texts begin where they would end on vectors that stay as they are."""
+    texts = model.texts
+    asked = [task for task in config.text_tasks if isinstance(task, Multiclass) and task.weight > 0]
+    for task in asked if texts is not None else ():
+        assert texts is not None
+        held, head = prepared.texts[task.name], texts.head(task.name)
+        assert isinstance(head, TextClassHead)
+        row_R = held.rows.rows(TRAIN)
+        found: dict[int, torch.Tensor] = {}
+        for batch in held.in_order(row_R):
+            found |= dict(zip(batch.row_B.tolist(), texts.eval().vectors(batch).float(), strict=True))
+        label_R = torch.from_numpy(held.rows.label_N[row_R])
+        seed = derived_seed(config.training.seed, f"head of {task.name}") % 2**31
+        head.begin(torch.stack([found[row] for row in row_R.tolist()]), label_R, seed)
+
+
 def _language(config: Config, prepared: Prepared) -> TunedLanguage | int:
     """The language model that is to be tuned, or the width of the frozen one's vectors."""
     language = config.model.language
@@ -192,6 +213,10 @@ def fit(
     model = new_model(config, prepared, facts)
     if hooks.start is not None:
         hooks.start.put_into(model)
+    begun = time.monotonic(), cpu_seconds()
+    if hooks.start is None and (checkpoint is None or not checkpoint.exists()):
+        begin_heads(config, prepared, model)
+    begun = time.monotonic() - begun[0], cpu_seconds() - begun[1]
     held_N = held_out_rows(config, prepared.dataset.log)
     feed = _feeds(config, prepared, None if held_N is None else ~held_N)
     descent = build_descent(settings.balance, model, {task.name: task.weight for task in config.tasks})
@@ -213,8 +238,8 @@ def fit(
     for keep in hooks.keeps if loop.monitor.best_epoch >= 0 else ():
         keep.finish(loop.monitor.best_epoch + 1)
     cost = {
-        "seconds": loop.seconds,
-        "cpu_seconds": loop.cpu_seconds,
+        "seconds": loop.seconds + begun[0],
+        "cpu_seconds": loop.cpu_seconds + begun[1],
         "examples": float(loop.examples),
     }
     return Trained(model.eval(), facts, loop.history, cost, loop.stopped)
