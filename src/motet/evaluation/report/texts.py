@@ -6,6 +6,12 @@ from motet.evaluation.report.evidence import Evidence, mapping, records
 from motet.evaluation.report.numbers import count, percent, real
 from motet.evaluation.report.words import plain
 
+ERRORS = {  # of classes, of spans, of answers: what is called what
+    "errors": ("Text", "Taken for", "Label"),
+    "wrong": ("Text", "Found", "Is"),
+    "missed": ("Question", "Answered", "Right"),
+}
+
 
 def texts(evidence: Evidence) -> Section | None:
     """Confusions and errors of every text task; None without one."""
@@ -13,9 +19,12 @@ def texts(evidence: Evidence) -> Section | None:
     for task, raw in mapping(evidence.metrics.get("texts")).items():
         found = mapping(raw)
         shown = (
-            _fields(task, found), _pairs(found), _errors(found), _types(found), _wrong(found),
-            _sure(task, found), _missed(found),
-        )  # fmt: skip
+            _fields(task, found),
+            _pairs(found),
+            _types(found),
+            _sure(task, found),
+            *(_surest(found, key, columns) for key, columns in ERRORS.items()),
+        )
         own = [each for each in shown if each is not None]
         blocks += [Heading(plain(task)), *own] if own else []
     intro = "On the test texts. An error that the model is sure of is often a label worth a second look."
@@ -54,21 +63,6 @@ def _pairs(found: dict[str, object]) -> Table | None:
     return Table("Most confused classes", ("Label", "Taken for", "Texts"), rows) if rows else None
 
 
-def _errors(found: dict[str, object]) -> Table | None:
-    rows = tuple(
-        Row(
-            str(each.get("text")),
-            (
-                Cell(str(each.get("label")), number=False),
-                Cell(str(each.get("prediction")), number=False),
-                Cell(percent(real(each.get("probability")))),
-            ),
-        )
-        for each in records(found.get("errors"))
-    )
-    return Table("The surest errors", ("Text", "Label", "Taken for", "Probability"), rows) if rows else None
-
-
 def _types(found: dict[str, object]) -> Table | None:
     rows = tuple(
         Row(
@@ -84,21 +78,6 @@ def _types(found: dict[str, object]) -> Table | None:
         if rows
         else None
     )
-
-
-def _wrong(found: dict[str, object]) -> Table | None:
-    rows = tuple(
-        Row(
-            str(each.get("text")),
-            (
-                Cell(f"{each.get('prediction')}: {each.get('span')}", number=False),
-                Cell(str(each.get("label")), number=False),
-                Cell(percent(real(each.get("probability")))),
-            ),
-        )
-        for each in records(found.get("wrong"))
-    )
-    return Table("The surest errors", ("Text", "Found", "Is", "Probability"), rows) if rows else None
 
 
 def _sure(task: str, found: dict[str, object]) -> Figure | None:
@@ -135,18 +114,23 @@ def _sure(task: str, found: dict[str, object]) -> Figure | None:
     return Figure(f"sure {task}", "How sure it is, and how right", note, spec, table)
 
 
-def _missed(found: dict[str, object]) -> Table | None:
+def _surest(found: dict[str, object], key: str, columns: tuple[str, str, str]) -> Table | None:
+    """The surest errors: a text, what the model says, what is right, and how sure it is."""
     rows = tuple(
         Row(
             str(each.get("text")),
             (
-                Cell(str(each.get("prediction")), number=False),
+                Cell(_said(each), number=False),
                 Cell(str(each.get("label")), number=False),
                 Cell(percent(real(each.get("probability")))),
             ),
         )
-        for each in records(found.get("missed"))
+        for each in records(found.get(key))
     )
-    return (
-        Table("The surest errors", ("Question", "Answered", "Right", "Probability"), rows) if rows else None
-    )
+    return Table("The surest errors", (*columns, "Probability"), rows) if rows else None
+
+
+def _said(error: dict[str, object]) -> str:
+    """What the model says; of a span its type and its words."""
+    said = str(error.get("prediction"))
+    return f"{said}: {error['span']}" if "span" in error else said
