@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from benchmarks.data import make_log, prepare
 from benchmarks.environment import ROOT
 from motet.config.read import read_config
@@ -17,6 +19,7 @@ def test_a_made_up_log_can_be_checked_and_prepared(tmp_path):
     assert prepare(tmp_path) == found["cleaning"]["rows"]["events"]["out"] == 20_000 - 20 - 2
 
 
+@pytest.mark.slow
 def test_a_child_process_is_measured():
     # In a small process: what the measuring process holds at the fork counts as the child's.
     hungry = "d.measure(['-c', 'x = bytearray(900_000_000)'])"

@@ -174,6 +174,7 @@ def test_it_learns_to_tell_texts_apart(tuning):
     assert found["probability"].min() > 0.5
 
 
+@pytest.mark.slow
 def test_the_same_run_twice_is_the_same():
     config = settings("next", "side")
     runs = [motet.train(config, folder() / "runs" / f"twice-{number}") for number in (1, 2)]

@@ -189,6 +189,7 @@ def test_the_plain_sum_stays_in_the_valley_from_two_of_the_five_starts():
     assert [start for start, point in found.items() if point is None] == [STARTS[0], STARTS[2]]
 
 
+@pytest.mark.slow
 def test_gradient_methods_leave_the_valley_in_which_the_plain_sum_is_caught():
     """From where the sum is after the paper's 100,000 steps from its first start, towards y = -8.
 
