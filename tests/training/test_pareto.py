@@ -173,19 +173,30 @@ def mean_loss(point: tuple[float, float]) -> float:
     return sum(loss.item() for loss in Valleys(list(point))(None).values()) / 2
 
 
+TO_THE_MIDDLE = (
+    "cagrad",
+    "aligned_mtl",
+    "gradnorm",
+)  # they descend the sum too; the others stop where they arrive
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["mgda", "pcgrad", "cagrad"])
+@pytest.mark.parametrize(
+    "kind", ["mgda", "pcgrad", "cagrad", "aligned_mtl", "imtl_g", "gradnorm", "upgrad", "nash_mtl"]
+)
 def test_from_five_starts_to_the_front(kind):
     """CAGrad takes minutes: its solver needs three milliseconds a step."""
     found = {start: to_the_front(kind, start) for start in STARTS}
     assert all(found.values()), found
     above = [mean_loss(point) - MIDDLE for point in found.values() if point]
-    assert max(above) < 0.01 if kind == "cagrad" else max(above) > 0.5  # the others stop where they arrive
+    assert max(above) < 0.02 if kind in TO_THE_MIDDLE else max(above) > 0.3
 
 
 @pytest.mark.slow
-def test_the_plain_sum_stays_in_the_valley_from_two_of_the_five_starts():
-    found = {start: to_the_front("fixed", start) for start in STARTS}
+@pytest.mark.parametrize("kind", ["fixed", "graddrop"])
+def test_the_plain_sum_stays_in_the_valley_from_two_of_the_five_starts(kind):
+    """And so does what drops parts of gradients at random, for its mean is the sum."""
+    found = {start: to_the_front(kind, start) for start in STARTS}
     assert [start for start, point in found.items() if point is None] == [STARTS[0], STARTS[2]]
 
 
