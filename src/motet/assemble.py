@@ -111,6 +111,9 @@ def settings_of(config: Config, group: Group) -> Config:
         sharing = sharing.model_copy(update={"adapter": group.adapter})
     model = config.model.model_copy(update={"groups": [], "sharing": sharing})
     tasks = [task for task in config.tasks if task.name in (*group.tasks, *group.beside)]
+    if group.depth:
+        depth = {task.name: min(task.depth or group.depth, group.depth) for task in tasks}
+        tasks = [task.model_copy(update={"depth": depth[task.name]}) for task in tasks]
     return config.model_copy(update={"tasks": tasks, "model": model})
 
 

@@ -142,6 +142,14 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         after("model: {groups: [{tasks: [like], adapter: 8}]}\n"),
         ["a whole model needs no bottleneck; write  backbone: shared, or leave it out"],
     ),
+    "an exit of a whole model": (
+        after("model: {groups: [{tasks: [like], depth: 1}]}\n"),
+        ["a whole model needs no exit of its own from the timeline; write  backbone: shared"],
+    ),
+    "an exit above the timeline": (
+        after("model: {groups: [{tasks: [like], backbone: shared, depth: 3}]}\n"),
+        ["model.groups: found depth 3 of like, but model.timeline.layers is 2; write 2 or less"],
+    ),
     "surgery over groups": (
         after("model: {groups: [[like]]}\ntraining: {balance: mgda}\n"),
         ["model.groups: balance mgda is for tasks that share"],

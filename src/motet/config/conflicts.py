@@ -157,6 +157,11 @@ def _depths(parts: Parts) -> Found:
         if task and layers is not None and (task.depth or 0) > layers:
             said = f"tasks.{task.name}.depth: found {task.depth}, but model.timeline.layers is {layers}"
             yield ("tasks", number, "depth"), f"{said}; write {layers} or less, or nothing for all"
+    for group in parts.model.groups if parts.model else ():
+        if layers is not None and (group.depth or 0) > layers:
+            said = f"model.groups: found depth {group.depth} of {', '.join(group.tasks)}, but "
+            said += f"model.timeline.layers is {layers}"
+            yield ("model", "groups"), f"{said}; write {layers} or less, or nothing for all"
 
 
 def _idle(parts: Parts) -> Found:

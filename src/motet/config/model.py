@@ -197,12 +197,18 @@ class Group(Record):
     adapter: int = Field(
         0, ge=0, description="shared: width of a bottleneck beside every layer of the timeline; 0: none."
     )
+    depth: AtLeastOne | None = Field(
+        None,
+        description="shared: after how many layers of the timeline its tasks leave it at the latest; null: "
+        "all, or the task's own depth.",
+    )
 
     @model_validator(mode="after")
     def _reads(self) -> "Group":
-        if self.adapter and self.backbone == "own":
-            text = "a whole model needs no bottleneck; write  backbone: shared, or leave it out"
-            raise misfits([(("adapter",), text)])
+        for name, what in (("adapter", "bottleneck"), ("depth", "exit of its own from the timeline")):
+            if getattr(self, name) and self.backbone == "own":
+                text = f"a whole model needs no {what}; write  backbone: shared, or leave it out"
+                raise misfits([((name,), text)])
         return self
 
 

@@ -3,10 +3,10 @@
 A task is hurt when its interval against its single-task twin lies below zero. Cures are tried in turn, the
 lightest first: the joint model as it was after another epoch, for tasks overfit at different times, for all
 tasks if that hurts nobody, else beside it for those that are hurt; what lies behind the timeline, for this
-task alone, on the backbone as it is; a whole model from the weights of the joint one, for hurt tasks together
-that help each other or follow one another; the twin itself, which is trained already. What does not help on
-the validation rows is not put in. Unless all go to another epoch, the other tasks keep the weights that they
-have.
+task alone, on the backbone as it is, then on its lower layers alone; a whole model from the weights of the
+joint one, for hurt tasks together that help each other or follow one another; the twin itself, which is
+trained already. What does not help on the validation rows is not put in. Unless all go to another epoch, the
+other tasks keep the weights that they have.
 """
 
 from motet.guard.course import guard

@@ -9,7 +9,7 @@ from motet.gather import Material
 from motet.guard.back import Back
 from motet.guard.found import Cure, Guarded
 from motet.guard.join import joined, summed
-from motet.guard.ward import FitOne, Ward, chains_of
+from motet.guard.ward import BEHIND, FitOne, Ward, chains_of
 from motet.training.fit import Trained
 from motet.training.snapshots import BestEpochs
 
@@ -58,13 +58,12 @@ def guard(
 
 def _cures(ward: Ward, back: Back) -> list[Cure]:
     """What is put in, for every group of hurt tasks that anything helped."""
-    waiting: list[list[str]] = []
-    kept, left = back.beside(chains_of(ward.material.config, ward.hurt))
-    for own in [] if ward.stopped else ward.own_experts(left):
-        if own.helps(ward.before, ward.hurt):
-            kept.append(own)
-        else:
-            waiting.append(list(own.group.tasks))
+    kept, waiting = back.beside(chains_of(ward.material.config, ward.hurt))
+    for cures in (ward.own_experts, ward.earlier_exits):
+        found = [] if ward.stopped else [own for own in cures(waiting) if own.helps(ward.before, ward.hurt)]
+        kept += found
+        cured = [name for own in found for name in own.group.tasks]
+        waiting = [tasks for tasks in waiting if tasks[0] not in cured]
     if not ward.stopped and _hopeless(ward, waiting):
         return kept + [cure for tasks in waiting for cure in _last_resort(ward, back, tasks)]
     for tasks in [] if ward.stopped else ward.companies(waiting):
@@ -85,10 +84,13 @@ def _hopeless(ward: Ward, groups: Sequence[Sequence[str]]) -> bool:
     Experts of their own, which began there too, brought no task nearer to its twin; and every task has a twin
     to be answered by: none follows another.
     """
-    tried = {name: cure for cure in ward.tried if cure.kind == "experts" for name in cure.group.tasks}
-    return all(
-        len(tasks) == 1 and tasks[0] in tried and tried[tasks[0]].gain(ward.before) <= 0 for tasks in groups
-    )
+    behind = [cure for cure in ward.tried if cure.kind in BEHIND]
+
+    def nearer(tasks: Sequence[str]) -> bool:
+        tried = [cure for cure in behind if tasks[0] in cure.group.tasks]
+        return not tried or any(cure.gain(ward.before) > 0 for cure in tried)
+
+    return all(len(tasks) == 1 and not nearer(tasks) for tasks in groups)
 
 
 def _first(back: Back, kept: Sequence[Cure]) -> tuple[Trained, list[Cure]]:

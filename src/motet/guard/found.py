@@ -12,7 +12,7 @@ from motet.evaluation.records import Predictions
 from motet.system.randomness import generator
 from motet.training.fit import Trained
 
-CureKind = Literal["whole", "mean", "epoch", "experts", "model", "twin"]
+CureKind = Literal["whole", "mean", "epoch", "experts", "exit", "model", "twin"]
 FOR_ALL: tuple[CureKind, ...] = ("whole", "mean")
 
 
@@ -23,7 +23,8 @@ class Cure:
     Args:
         kind: whole (all tasks are answered by the joint model as it was after another epoch), mean (or by
             the mean of its weights after several), epoch (those of the group are answered by the joint model
-            as it was then), experts (behind the shared backbone), model (a whole one), or twin.
+            as it was then), experts (behind the shared backbone), exit (experts behind its lower layers),
+            model (a whole one), or twin.
         group: How the configuration says it.
         trained: The model of these tasks.
         after: Task -> how it stands to its twin now, for tasks that have one.

@@ -25,6 +25,8 @@ from motet.training.snapshots import BestEpochs
 
 LOOKS = 5  # steps from one look ahead to the next, in the one epoch in which hurt tasks are looked at
 NARROW = 4  # a bottleneck beside the timeline has this part of its width
+BEHIND: tuple[CureKind, ...] = ("experts", "exit")  # the backbone stays as it is
+NAMED: dict[CureKind, str] = {"experts": "", "exit": ", earlier exit", "model": " alone"}
 PATIENCE = 1  # epochs without a better one after which a cure stops, if training has more
 ROOM = 0.5  # of the parameters of all twins: so large the model may be for twins to be put in as they are
 
@@ -80,14 +82,19 @@ class Ward:
         said = examiner.examine(trained.model, VALID, lists=False)
         return {name: record for name, record in said.items() if name in tasks}
 
+    def behind(self, kind: CureKind, tasks: Sequence[str]) -> Group:
+        """How the configuration says that these tasks have experts behind the shared backbone, or a part."""
+        timeline = self.material.config.model.timeline
+        depth = max(timeline.layers // 2, 1) if kind == "exit" else None
+        narrow = max(timeline.width // NARROW, 8)
+        return Group(tasks=list(tasks), backbone="shared", adapter=narrow, depth=depth)
+
     def treat(self, kind: CureKind, tasks: Sequence[str]) -> Cure | None:
         """Train a part of their own for some tasks; None when it was stopped by hand."""
         config = self.material.config
-        shared = kind == "experts"
-        narrow = max(config.model.timeline.width // NARROW, 8) if shared else 0
-        group = Group(tasks=list(tasks), backbone="shared" if shared else "own", adapter=narrow)
-        names = ", ".join(tasks)
-        name = f"guard of {names}" if shared else f"guard of {names} alone"
+        shared = kind in BEHIND
+        group = self.behind(kind, tasks) if shared else Group(tasks=list(tasks))
+        name = f"guard of {', '.join(tasks)}{NAMED[kind]}"
         start = Start(self.joint.model.state_dict(), frozen=True) if shared else Start(self.start(tasks))
         own = impatient(settings_of(config, group))
         trained = self.fit_one(name, own, start, hopeless=self.hopeless(tasks))
@@ -99,7 +106,19 @@ class Ward:
         self.story += [self.told(cure, name) for name in tasks if name in self.hurt]
         return cure
 
-    def own_experts(self, groups: Sequence[Sequence[str]]) -> list[Cure]:
+    def earlier_exits(self, groups: Sequence[Sequence[str]]) -> list[Cure]:
+        """The same as `own_experts` behind the lower half of the timeline's layers, where there are several.
+
+        What the upper layers have become serves the others; the lower ones are the more general (Søgaard and
+        Goldberg, ACL 2016, doi.org/10.18653/v1/P16-2038).
+        """
+        config = self.material.config
+        lower = max(config.model.timeline.layers // 2, 1)
+        own = {task.name: task.depth or config.model.timeline.layers for task in config.tasks}
+        wanted = [tasks for tasks in groups if any(own[name] > lower for name in tasks)]
+        return self.own_experts(wanted, "exit")
+
+    def own_experts(self, groups: Sequence[Sequence[str]], kind: CureKind = "experts") -> list[Cure]:
         """Experts of its own for every group of tasks, trained in one pass behind the shared backbone.
 
         Each group has its experts, towers and heads to itself, as if it were trained alone; what they share
@@ -110,16 +129,16 @@ class Ward:
             that leans on the backbone, which a model is joined from and which answers nothing by itself.
         """
         if len(groups) < 2:
-            alone = [self.treat("experts", tasks) for tasks in groups]
+            alone = [self.treat(kind, tasks) for tasks in groups]
             return [cure for cure in alone if cure is not None]
         config, names = self.material.config, [name for tasks in groups for name in tasks]
-        narrow = max(config.model.timeline.width // NARROW, 8)
-        own = [Group(tasks=list(tasks), backbone="shared", adapter=narrow) for tasks in groups]
+        own = [self.behind(kind, tasks) for tasks in groups]
         settings = config.model.model_copy(update={"groups": own})
         tasks = [task for task in config.tasks if task.name in names]
         asked = impatient(config.model_copy(update={"tasks": tasks, "model": settings}))
         start = Start(self.joint.model.state_dict(), frozen=True)
-        trained = self.fit_one(f"guard of {', '.join(names)}", asked, start, hopeless=self.hopeless(names))
+        called = f"guard of {', '.join(names)}{NAMED[kind]}"
+        trained = self.fit_one(called, asked, start, hopeless=self.hopeless(names))
         if trained.stopped:
             self.stopped = True
             return []
@@ -128,7 +147,7 @@ class Ward:
         for group, part in zip(own, trained.model.leaning, strict=True):
             cost = {} if cures else trained.cost  # it was one training
             of_it = {name: each for name, each in after.items() if name in group.tasks}
-            cures.append(Cure("experts", group, replace(trained, model=part, cost=cost), of_it))
+            cures.append(Cure(kind, group, replace(trained, model=part, cost=cost), of_it))
         self.tried += cures
         self.story += [
             self.told(cure, name) for cure in cures for name in cure.group.tasks if name in self.hurt
@@ -238,6 +257,7 @@ class Ward:
         epochs = ", ".join(str(each) for each in cure.epochs)
         what = {
             "experts": "was given experts of its own on the shared timeline",
+            "exit": "was given experts of its own on the lower layers of the shared timeline",
             "model": "was given a model of its own",
             "whole": f"is answered, as are all tasks, by the joint model as it was after epoch {epochs}",
             "mean": "is answered, as are all tasks, by the mean of the joint model's weights after epochs "

@@ -12,6 +12,7 @@ CURES = {
     "mean": "For all tasks, the mean of several epochs of the joint model",
     "epoch": "The joint model of another epoch",
     "experts": "Experts of its own on the shared timeline",
+    "exit": "Experts of its own on the lower layers of the shared timeline",
     "model": "A model of its own",
     "twin": "Its twin",
 }
