@@ -154,6 +154,8 @@ def train(case: Case) -> tuple[Motet, dict[str, Any]]:
         clock.start()
         return metrics
 
+    import torch._dynamo  # noqa: F401  what the first optimizer of a process imports; peers' clocks start later
+
     clock.start()
     began = time.monotonic()
     trained = fit(case.config, case.prepared, validate, lambda record: None)

@@ -10,8 +10,9 @@ seed. On KuaiRand both are then fitted on all days before the test; on MovieLens
 too, ours on training rows alone.
 
 Speed is rows that training learned from, over epochs, a CPU second of training alone: for ours everything
-from the building of the model on, for theirs `train_one_epoch` with its loader. Runs of both lie side by side
-in time. Finished runs are read again.
+from the building of the model on, for theirs `train_one_epoch` with its loader. What torch imports when a
+process makes its first optimizer (about a second) is in neither. Runs of both lie side by side in time.
+Finished runs are read again.
 """
 
 import argparse
