@@ -288,14 +288,15 @@ def test_without_twins_there_is_no_guard(changes, said):
         ("whole", ["click"]),
         ("epoch", ["click", "stars"]),
         pytest.param("experts", ["click"], marks=pytest.mark.slow),
+        pytest.param("exit", ["click"], marks=pytest.mark.slow),
         pytest.param("twin", ["click"], marks=pytest.mark.slow),
     ],
 )
 def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, cure, hurt):
-    pretend(monkeypatch, *hurt, after=(-0.1,) if cure == "twin" else (0.1,))
+    pretend(monkeypatch, *hurt, after={"twin": (-0.1,), "exit": (-0.1, 0.1)}.get(cure, (0.1,)))
     if cure != "whole":
         monkeypatch.setattr(Back, "whole", lambda back: None)
-    if cure in ("experts", "twin"):
+    if cure in ("experts", "exit", "twin"):
         monkeypatch.setattr(Back, "beside", lambda back, groups: ([], groups))
     config = run_config(report__ablations=[], report__baselines=["popularity"])
     done = train(config, world_folder(), tmp_path / "run", guarded=True)
@@ -329,14 +330,21 @@ def test_a_guarded_run_is_a_run_like_any_other(monkeypatch, tmp_path, capsys, cu
     "sharing",
     [{"kind": "cross_stitch"}, {"kind": "ple", "levels": 2, "experts": 2}, {"own_ids": True}, {"adapter": 4}],
 )
-@pytest.mark.parametrize("after", [(0.1,), pytest.param((-0.1, 0.1), marks=pytest.mark.slow)])
-def test_the_others_stay_whatever_is_shared(monkeypatch, sharing, after):
+@pytest.mark.parametrize(
+    ("after", "backbone"),
+    [
+        ((0.1,), "shared"),
+        pytest.param((-0.1, 0.1), "shared", marks=pytest.mark.slow),
+        pytest.param((-0.1, -0.1, 0.1), "own", marks=pytest.mark.slow),
+    ],
+)
+def test_the_others_stay_whatever_is_shared(monkeypatch, sharing, after, backbone):
     of = gathered(model__sharing={"layers": [16]} | sharing, model__fold_in=2)
     wanted = variants(of)
     made = {name: fit_one(name, wanted[name][0], None, of=of) for name in ("joint", "twin of click")}
     pretend(monkeypatch, "click", after=after)
     found = guard(of, made, functools.partial(fit_one, of=of))
-    assert groups(found) == [(["click"], "shared" if after[0] > 0 else "own")]
+    assert groups(found) == [(["click"], backbone)]
     before, after = (
         Examiner(config, of.prepared.dataset, of.views).examine(trained.model, TEST)
         for config, trained in ((of.config, made["joint"]), (found.config, found.joint))
