@@ -6,7 +6,7 @@ Shapes: N texts, K classes, M answers.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from torch import Tensor
 from motet.bundle import Bundle
 from motet.config import Config
 from motet.config.tasks import Multiclass, Retrieval, Tagging
+from motet.data.letters import same_text
 from motet.data.pairs import PairRows
 from motet.data.tagged import Tagged, rows_of
 from motet.data.tags import OUTSIDE, as_read, units_of
@@ -25,8 +26,9 @@ from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.retrieval import answer_directions, compared, least_sure
 from motet.evaluation.tagging import found_spans
-from motet.evaluation.texts import probabilities
+from motet.evaluation.texts import probabilities, readings
 from motet.features.texts import TextInput, with_answers, with_units
+from motet.metrics.labelling import WAYS, By, choose
 
 AnyTask = TypeVar("AnyTask", Multiclass, Tagging, Retrieval)
 
@@ -77,6 +79,22 @@ class TextReader:
             self.shelves[name] = Shelf.of(self.bundle, name)
         return answer_table(self.bundle, self.shelves[name], texts, k)
 
+    def label_next(
+        self, texts: Sequence[str], k: int = 50, by: str = "both", task: str | None = None
+    ) -> pl.DataFrame:
+        """Which of these texts to label next: ``row, text, prediction, probability``, most wanted first.
+
+        Args:
+            texts: Texts without a label; one that is there twice is chosen once.
+            k: How many will be labelled.
+            by: uncertainty, diversity, both or random; see `motet.metrics.labelling`.
+            task: A `multiclass` task that reads texts; None means the only one.
+
+        Raises:
+            ConfigError: There is no such task, or no such way to choose.
+        """
+        return wanted_table(self.bundle, texts, text_task(self.bundle.config, task), (k, by))
+
     @cached_property
     def shelves(self) -> "dict[str, Shelf]":
         """Answers of the tasks that were asked so far."""
@@ -118,9 +136,11 @@ def _task(found: dict[str, AnyTask], task: str | None, verb: str) -> AnyTask:
 def class_table(bundle: Bundle, texts: Sequence[str], task: Multiclass) -> pl.DataFrame:
     """Columns ``text, prediction, probability``: the most probable class of each text, in their order."""
     texts = as_texts(texts)
-    said_NK = class_probabilities(bundle, texts, task.name)
+    return _best(bundle.facts[task.name].classes, texts, class_probabilities(bundle, texts, task.name))
+
+
+def _best(classes: Sequence[str], texts: Sequence[str], said_NK: np.ndarray) -> pl.DataFrame:
     best_N = said_NK.argmax(1) if len(texts) else np.zeros(0, np.int64)
-    classes = bundle.facts[task.name].classes
     return pl.DataFrame(
         {
             "text": pl.Series(list(texts), dtype=pl.String),
@@ -130,11 +150,41 @@ def class_table(bundle: Bundle, texts: Sequence[str], task: Multiclass) -> pl.Da
     )
 
 
-def class_probabilities(bundle: Bundle, texts: Sequence[str], task: str) -> np.ndarray:
-    """Probabilities of the classes of a task ``(N, K)``."""
+def wanted_table(
+    bundle: Bundle, texts: Sequence[str], task: Multiclass, wish: tuple[int, str]
+) -> pl.DataFrame:
+    """Columns ``row`` (which text, counted from 1), ``text, prediction, probability``, most wanted first.
+
+    Args:
+        bundle: A trained model.
+        texts: Texts without a label.
+        task: The task that they will have a label of.
+        wish: How many are wanted, and by what.
+    """
+    count, by = wish
+    if by not in WAYS:
+        raise ConfigError(f"label-next: by {by!r} is not known; there are {', '.join(WAYS)}.")
+    texts = as_texts(texts)
+    same = pl.DataFrame({"text": pl.Series(texts, dtype=pl.String)}).select(same_text(pl.col("text")))["text"]
+    place_N = np.flatnonzero((same.is_first_distinct() & (same != "")).to_numpy())
+    asked = _asked(bundle, [texts[place] for place in place_N], task.name)
+    share_NK = probabilities(bundle.model, asked, TEST)[1]
+    seed = bundle.config.training.seed
+    chosen_C = choose(share_NK, readings(bundle.model, asked, TEST), count, cast("By", by), seed)
+    table = _best(bundle.facts[task.name].classes, [texts[place] for place in place_N], share_NK)
+    return table[chosen_C].insert_column(0, pl.Series("row", place_N[chosen_C] + 1, dtype=pl.Int64))
+
+
+def _asked(bundle: Bundle, texts: Sequence[str], task: str) -> TextSet:
+    """Texts of which nobody knows the class."""
     classes = bundle.facts[task].classes
     rows = TextRows(texts, np.zeros(len(texts), np.int64), np.full(len(texts), TEST, np.int8), classes)
-    return probabilities(bundle.model, TextSet(task, rows, *reads(bundle).read(texts)), TEST)[1]
+    return TextSet(task, rows, *reads(bundle).read(texts))
+
+
+def class_probabilities(bundle: Bundle, texts: Sequence[str], task: str) -> np.ndarray:
+    """Probabilities of the classes of a task ``(N, K)``."""
+    return probabilities(bundle.model, _asked(bundle, texts, task), TEST)[1]
 
 
 def span_table(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFrame:

@@ -62,6 +62,12 @@ class InUse(Protocol):
         """Answers to questions: columns ``row, rank, answer, probability, sure``."""
         ...
 
+    def label_next(
+        self, texts: Sequence[str], k: int = 50, by: str = "both", task: str | None = None
+    ) -> pl.DataFrame:
+        """Texts to label next: columns ``row, text, prediction, probability``, the most wanted first."""
+        ...
+
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics: task -> split -> metric -> value, interval and count."""
         ...

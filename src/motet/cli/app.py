@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 
 from motet.errors import MotetError
 
-# name -> what it does; the function of that name lies in the module of that name under motet.cli
+# name -> what it does; its function lies in the module of that name, _ for -, under motet.cli
 COMMANDS = {
     "init": "Look at data files and write a configuration for them.",
     "check": "Check a configuration and its data; nothing is trained.",
@@ -30,6 +30,7 @@ COMMANDS = {
     "classify": "Classify texts.",
     "tag": "Tag what texts name.",
     "answer": "Answer questions.",
+    "label-next": "Say which texts of a file to label next.",
     "models": "List the language models known by name, or make one ready.",
     "doctor": "Say what is installed, what is missing, and what to do.",
     "demo": "Fetch MovieLens-100K, train on it, and show recommendations.",
@@ -49,7 +50,8 @@ class Commands(TyperGroup):
         """Import one command; None if there is none of that name."""
         if cmd_name not in COMMANDS:
             return None
-        function = getattr(importlib.import_module(f"motet.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        function = getattr(importlib.import_module(f"motet.cli.{name}"), name)
         single = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
         single.command(cmd_name)(function)
         return typer.main.get_command(single)

@@ -118,6 +118,13 @@ class Ensemble:
         retrieval_task(self.config, task)
         raise AssertionError("runs with text tasks are refused when an ensemble is made")
 
+    def label_next(
+        self, texts: Sequence[str], k: int = 50, by: str = "both", task: str | None = None
+    ) -> pl.DataFrame:
+        """Never, likewise."""
+        text_task(self.config, task)
+        raise AssertionError("runs with text tasks are refused when an ensemble is made")
+
     def predict(self, rows: Any, task: str) -> pl.DataFrame:
         """Predict a row task for pairs of user and item; see `TrainedModel.predict`.
 

@@ -6,11 +6,13 @@ Shapes: R rows, K classes.
 from typing import Any
 
 import numpy as np
+import torch
 
 from motet.data.text_feed import TextSet
 from motet.data.timelines import TRAIN
 from motet.evaluation.records import RowPredictions
 from motet.model import Motet
+from motet.tasks.texts import TextClassHead
 
 SHOWN = 20  # pairs of classes and errors that a report shows
 FIELDS = 10  # classes whose confusions are drawn
@@ -27,6 +29,26 @@ def probabilities(model: Motet, texts: TextSet, part: int) -> tuple[np.ndarray, 
         place_B = np.searchsorted(row_R, batch.row_B.numpy())
         said_RK[place_B] = model.texts.probabilities(batch).numpy()
     return row_R, said_RK
+
+
+def readings(model: Motet, texts: TextSet, part: int) -> np.ndarray:
+    """What the head of a task reads of a part's texts, ``(R, T)``."""
+    row_R = texts.rows.rows(part)
+    assert model.texts is not None
+    head = model.texts.head(texts.task)
+    assert isinstance(head, TextClassHead)
+    found: list[np.ndarray] = []
+    place: list[np.ndarray] = []
+    model.eval()
+    for batch in texts.in_order(row_R):
+        with torch.no_grad():
+            found.append(head.normal(model.texts.vectors(batch)).numpy())
+        place.append(np.searchsorted(row_R, batch.row_B.numpy()))
+    if not found:
+        return np.zeros((0, head.linear.in_features), np.float32)
+    read_RT = np.empty((len(row_R), head.linear.in_features), np.float32)
+    read_RT[np.concatenate(place)] = np.concatenate(found)
+    return read_RT
 
 
 def text_record(model: Motet, texts: TextSet, part: int) -> RowPredictions:

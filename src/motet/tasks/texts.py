@@ -48,10 +48,11 @@ class TextClassHead(nn.Module):
     def forward(self, vector_BT: Tensor, batch: TextBatch) -> Tensor:
         """Logits ``(B, K)``."""
         del batch
-        out: Tensor = self.linear(self.dropout(self._normal(vector_BT)))
+        out: Tensor = self.linear(self.dropout(self.normal(vector_BT)))
         return out
 
-    def _normal(self, vector_BT: Tensor) -> Tensor:
+    def normal(self, vector_BT: Tensor) -> Tensor:
+        """What the linear map reads of the vectors of texts, ``(B, T)``."""
         normal_BT = F.layer_norm(vector_BT, vector_BT.shape[-1:])
         return (normal_BT - self.get_buffer("mean_T")) / self.get_buffer("spread_T")
 
@@ -61,7 +62,7 @@ class TextClassHead(nn.Module):
         mean_T, spread_T = standard(F.layer_norm(vector_NT, vector_NT.shape[-1:]))
         self.get_buffer("mean_T").copy_(mean_T)
         self.get_buffer("spread_T").copy_(spread_T)
-        weight_KT, bias_K = probe(self._normal(vector_NT), label_N, self.share_K, seed)
+        weight_KT, bias_K = probe(self.normal(vector_NT), label_N, self.share_K, seed)
         self.linear.weight.copy_(weight_KT)
         self.linear.bias.copy_(bias_K)
 
