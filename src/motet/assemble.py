@@ -18,6 +18,7 @@ from motet.features.columns import ColumnEncoder
 from motet.features.content import build_content
 from motet.features.events import EventEncoder, UserEncoder
 from motet.features.items import ItemContent, ItemEncoder
+from motet.features.views import Contrast
 from motet.language.tuned import TunedLanguage
 from motet.model import Motet
 from motet.nn.branches import Branch, Branches
@@ -180,8 +181,17 @@ def _build_part(
     model.folds = FoldIns(
         {name: FoldIn(width, settings.fold_in, facts[name].mean, facts[name].deviation) for name in folded}
     )
+    model.hidden, model.contrast = settings.timeline.hidden, _contrast(settings.timeline)
     model.leave_seen_out = encodings.seen_once and settings.scoring.mask_seen
     return model
+
+
+def _contrast(settings: Timeline) -> Contrast | None:
+    found = settings.contrast
+    if found is None:
+        return None
+    shares = {"crop": found.crop, "mask": found.mask, "reorder": found.reorder, "insert": found.insert}
+    return Contrast(found.weight, found.views, shares, found.temperature)
 
 
 def _build_timeline(settings: Timeline, *, timed: bool) -> TimelineEncoder:

@@ -12,6 +12,7 @@ from motet.batch import AnyBatch, Batch, Encoded, Rows, TextBatch
 from motet.features.columns import ColumnEncoder
 from motet.features.events import EventEncoder, UserEncoder
 from motet.features.items import ItemEncoder
+from motet.features.views import Contrast
 from motet.nn.branches import Branches
 from motet.nn.experts import Experts
 from motet.nn.fold_in import FoldIns
@@ -61,6 +62,8 @@ class Motet(nn.Module):
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.folds = FoldIns({})  # put in where the model is built
         self.texts: TextTasks | None = None  # likewise
+        self.contrast: Contrast | None = None  # likewise
+        self.hidden = 0.0  # share of events whose item is not seen in training
         self.leave_seen_out = False
         self.apart = nn.ModuleList()  # models of groups of tasks, whole or leaning on this one's backbone
         self.leans = False
@@ -154,7 +157,10 @@ class Motet(nn.Module):
     def encode(self, batch: Batch, item_ID: Tensor | None = None) -> Encoded:
         """The backbone: items, events and users to states; state 0 has seen the user alone."""
         item_ID, place_I, hidden_N = self._items(batch) if item_ID is None else (item_ID, None, None)
-        item_BL = batch.item_BL if place_I is None else place_I[batch.item_BL]
+        item_BL = batch.item_BL
+        if self.training and self.hidden:
+            item_BL = item_BL * (torch.rand_like(item_BL, dtype=torch.float32) >= self.hidden)
+        item_BL = item_BL if place_I is None else place_I[item_BL]
         event_BLD = self.events(batch, item_ID[item_BL])
         user_BD = self.users(batch)
         token_BSD = torch.cat([user_BD[:, None], event_BLD], 1)
@@ -174,7 +180,9 @@ class Motet(nn.Module):
         self._read_some(batch)
         if ranking or self.items.mix is not None:
             return self.items(), None, self.items.hidden_N
-        item_K = torch.unique(torch.cat([batch.item_BL.flatten(), batch.row_item_BP.flatten()]))
+        every = [batch.item_BL.flatten(), batch.row_item_BP.flatten()]
+        none = [batch.item_BL.new_zeros(1)] if self.hidden else []  # an item that is hidden is number 0
+        item_K = torch.unique(torch.cat([*every, *none]))
         place_I = torch.zeros_like(self.items.get_buffer("id_row_I"))
         place_I[item_K] = torch.arange(len(item_K), device=item_K.device)
         return self.items(item_K), place_I, self.items.hidden_N
@@ -301,6 +309,10 @@ class Motet(nn.Module):
         encoded = self.encode(batch)
         for part in self.parts:
             losses |= part.losses(batch, encoded if part is self or part.leans else part.encode(batch))
+        if self.training and self.contrast is not None:
+            first = next((name for name in self.next_heads if name in losses), None)
+            more = self.contrast.loss(batch, encoded.item_ID, self.encode)
+            losses |= {} if first is None or more is None else {first: losses[first] + more}
         return losses
 
     def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:

@@ -142,6 +142,10 @@ BROKEN_TRAINING: dict[str, tuple[str, list[str]]] = {
         after("model: {groups: [{tasks: [like], adapter: 8}]}\n"),
         ["a whole model needs no bottleneck; write  backbone: shared, or leave it out"],
     ),
+    "contrast under gradient surgery": (
+        after("model: {timeline: {contrast: 0.1}}\ntraining: {balance: mgda}\n"),
+        ["model.timeline.contrast: balance mgda does not see it"],
+    ),
     "an exit of a whole model": (
         after("model: {groups: [{tasks: [like], depth: 1}]}\n"),
         ["a whole model needs no exit of its own from the timeline; write  backbone: shared"],

@@ -39,6 +39,7 @@ def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     """What does not fit together: where it was written, and what to write instead."""
     found = [*_names(parts.tasks), *_weights(parts.tasks), *_monitor(parts), *_balance(parts)]
     found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_beside(parts), *_idle(parts)]
+    found += _contrast(parts)
     found += of_texts(parts.tasks, parts.data, parts.model, parts.training)
     for number, task in enumerate(parts.tasks):
         reads = task and not is_text_task(task)
@@ -162,6 +163,18 @@ def _depths(parts: Parts) -> Found:
             said = f"model.groups: found depth {group.depth} of {', '.join(group.tasks)}, but "
             said += f"model.timeline.layers is {layers}"
             yield ("model", "groups"), f"{said}; write {layers} or less, or nothing for all"
+
+
+def _contrast(parts: Parts) -> Found:
+    """What is learned of whole timelines is a part of the loss of a task that ranks items."""
+    if parts.model is None or parts.model.timeline.contrast is None or None in parts.tasks:
+        return
+    path, said = ("model", "timeline", "contrast"), "model.timeline.contrast: "
+    if not any(isinstance(task, NextItem) for task in parts.tasks):
+        yield path, f"{said}its loss is a part of that of a next_item task, and there is none; leave it out"
+    if parts.training and parts.training.balance.of_sharing:
+        kind = parts.training.balance.kind
+        yield path, f"{said}balance {kind} does not see it; write  training: {{balance: likelihood}}"
 
 
 def _idle(parts: Parts) -> Found:

@@ -77,6 +77,28 @@ def _language(raw: Any) -> Any:
     return {"name": raw} if isinstance(raw, str) else raw
 
 
+class Contrast(Record):
+    """Two views of each timeline, told from those of others, beside the tasks. A number is its `weight`."""
+
+    in_words = "a number, a mapping"
+    weight: float = Field(0.1, gt=0, description="Of its loss, in that of the first task that ranks items.")
+    views: list[Literal["crop", "mask", "reorder", "insert"]] = Field(
+        ["crop", "mask", "reorder", "insert"],
+        min_length=1,
+        description="What makes a view, one drawn for each: a part of the events; items hidden; a part "
+        "shuffled; items put in that are like those before which they stand.",
+    )
+    crop: float = Field(0.6, gt=0, lt=1, description="Share of the events that crop keeps.")
+    mask: float = Field(0.3, gt=0, lt=1, description="Share of the items that mask hides.")
+    reorder: float = Field(0.6, gt=0, le=1, description="Share of the events that reorder shuffles.")
+    insert: float = Field(0.2, gt=0, le=1, description="Share of the events before which insert puts one.")
+    temperature: float = Field(0.1, gt=0, description="By which cosines are divided.")
+
+
+def _contrast(raw: Any) -> Any:
+    return {"weight": raw} if isinstance(raw, int | float) and not isinstance(raw, bool) else raw
+
+
 class Timeline(Record):
     """The encoder that reads a user's events in order."""
 
@@ -92,6 +114,12 @@ class Timeline(Record):
     expansion: float = Field(2.0, gt=0, description="Width of the feed-forward layer, in widths.")
     bias: Literal["none", "position", "time", "both"] = Field(
         "both", description="Relative bias of the attention."
+    )
+    hidden: float = Field(
+        0.0, ge=0, lt=1, description="Share of the events whose item a training step does not see."
+    )
+    contrast: Annotated[Contrast | None, BeforeValidator(_contrast)] = Field(
+        None, description="Contrastive learning of whole timelines; null: none."
     )
 
     @model_validator(mode="after")
