@@ -50,8 +50,8 @@ HEADLINES = {
         "KuaiRand，是否点击：校准误差",
     ),
     "mtl.rechub_wins_share": (
-        "share of 7 tasks on which we are better than torch-rechub's MMoE and PLE",
-        "7 个任务中优于 torch-rechub 的 MMoE 和 PLE 的比例",
+        "share of 8 tasks on which we are better than torch-rechub's MMoE and PLE",
+        "8 个任务中优于 torch-rechub 的 MMoE 和 PLE 的比例",
     ),
     "mtl.rechub_speed_ratio": (
         "training rows a CPU second, ours : theirs, the slower of two sets",
