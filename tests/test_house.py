@@ -163,6 +163,7 @@ def test_every_library_that_the_package_imports_is_declared():
     declared = {re.split(r"[>=<\[]", line)[0].lower() for line in [*project["dependencies"], *extras]}
     known_as = {
         "yaml": "pyyaml",
+        "PIL": "pillow",
         "vl_convert": "vl-convert-python",
         "sklearn": "scikit-learn",
         "mlflow": "mlflow-skinny",

@@ -24,6 +24,7 @@ from motet.model import Motet
 from motet.nn.branches import Branch, Branches
 from motet.nn.experts import CrossStitch, Experts, MixtureOfExperts, ProgressiveExtraction, SharedBottom
 from motet.nn.fold_in import FoldIn, FoldIns
+from motet.nn.fusion import Fusion
 from motet.nn.hstu import HSTUBlock
 from motet.nn.pieces import Pieces
 from motet.nn.relative import RelativeBias
@@ -169,6 +170,10 @@ def _build_part(
         },
         target=_build_target(settings),
     )
+    model.items.modality_dropout = settings.item.modality_dropout
+    modalities = len(content.vectors) + (content.text_IT is not None)
+    if settings.item.fusion != "sum" and modalities:
+        model.items.fusion = Fusion(settings.item.fusion, modalities, width)
     model.counters = coded
     model.chains = Chains(after, passing, shared)
     model.branches = Branches(

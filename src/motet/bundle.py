@@ -143,6 +143,7 @@ def open_bundle(folder: Path) -> Bundle:
         ) from None
     if (folder / LANGUAGE).is_dir():
         model.items.settle()
+    model.items.settle_pictures()
     span = Span(**raw["span"]) if "span" in raw else None
     answers = {
         name: pl.read_parquet(folder / "vocabulary" / f"answers of {name}.parquet")["answer"].to_list()

@@ -31,6 +31,7 @@ from motet.data.tokens import Tokens
 from motet.errors import ConfigError
 from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content, items_beside
+from motet.features.images import picture_vectors
 from motet.features.texts import gather_texts
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
@@ -84,6 +85,10 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     for doubt in settled:
         warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
+    if config.model.vision is not None:
+        dataset.catalogue.vectors.update(
+            picture_vectors(dataset.catalogue.pictures, config.model.vision.name)
+        )
     beside = items_beside(dataset.log, len(dataset.catalogue) - 1, config.model.item.neighbours)
     content = build_content(dataset.catalogue, _encoder(config), beside, _words(config, dataset))
     statements = [*dataset.statements, *settled, _text_statement(config, content.text_IT is not None)]

@@ -16,6 +16,7 @@ from motet.evaluation.records import Predictions
 from motet.evaluation.retrieval import mistaken_answers
 from motet.evaluation.tagging import mistaken_spans
 from motet.evaluation.texts import mistaken
+from motet.features.items import PICTURE
 from motet.gather import Material
 from motet.model import Motet
 from motet.system.log import say
@@ -39,6 +40,11 @@ def variants(material: Material) -> dict[str, tuple[Config, Prepared]]:
     if "text" in wanted_parts and prepared.content.text_IT is not None:
         content = replace(prepared.content, text_IT=None, words=None)
         found["without text"] = (events, replace(prepared, content=content))
+    pictures = [name for name in prepared.content.vectors if name.startswith(PICTURE)]
+    if "images" in wanted_parts and pictures:
+        left = {name: each for name, each in prepared.content.vectors.items() if name not in pictures}
+        content = replace(prepared.content, vectors=left)
+        found["without images"] = (events, replace(prepared, content=content))
     if "id" in wanted_parts and config.model.item.id:
         item = config.model.item.model_copy(update={"id": False})
         model = config.model.model_copy(update={"item": item})

@@ -92,6 +92,11 @@ class ItemsSource(Source):
     categorical: list[Column] = Field([], description="Columns of categories, one or several in a cell.")
     numeric: list[Column] = Field([], description="Columns of numbers.")
     vectors: list[Column] = Field([], description="Columns that hold a ready-made vector (list of numbers).")
+    images: list[Column] = Field(
+        [],
+        description="Columns with the path of a picture (.jpg, .png, ...), as seen from the file that names "
+        "it; model.vision reads them.",
+    )
     time: str | None = Field(
         None, description="When the item came to be (upload, release): gives its age at a request."
     )

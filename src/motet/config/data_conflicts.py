@@ -9,7 +9,7 @@ from motet.config.nearest import nearest
 from motet.config.record import Location
 
 Found = Iterator[tuple[Location, str]]  # paths and texts, both from the record that is looked at
-_ROLES = ("text", "categorical", "numeric", "vectors", "context", "outcomes")
+_ROLES = ("text", "categorical", "numeric", "vectors", "images", "context", "outcomes")
 _PARTS = ("train", "valid", "test")
 _READ_BY = {
     "valid": ("time", "random"),

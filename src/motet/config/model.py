@@ -134,6 +134,17 @@ class Timeline(Record):
         return self
 
 
+class Vision(Record):
+    """What reads the pictures of items: its weights stay, its vectors are kept. A bare name is its `name`."""
+
+    in_words = "none, a name, a mapping"
+    name: str = Field(
+        "efficientnet-lite0",
+        description="efficientnet-lite0 (in the extra images), or a vision model of transformers: a folder, "
+        "or a name on the hub.",
+    )
+
+
 class Item(Record):
     """How an item becomes a vector."""
 
@@ -143,6 +154,14 @@ class Item(Record):
     )
     dropout: float = Field(0.2, ge=0, lt=1, description="Dropout on the language model's vector.")
     whiten: bool = Field(True, description="Make the language model's vectors vary alike in all directions.")
+    fusion: Literal["sum", "gate", "attention"] = Field(
+        "sum",
+        description="How texts, pictures and ready-made vectors become one: their sum; each value weighed by "
+        "all of them (gate); or each of them by itself (attention).",
+    )
+    modality_dropout: float = Field(
+        0.0, ge=0, lt=1, description="Share of each of those hidden in a training step, drawn for each item."
+    )
     neighbours: int = Field(
         20, ge=0, description="How many items that the same users had are mixed in, for next_item; 0: none."
     )
@@ -288,6 +307,9 @@ class ModelConfig(Record):
 
     language: Annotated[Language | None, BeforeValidator(_language)] = Field(
         Language(), description="The language model; `none` leaves it out."
+    )
+    vision: Annotated[Vision | None, BeforeValidator(_language)] = Field(
+        Vision(), description="What reads pictures of items; `none` leaves them out."
     )
     item: Item = Field(Item(), description="How an item becomes a vector.")
     timeline: Timeline = Field(Timeline(), description="How a user's events are read.")

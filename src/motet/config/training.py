@@ -71,6 +71,6 @@ class ReportConfig(Record):
     baselines: list[Literal["popularity", "item_to_item", "ease"]] = Field(
         ["popularity", "item_to_item", "ease"], description="Simple models beside ours."
     )
-    ablations: list[Literal["text", "id", "counters"]] = Field(
+    ablations: list[Literal["text", "images", "id", "counters"]] = Field(
         ["text"], description="Parts left out, one at a time, to see what they bring."
     )

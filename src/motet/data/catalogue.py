@@ -5,7 +5,7 @@ of a file nor the size of an id can leak. Shapes: I numbers (0 included), J code
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Catalogue:
     vectors: dict[str, np.ndarray]  # name -> (I, width) float32, NaN rows are missing
     time_I: np.ndarray  # int64 ms when the item came to be; -1 unknown
     trained_I: np.ndarray  # bool, met in a training event
+    pictures: dict[str, list[str]] = field(default_factory=dict)  # name -> a path an item, "" where none
 
     def __len__(self) -> int:
         return len(self.kind_I)
@@ -101,6 +102,9 @@ def _assemble(
         vectors={f.name: _vectors(frame, f.name) for f in features if f.kind == "vector"},
         time_I=np.concatenate([[-1], time]).astype(np.int64),
         trained_I=np.concatenate([[False], trained]),
+        pictures={
+            f.name: ["", *frame[f.name].fill_null("").to_list()] for f in features if f.kind == "image"
+        },
     )
 
 

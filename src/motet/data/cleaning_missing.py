@@ -21,6 +21,7 @@ _SUITED: dict[str, tuple[Missing, ...]] = {
     "category": ("learned", "mode", "constant", "drop"),
     "text": ("learned", "constant", "drop"),
     "vector": ("learned", "drop"),
+    "image": ("learned", "drop"),
 }
 
 
@@ -76,7 +77,7 @@ def fill_missing(
 
 
 def _sort(feature: Feature, dtype: pl.DataType) -> str:
-    if feature.kind in ("text", "vector"):
+    if feature.kind in ("text", "vector", "image"):
         return feature.kind
     return "number" if dtype.is_numeric() else "category"
 
@@ -98,7 +99,7 @@ def _strategy(sheet: Sheet, feature: Feature, cleaning: Cleaning, outcome: bool)
         raise ConfigError(
             f"{name}: missing: {own} does not suit a {sort} column. Write one of {', '.join(suited)}."
         )
-    if strategy == "constant" and feature.column.constant is None and sort != "vector":
+    if strategy == "constant" and feature.column.constant is None and sort not in ("vector", "image"):
         raise ConfigError(
             f"{name}: missing: constant needs to know which. "
             f"Write  {{column: {feature.column.column}, missing: constant, constant: VALUE}}."
@@ -132,6 +133,7 @@ _LEFT = {
     "category": "left to the learned vector",
     "text": "left empty",
     "vector": "left to the learned vector",
+    "image": "left without a picture",
 }
 
 

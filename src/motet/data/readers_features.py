@@ -43,6 +43,9 @@ def shape_items(raw: Raw, source: ItemsSource) -> Shaped:
     for each in source.vectors:
         raw.need(each.column, "vectors")
         found.add("vector", each, as_vector(raw, each))
+    for each in source.images:
+        path = as_text(raw, raw.need(each.column, "images")).str.strip_chars()
+        found.add("image", each, pl.when(path != "").then(_from(raw.folder, path)))
     for each in source.text:
         found.add_text(each)
     return raw.frame.select(columns + found.columns), tuple(found.features)
@@ -56,6 +59,11 @@ def shape_users(raw: Raw, source: UsersSource) -> Shaped:
     found.add_numbers(source.numeric, source)
     identity = as_id(raw, raw.need(source.id, "id")).alias(USER)
     return raw.frame.select([identity, *found.columns]), tuple(found.features)
+
+
+def _from(folder: str, path: pl.Expr) -> pl.Expr:
+    """Paths as seen from a folder; whole ones stay."""
+    return pl.when(path.str.contains(r"^(/|[A-Za-z]:)")).then(path).otherwise(f"{folder or '.'}/" + path)
 
 
 def _kind(raw: Raw, source: ItemsSource) -> pl.Expr:

@@ -29,6 +29,8 @@ class Raw:
     """Columns that the file itself declares as lists -> what divides their parts."""
     decimal: str = "."
     """What stands before the decimals of numbers that are text."""
+    folder: str = ""
+    """Of the first file, where paths in it begin; empty for a table."""
 
     def need(self, name: str, setting: str) -> str:
         """The column's name, when it is there.
@@ -74,14 +76,17 @@ def open_source(source: Source, folder: Path, part: str) -> Raw:
         part: For messages, for example `data.events`.
     """
     files = find_files(source.path, folder)
-    raws = [replace(_open_file(source, file, part), decimal=source.decimal) for file in files]
+    raws = [
+        replace(_open_file(source, file, part), decimal=source.decimal, folder=str(file.parent))
+        for file in files
+    ]
     if len(raws) == 1:
         return raws[0]
     where = f"{files[0]} and {len(files) - 1} more"
     frame = pl.concat([raw.frame for raw in raws], how="diagonal_relaxed")
     lists = {name: sign for raw in raws for name, sign in raw.lists.items()}
     _same_columns(raws, part)
-    return Raw(frame, where, part, dict(frame.collect_schema()), lists, source.decimal)
+    return Raw(frame, where, part, dict(frame.collect_schema()), lists, source.decimal, raws[0].folder)
 
 
 def _same_columns(raws: list[Raw], part: str) -> None:

@@ -39,7 +39,7 @@ PART = "@part:"
 
 EVENT_COLUMNS = (USER, ITEM, TYPE, TIME, ORDER, REQUEST, ROW, SOURCE, VALUE)
 
-FeatureKind = Literal["categorical", "numeric", "text", "vector"]
+FeatureKind = Literal["categorical", "numeric", "text", "vector", "image"]
 
 
 @dataclass(frozen=True)

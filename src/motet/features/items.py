@@ -16,11 +16,13 @@ from motet.features.live import LiveTexts, Reader, Words
 from motet.features.nearest import nearest_texts
 from motet.features.whitening import Whitening
 from motet.nn.dropout import Dropout
+from motet.nn.fusion import Fusion
 from motet.nn.neighbours import Edges, both_ways, sums_of_neighbours
 
 Beside = tuple[Tensor, Tensor]
 """Items that the same users had, int64 ``(I, M)``, and their shares, float32."""
 
+PICTURE = "image:"  # how the names of vectors begin that a vision model read
 TABLES = ("neighbour_IM", "share_IM", "near_IM", "nearness_IM")  # of an encoder that mixes neighbours in
 
 
@@ -84,6 +86,15 @@ class ItemEncoder(nn.Module):
         self.live: LiveTexts | None = None
         if live and content.words is not None and content.text_IT is not None:
             self.live = LiveTexts(content.words, content.text_IT, self.whitening, live)
+        self.whitenings = nn.ModuleDict(
+            {
+                vector_key(name): Whitening(_known(v[content.id_row_I > 0]))
+                for name, v in content.vectors.items()
+                if name.startswith(PICTURE)
+            }
+        )
+        self.fusion: Fusion | None = None  # put in where the model is built
+        self.modality_dropout = 0.0  # likewise
         self.mix = None if content.beside is None else nn.Linear(width, width, bias=False)
         self.dropout = Dropout(dropout)
         self.id_dropout = id_dropout
@@ -111,6 +122,14 @@ class ItemEncoder(nn.Module):
         self.edges: dict[str, tuple[Edges, Edges]] = {}
         for name, vector in content.vectors.items():
             self.register_buffer(vector_key(name), vector, persistent=False)
+        self.settle_pictures()
+
+    def settle_pictures(self) -> None:
+        """Work out anew what follows from the pictures' vectors and their whitening."""
+        for key, whitening in self.whitenings.items():
+            white_IT = whitening(self.get_buffer(key).nan_to_num(0.0))
+            there_I1 = ~self.get_buffer(key).isnan().any(-1, keepdim=True)
+            self.register_buffer(f"white_{key}", white_IT.where(there_I1, torch.nan), persistent=False)
 
     @property
     def texts(self) -> Tensor | None:
@@ -197,17 +216,41 @@ class ItemEncoder(nn.Module):
     def _own(self, item_K: Tensor | None) -> Tensor:
         """Vectors of items without their neighbours."""
         out = self.columns(self._pick("code_IJ", item_K), self._pick("number_IV", item_K))
-        if self.text is not None:
-            white_KT = self._pick("white_IT", item_K) if self.live is None else self.live.rows(item_K)
-            out = out + self.text(self.dropout(white_KT.float()))
-        for name in self.vector_names:
-            vector = self._pick(vector_key(name), item_K)
-            present = ~vector.isnan().any(-1, keepdim=True)
-            out = out + self.projections[vector_key(name)](self.dropout(vector.nan_to_num(0.0))) * present
+        parts = self._parts(item_K)
+        if self.fusion is not None and parts:
+            vector_KMD = torch.stack([vector_KD for vector_KD, _ in parts], 1)
+            out = out + self.fusion(vector_KMD, torch.cat([there_K1 for _, there_K1 in parts], 1))
+        else:
+            for vector_KD, there_K1 in parts:
+                out = out + vector_KD * there_K1
         if self.ids is not None:
             out = out + self._id_vectors(item_K)
         result: Tensor = out
         return result
+
+    def _parts(self, item_K: Tensor | None) -> list[tuple[Tensor, Tensor]]:
+        """Of the text and of each ready-made vector and picture: ``(K, D)``, and bool ``(K, 1)``, if there.
+
+        In training some of them are hidden, the same for a whole step.
+        """
+        found = []
+        if self.text is not None:
+            white_KT = self._pick("white_IT", item_K) if self.live is None else self.live.rows(item_K)
+            there_K1 = torch.ones_like(white_KT[:, :1], dtype=torch.bool)
+            if self.fusion is not None:  # what has no text is zero, and the map of zero is its bias
+                there_K1 = (white_KT != 0).any(-1, keepdim=True)
+            found.append((self.text(self.dropout(white_KT.float())), there_K1))
+        for name in self.vector_names:
+            key = vector_key(name)
+            vector = self._pick(f"white_{key}" if key in self.whitenings else key, item_K)
+            there_K1 = ~vector.isnan().any(-1, keepdim=True)
+            found.append((self.projections[key](self.dropout(vector.nan_to_num(0.0))), there_K1))
+        if self.training and self.modality_dropout:
+            found = [
+                (vector_KD, there_K1 & (torch.rand_like(vector_KD[:, :1]) >= self.modality_dropout))
+                for vector_KD, there_K1 in found
+            ]
+        return found
 
     def _id_vectors(self, item_K: Tensor | None) -> Tensor:
         assert self.ids is not None
@@ -222,6 +265,10 @@ class ItemEncoder(nn.Module):
     def _pick(self, name: str, item_K: Tensor | None) -> Tensor:
         table: Tensor = self.get_buffer(name)
         return table if item_K is None else table[item_K]
+
+
+def _known(vector_NT: Tensor) -> Tensor:
+    return vector_NT[~vector_NT.isnan().any(-1)]
 
 
 def vector_key(name: str) -> str:
