@@ -21,7 +21,7 @@ import polars as pl
 import motet
 from benchmarks.record import claim, record
 from motet.config.read import read_config
-from motet.metrics.labelling import WAYS
+from motet.evaluation.labelling import WAYS
 
 CONFIG = Path(__file__).parent / "configs" / "label_next.yaml"
 LOT, LOTS = 77, 10

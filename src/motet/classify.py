@@ -24,11 +24,11 @@ from motet.data.text_feed import TextSet
 from motet.data.texts import TextRows
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
+from motet.evaluation.labelling import WAYS, By, choose
 from motet.evaluation.retrieval import answer_directions, compared, least_sure
 from motet.evaluation.tagging import found_spans
 from motet.evaluation.texts import probabilities, readings
 from motet.features.texts import TextInput, with_answers, with_units
-from motet.metrics.labelling import WAYS, By, choose
 
 AnyTask = TypeVar("AnyTask", Multiclass, Tagging, Retrieval)
 
@@ -87,7 +87,7 @@ class TextReader:
         Args:
             texts: Texts without a label; one that is there twice is chosen once.
             k: How many will be labelled.
-            by: uncertainty, diversity, both or random; see `motet.metrics.labelling`.
+            by: uncertainty, diversity, both or random; see `motet.evaluation.labelling`.
             task: A `multiclass` task that reads texts; None means the only one.
 
         Raises:

@@ -26,7 +26,7 @@ def settings(place, **changes):
     return found
 
 
-@pytest.mark.parametrize("fusion", ["sum", "attention"])
+@pytest.mark.parametrize("fusion", [pytest.param("sum", marks=pytest.mark.slow), "attention"])
 def test_a_run_with_pictures_opens_as_it_was(tmp_path, monkeypatch, fusion):
     monkeypatch.setattr(images, "EfficientNetLite", Colours)
     monkeypatch.setenv("MOTET_HOME", str(tmp_path / "home"))

@@ -147,7 +147,8 @@ def test_what_a_run_says_of_items_and_texts_is_what_its_tuned_model_reads():
 @pytest.mark.parametrize(
     ("tasks", "tuning"),
     [(("next", "click", "side"), "full"), (("next", "click", "side"), "frozen"), (("side",), "full"),
-     (("side",), "frozen"), (("side",), "lora"), (("next", "side"), "adapter"), (("next", "side"), "lora")],
+     (("side",), "frozen"), pytest.param(("side",), "lora", marks=pytest.mark.slow),
+     (("next", "side"), "adapter"), (("next", "side"), "lora")],
 )  # fmt: skip
 def test_a_run_opened_again_measures_what_it_measured(tasks, tuning):
     if tuning == "lora":
@@ -195,7 +196,9 @@ def trained(material: Any, checkpoint: Path | None = None, stop_at: int = 10**9)
     )
 
 
-@pytest.mark.parametrize("stop_at", [3, 25, 40])
+@pytest.mark.parametrize(
+    "stop_at", [pytest.param(3, marks=pytest.mark.slow), 25, pytest.param(40, marks=pytest.mark.slow)]
+)
 def test_a_tuned_training_that_was_stopped_goes_on_to_the_same_weights(tmp_path, stop_at):
     config = config_from_dict(settings("next", "side", training__checkpoint_minutes=1000.0))
     material = gather(config, Path())
@@ -217,6 +220,7 @@ def test_what_is_kept_when_it_is_stopped_is_read_without_dropout(tmp_path):
     torch.testing.assert_close(model.items.get_buffer("text_IT"), before, atol=0, rtol=0)
 
 
+@pytest.mark.slow
 def test_files_of_texts_are_watched_beside_tables_in_python():
     given = {kind: pl.read_csv(world_folder() / f"{kind}.csv") for kind in ("items", "users", "events")}
     run = motet.train(settings("click", "side", tuning="frozen"), folder() / "runs" / "tables", **given)
@@ -236,6 +240,7 @@ def test_a_sentence_alone_and_no_sentence_are_read():
     assert model.classify([]).is_empty()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["snapshot", "soup"])
 def test_what_a_tuned_model_read_is_not_averaged(tmp_path, kind):
     changes = {"training__snapshots": 2, "training__epochs": 3, "training__monitor": "last"}
@@ -261,6 +266,7 @@ def test_what_is_left_out_is_left_out_of_what_reads_events():
     assert list(variants(alone)) == ["joint"]
 
 
+@pytest.mark.slow
 def test_a_twin_of_a_text_task_reads_texts_alone():
     run = motet.train(settings("click", "side", report__twins="all"), folder() / "runs" / "twins")
     told = run.metrics

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from motet.metrics.labelling import choose, diverse, margin, surprising, uncertain
+from motet.evaluation.labelling import choose, diverse, margin, surprising, uncertain
 
 SURE = np.array([[0.9, 0.1], [0.5, 0.5], [0.2, 0.8], [0.55, 0.45]])
 
