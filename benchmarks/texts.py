@@ -8,10 +8,11 @@ DATA_FOLDER holds `banking77`, `financial-phrasebank`, `twitter-financial-news-t
 rows. Test rows are those of the files of that name; of financial-phrasebank, which has none, a fifth of the
 sentences that at least half of the annotators agree on, of every label its share, drawn anew for each seed;
 sentences that occur twice count once. The two sets of financial news are one joint model, beside a twin each.
-Of `10shot`, ten texts a class train, drawn anew for each seed, and the last epoch is kept: no validation row
-has a say. Of Chinese titles those test that no training title repeats. Texts of FewCLUE without a label train
-too, but for those that validate or test. A bank's questions are tested in five folds, a fold a seed: every
-question once, among all answers.
+Epochs and settings of banking77 were chosen on a tenth of its training texts; then all but one in a hundred
+train, and the last epoch is kept. Of `10shot`, ten texts a class train, drawn anew for each seed, and the
+last epoch is kept: no validation row has a say. Of Chinese titles those test that no training title repeats.
+Texts of FewCLUE without a label train too, but for those that validate or test. A bank's questions are tested
+in five folds, a fold a seed: every question once, among all answers.
 
 Peers: a linear head on the frozen language model, its strength chosen on the same validation rows; BM25, with
 and without the commonest words; cosines of the frozen language model.

@@ -12,6 +12,7 @@ import polars as pl
 from motet.data.readers_files import open_bytes
 
 SHOTS = 10
+WATCHING = 0.01  # share of the texts that train that only watch, where a set is trained on all others
 FOLDS = 5
 
 
@@ -50,6 +51,14 @@ def few(data: Path, seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
         table.filter(pl.col("at") < SHOTS).drop("at"),
         table.filter(pl.col("at").is_between(SHOTS, 2 * SHOTS - 1)).drop("at"),
     )
+
+
+def intents(data: Path, seed: int) -> pl.DataFrame:
+    """All texts with their parts: those of the test file, and a few of the others that only watch."""
+    train, test = (pl.read_csv(data / "banking77" / f"{name}.csv.gz") for name in ("train", "test"))
+    watches = pl.Series(np.random.default_rng(seed).random(train.height) < WATCHING)
+    part = pl.when(watches).then(pl.lit("valid")).otherwise(pl.lit("train"))
+    return pl.concat([train.with_columns(part=part), test.with_columns(part=pl.lit("test"))])
 
 
 def titles(data: Path, name: str) -> pl.DataFrame:
@@ -139,6 +148,10 @@ def _finance(data: Path, folder: Path, seed: int) -> None:
     topic(data, "valid").write_parquet(folder / "topic_test.parquet")
 
 
+def _intents(data: Path, folder: Path, seed: int) -> None:
+    intents(data, seed).write_parquet(folder / "intents.parquet")
+
+
 def _few(data: Path, folder: Path, seed: int) -> None:
     shots, others = few(data, seed)
     shots.write_parquet(folder / "shots.parquet")
@@ -164,6 +177,7 @@ def _questions(data: Path, folder: Path, seed: int) -> None:
 
 TABLES: dict[str, Callable[[Path, Path, int], None]] = {
     "finance": _finance,
+    "banking77": _intents,
     "banking77_10shot": _few,
     "zh_ner": _titles,
     "eprstmt": _clue,
