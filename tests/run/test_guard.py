@@ -286,7 +286,7 @@ def test_without_twins_there_is_no_guard(changes, said):
     ("cure", "hurt"),
     [
         ("whole", ["click"]),
-        ("epoch", ["click", "stars"]),
+        pytest.param("epoch", ["click", "stars"], marks=pytest.mark.slow),
         pytest.param("experts", ["click"], marks=pytest.mark.slow),
         pytest.param("exit", ["click"], marks=pytest.mark.slow),
         pytest.param("twin", ["click"], marks=pytest.mark.slow),
