@@ -58,7 +58,9 @@ class Bundle:
         """The language model that reads texts for it: as it was tuned, where it was."""
         chosen = self.config.model.language
         own = self.folder / LANGUAGE
-        return Language(name=str(own), max_tokens=chosen.max_tokens) if chosen and own.is_dir() else chosen
+        if chosen is None or not own.is_dir():
+            return chosen
+        return Language(name=str(own), max_tokens=chosen.max_tokens, precision=chosen.precision)
 
     def titles(self) -> list[str]:
         """A readable name of every item number; its id where the catalogue has no text."""

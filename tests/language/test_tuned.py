@@ -1,5 +1,6 @@
 """A language model that is tuned: what learns, how fast, and that what is saved reads as it did."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,8 @@ def tuned(folder: Path, **settings: object) -> TunedLanguage:
     return TunedLanguage(Language(name=str(folder), **settings))
 
 
-def batch(made: TunedLanguage) -> tuple[torch.Tensor, torch.Tensor]:
-    id_F, offset_N = made.tokens(TEXTS)
+def batch(made: TunedLanguage, texts: Sequence[str] = TEXTS) -> tuple[torch.Tensor, torch.Tensor]:
+    id_F, offset_N = made.tokens(texts)
     length_N = np.diff(offset_N)
     real_BL = torch.arange(length_N.max())[None] < torch.from_numpy(length_N)[:, None]
     token_BL = torch.zeros(real_BL.shape, dtype=torch.int64)

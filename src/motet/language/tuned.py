@@ -4,8 +4,8 @@ Shapes: N texts, B texts of a batch, L tokens, F tokens of all texts one after t
 """
 
 import re
-import shutil
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,10 @@ from torch import Tensor, nn
 from motet.config.model import Language
 from motet.errors import ConfigError
 from motet.language.adapters import attach, save
-from motet.language.backbone import (
-    load_transformer,
-    longest,
-    pool,
-    quiet,
-    texts_as_letters,
-    texts_as_tokens,
-)
+from motet.language.backbone import longest, pool, texts_as_letters, texts_as_tokens
 from motet.language.find import find_model
-from motet.language.pooling import POOLING_FILES, PROMPTS, read_pooling
-from motet.system.files import write_json
+from motet.language.pooling import pooling_of, write_pooling
+from motet.language.transformer import last_layer, load_transformer, quiet
 
 ALPHA = 2  # of LoRA, in its ranks
 _BLOCK = re.compile(r"(?:^|\.)(?:layer|layers|h|block|blocks)\.(\d+)\.")
@@ -44,7 +37,7 @@ class TunedLanguage(nn.Module):
     def __init__(self, language: Language, folder: Path | None = None) -> None:
         super().__init__()
         folder = find_model(language.name) if folder is None else folder
-        self.folder, self.pooling = folder, read_pooling(folder, language.name)
+        self.pooling = pooling_of(language, folder)
         self.model, self.tokenizer = load_transformer(folder, language.name, "cpu")
         self.max_tokens = longest(language.max_tokens, self.pooling, self.tokenizer)
         self.width = int(self.model.config.hidden_size)
@@ -100,8 +93,8 @@ class TunedLanguage(nn.Module):
         """
         read = {"input_ids": token_BL} if word_BLT is None else {"inputs_embeds": word_BLT}
         mask_BL = real_BL.to(torch.int64)
-        hidden_BLT: Tensor = self.model(attention_mask=mask_BL, **read).last_hidden_state
-        return hidden_BLT.float()
+        with self._arithmetic(token_BL.device.type):
+            return last_layer(self.model, mask_BL, **read).float()
 
     def vectors(self, token_BL: Tensor, real_BL: Tensor, word_BLT: Tensor | None = None) -> Tensor:
         """One vector a text ``(B, T)``, as the model's own files say it is pooled."""
@@ -136,14 +129,13 @@ class TunedLanguage(nn.Module):
             self.tokenizer.save_pretrained(folder)
         if adapters is not None:
             save(adapters, folder)
-        for name in POOLING_FILES:
-            if (self.folder / name).exists():
-                (folder / name).parent.mkdir(exist_ok=True)
-                shutil.copyfile(self.folder / name, folder / name)
-        if self.pooling.prefix:  # which the name alone may have said
-            write_json(
-                folder / PROMPTS, {"prompts": {"all": self.pooling.prefix}, "default_prompt_name": "all"}
-            )
+        write_pooling(folder, self.pooling, self.width)
+
+    def _arithmetic(self, device: str) -> AbstractContextManager[Any]:
+        """In the precision that is set for it; where none is, in that of whoever asks."""
+        if self.settings.precision == "auto":
+            return nullcontext()
+        return torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bf16")
 
 
 def _without_adapters(model: Any) -> dict[str, Tensor]:
