@@ -309,10 +309,10 @@ class Motet(nn.Module):
         encoded = self.encode(batch)
         for part in self.parts:
             losses |= part.losses(batch, encoded if part is self or part.leans else part.encode(batch))
-        if self.training and self.contrast is not None:
-            first = next((name for name in self.next_heads if name in losses), None)
+        first = next((name for name in self.next_heads if name in losses), None)
+        if self.training and self.contrast is not None and first is not None:
             more = self.contrast.loss(batch, encoded.item_ID, self.encode)
-            losses |= {} if first is None or more is None else {first: losses[first] + more}
+            losses |= {} if more is None else {first: losses[first] + more}
         return losses
 
     def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:

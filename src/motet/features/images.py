@@ -71,14 +71,16 @@ class ImageEncoder:
         return "fp32"
 
     def encode(self, texts: Sequence[str], progress: Bar | None = None) -> NDArray[np.float32]:
-        """Vectors of pictures, ``(N, D)``, by what `files` calls them."""
-        found = []
+        """Vectors of pictures, ``(N, D)``, by what `files` calls them; NaN of one that breaks off."""
+        vector_ND = np.full((len(texts), self.width), np.nan, np.float32)
         for start in range(0, len(texts), BATCH):
-            chosen = [opened(self.files[each]) for each in texts[start : start + BATCH]]
-            found.append(self._read(chosen))
+            files = [self.files[each] for each in texts[start : start + BATCH]]
+            whole = {place: picture for place, file in enumerate(files) if (picture := opened(file))}
+            if whole:
+                vector_ND[start + np.array(list(whole))] = self._read(list(whole.values()))
             if progress is not None:
-                progress.advance(len(chosen))
-        return np.concatenate(found) if found else np.zeros((0, self.width), np.float32)
+                progress.advance(len(files))
+        return vector_ND
 
     def _read(self, pictures: Sequence[Any]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -177,39 +179,28 @@ def picture_vectors(pictures: Mapping[str, Sequence[str]], name: str) -> dict[st
         return {}
     encoder, kept, found = ImageEncoder(name), TextVectors(home() / "images"), {}
     for column, path_I in pictures.items():
-        key_I = [_key(path) for path in path_I]
-        lacking = [path for path, key in zip(path_I, key_I, strict=True) if path and not key]
+        key_I = [sha256_file(Path(path)) if path and Path(path).is_file() else "" for path in path_I]
         has_I = np.array([bool(key) for key in key_I])
-        if lacking:
-            _tell(column, lacking, anything=bool(has_I.any()))
         encoder.files |= {key: Path(path) for path, key in zip(path_I, key_I, strict=True) if key}
         vector_ID = np.full((len(path_I), encoder.width), np.nan, np.float32)
         vector_ID[has_I] = kept.lookup_or_encode([key for key in key_I if key], encoder)
+        lacks_I: NDArray[np.bool_] = np.isnan(vector_ID).any(axis=1)
+        lacking = [path for path, lacks in zip(path_I, lacks_I, strict=True) if path and lacks]
+        if lacking:
+            _tell(column, lacking, anything=not lacks_I.all())
         found[PICTURE + column] = vector_ID
     return found
 
 
-def _key(path: str) -> str:
-    """Hash of a file that is a picture, else ""."""
-    if not path or not Path(path).is_file():
-        return ""
-    try:
-        opened(Path(path))
-    except (OSError, ValueError, SyntaxError):
-        return ""
-    return sha256_file(Path(path))
-
-
 def opened(file: Path) -> Any:
-    """A picture of red, green and blue.
-
-    Raises:
-        OSError: It cannot be read.
-    """
+    """A picture of red, green and blue; None where it cannot be read."""
     from PIL import Image
 
-    with Image.open(file) as picture:
-        return picture.convert("RGB")
+    try:
+        with Image.open(file) as picture:
+            return picture.convert("RGB")
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
 
 
 def _tell(column: str, lacking: Sequence[str], *, anything: bool) -> None:
