@@ -85,17 +85,15 @@ def test_a_picture_is_read_once_and_anew_when_it_is_another(tmp_path, monkeypatc
 
 def test_pictures_that_cannot_be_read_are_told_and_are_missing(tmp_path, capsys):
     (tmp_path / "broken.png").write_bytes(b"\x89PNG and nothing")
-    paths = [
-        "",
-        draw(tmp_path / "red.png", (255, 0, 0)),
-        str(tmp_path / "broken.png"),
-        str(tmp_path / "gone.png"),
-    ]
+    red = draw(tmp_path / "red.png", (255, 0, 0))
+    whole = Path(draw(tmp_path / "whole.png", (0, 255, 0), side=400)).read_bytes()
+    (tmp_path / "torn.png").write_bytes(whole[: len(whole) // 2])
+    paths = ["", red, *(str(tmp_path / f"{name}.png") for name in ("broken", "gone", "torn"))]
     vector_ID = picture_vectors({"poster": paths}, OWN)["image:poster"]
     assert np.isnan(vector_ID[2:]).all()
     assert not np.isnan(vector_ID[1]).any()
     said = capsys.readouterr().err
-    assert "poster: 2 pictures are not there or cannot be read" in said
+    assert "poster: 3 pictures are not there or cannot be read" in said
     assert "gone.png" in said
     with pytest.raises(DataError, match=r"no other is there\. Paths begin where the file lies"):
         picture_vectors({"poster": ["", str(tmp_path / "gone.png")]}, OWN)

@@ -184,7 +184,7 @@ def picture_vectors(pictures: Mapping[str, Sequence[str]], name: str) -> dict[st
         encoder.files |= {key: Path(path) for path, key in zip(path_I, key_I, strict=True) if key}
         vector_ID = np.full((len(path_I), encoder.width), np.nan, np.float32)
         vector_ID[has_I] = kept.lookup_or_encode([key for key in key_I if key], encoder)
-        lacks_I: NDArray[np.bool_] = np.isnan(vector_ID).any(axis=1)
+        lacks_I = np.isnan(vector_ID[:, 0])
         lacking = [path for path, lacks in zip(path_I, lacks_I, strict=True) if path and lacks]
         if lacking:
             _tell(column, lacking, anything=not lacks_I.all())
