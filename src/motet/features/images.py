@@ -177,7 +177,7 @@ def picture_vectors(pictures: Mapping[str, Sequence[str]], name: str) -> dict[st
     """
     if not pictures:
         return {}
-    encoder, kept, found = ImageEncoder(name), TextVectors(home() / "images"), {}
+    encoder, kept, found = ImageEncoder(name), TextVectors(home() / "images", "pictures"), {}
     for column, path_I in pictures.items():
         key_I = [sha256_file(Path(path)) if path and Path(path).is_file() else "" for path in path_I]
         has_I = np.array([bool(key) for key in key_I])

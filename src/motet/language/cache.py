@@ -51,8 +51,9 @@ def default_folder() -> Path:
 class TextVectors:
     """All vectors that were ever computed here, by model and by text."""
 
-    def __init__(self, folder: Path | None = None) -> None:
-        """Vectors in this folder, or in :func:`default_folder`."""
+    def __init__(self, folder: Path | None = None, what: str = "texts") -> None:
+        """Vectors in this folder, or in :func:`default_folder`; `what` they are of, for the progress."""
+        self.what = what
         self.folder = Path(folder) if folder is not None else default_folder()
         self._stores: dict[Path, _Store] = {}
 
@@ -79,7 +80,7 @@ class TextVectors:
 
     def _encode(self, missing: dict[bytes, str], encoder: Encoder, store: "_Store") -> None:
         keys, texts = list(missing), list(missing.values())
-        with progress(len(texts), "texts") as bar:
+        with progress(len(texts), self.what) as bar:
             for start in range(0, len(texts), _SLAB):
                 slab = slice(start, start + _SLAB)
                 store.append(keys[slab], encoder.encode(texts[slab], bar))
