@@ -121,6 +121,27 @@ def test_the_precision_is_measured_when_it_is_left_open(tiny_bert: Path) -> None
     assert encoder.precision == encoder.choose_precision()
 
 
+@pytest.mark.parametrize(("worth", "chosen"), [(float("inf"), "fp32"), (0.0, "bf16")])
+def test_what_is_measured_computes_as_what_is_set(
+    tiny_bert: Path, monkeypatch: pytest.MonkeyPatch, worth: float, chosen: str
+) -> None:
+    monkeypatch.setattr(backbone, "WORTH_BF16", worth)
+    measured = TextEncoder(tiny_bert, "tiny")
+    assert measured.choose_precision() == chosen
+    set_so = TextEncoder(tiny_bert, "tiny", precision=chosen)
+    np.testing.assert_array_equal(measured.encode(TEXTS), set_so.encode(TEXTS))
+
+
+def test_threads_change_no_vector(encoder: TextEncoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backbone, "TOKENS_OF_A_BATCH", 16)
+    alone = encoder.encode(TEXTS * 3)
+    torch.set_num_threads(2)
+    try:
+        np.testing.assert_array_equal(encoder.encode(TEXTS * 3), alone)
+    finally:
+        torch.set_num_threads(1)
+
+
 def test_the_fingerprint_follows_weights_and_settings(tiny_bert: Path, tmp_path: Path) -> None:
     same, shorter = TextEncoder(tiny_bert, "another name"), TextEncoder(tiny_bert, "tiny", max_tokens=8)
     other = TextEncoder(save_tiny_bert(tmp_path / "other", width=8), "tiny")

@@ -17,7 +17,7 @@ from motet.data.timelines import TRAIN, UNUSED
 from motet.data.tokens import Tokens, Units
 from motet.system.randomness import generator
 
-PLACES = 4096  # of tokens, padding included, in a batch that is not learned from
+PLACES = 1024  # of tokens, padding included, in a batch that is not learned from; more leave the cache
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from motet.features.whitening import Whitening
 
-PLACES = 8192  # of tokens, padding included, that are read at once without gradient
+PLACES = 1024  # of tokens, padding included, that are read at once without gradient; more leave the cache
 
 
 class Reader(Protocol):

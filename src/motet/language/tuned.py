@@ -4,8 +4,8 @@ Shapes: N texts, B texts of a batch, L tokens, F tokens of all texts one after t
 """
 
 import re
-from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from motet.language.backbone import longest, pool, texts_as_letters, texts_as_to
 from motet.language.find import find_model
 from motet.language.pooling import pooling_of, write_pooling
 from motet.language.transformer import last_layer, load_transformer, quiet
+from motet.nn.blockwise import fast_products
 
 ALPHA = 2  # of LoRA, in its ranks
 _BLOCK = re.compile(r"(?:^|\.)(?:layer|layers|h|block|blocks)\.(\d+)\.")
@@ -93,7 +94,7 @@ class TunedLanguage(nn.Module):
         """
         read = {"input_ids": token_BL} if word_BLT is None else {"inputs_embeds": word_BLT}
         mask_BL = real_BL.to(torch.int64)
-        with self._arithmetic(token_BL.device.type):
+        with self._arithmetic(token_BL.device):
             return last_layer(self.model, mask_BL, **read).float()
 
     def vectors(self, token_BL: Tensor, real_BL: Tensor, word_BLT: Tensor | None = None) -> Tensor:
@@ -131,11 +132,16 @@ class TunedLanguage(nn.Module):
             save(adapters, folder)
         write_pooling(folder, self.pooling, self.width)
 
-    def _arithmetic(self, device: str) -> AbstractContextManager[Any]:
+    @contextmanager
+    def _arithmetic(self, device: torch.device) -> Iterator[None]:
         """In the precision that is set for it; where none is, in that of whoever asks."""
-        if self.settings.precision == "auto":
-            return nullcontext()
-        return torch.autocast(device, torch.bfloat16, enabled=self.settings.precision == "bf16")
+        with ExitStack() as ways:
+            if self.settings.precision != "auto":
+                rounded = self.settings.precision == "bf16"
+                ways.enter_context(torch.autocast(device.type, torch.bfloat16, enabled=rounded))
+            if not torch.is_grad_enabled():  # a backward pass would not be in here
+                ways.enter_context(fast_products(device))
+            yield
 
 
 def _without_adapters(model: Any) -> dict[str, Tensor]:
