@@ -32,6 +32,7 @@ from motet.errors import ConfigError
 from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content, items_beside
 from motet.features.images import picture_vectors
+from motet.features.items import PICTURE
 from motet.features.texts import gather_texts
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
@@ -85,14 +86,11 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     for doubt in settled:
         warn(doubt)
     counter_NC, scaler, names, asked = count(config, tables, dataset)
-    if config.model.vision is not None:
-        dataset.catalogue.vectors.update(
-            picture_vectors(dataset.catalogue.pictures, config.model.vision.name)
-        )
+    seen = _pictures(config, dataset)
     beside = items_beside(dataset.log, len(dataset.catalogue) - 1, config.model.item.neighbours)
     content = build_content(dataset.catalogue, _encoder(config), beside, _words(config, dataset))
     statements = [*dataset.statements, *settled, _text_statement(config, content.text_IT is not None)]
-    statements += told(config, dataset.log)
+    statements += [*seen, *told(config, dataset.log)]
     statements += [said for each in texts.values() for said in each.rows.statements]
     prepared = Prepared(dataset, content, counter_NC, scaler, names, texts)
     return Material(whole, prepared, asked, account.to_json(), dataset.behaviour, statements)
@@ -151,6 +149,20 @@ def _chains_that_break(config: Config, dataset: Dataset) -> list[str]:
                 f"{earlier}: the chain cannot learn those. Look at both labels."
             )
     return said
+
+
+def _pictures(config: Config, dataset: Dataset) -> list[str]:
+    """Let the vision model read the pictures of the items; a sentence on each column of them."""
+    if config.model.vision is None:
+        return []
+    name = config.model.vision.name
+    found = picture_vectors(dataset.catalogue.pictures, name)
+    dataset.catalogue.vectors.update(found)
+    return [
+        f"Pictures of items ({column.removeprefix(PICTURE)}) are read by {name}: "
+        f"{int((~np.isnan(vector_ID[:, 0])).sum()):,} of {len(vector_ID) - 1:,} items have one."
+        for column, vector_ID in found.items()
+    ]
 
 
 def _encoder(config: Config) -> Encode | None:

@@ -205,7 +205,8 @@ def opened(file: Path) -> Any:
 
 def _tell(column: str, lacking: Sequence[str], *, anything: bool) -> None:
     shown = ", ".join(lacking[:SHOWN]) + (", ..." if len(lacking) > SHOWN else "")
-    said = f"data.items.images: {column}: {len(lacking):,} pictures are not there or cannot be read ({shown})"
+    count = "1 picture is" if len(lacking) == 1 else f"{len(lacking):,} pictures are"
+    said = f"data.items.images: {column}: {count} not there or cannot be read ({shown})"
     if not anything:
         raise DataError(
             f"{said}, and no other is there. Paths begin where the file lies that names them; mend them, or "

@@ -4,6 +4,7 @@ Shapes: N texts, B texts of a batch, L tokens, F tokens of all texts one after t
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -169,7 +170,9 @@ def _with_lora(model: Any, language: Language) -> Any:
         r=language.rank, lora_alpha=ALPHA * language.rank, target_modules=targets, lora_dropout=0.0
     )
     try:
-        return get_peft_model(model, settings)
+        with warnings.catch_warnings():  # of transformers, about what peft asks it
+            warnings.simplefilter("ignore", FutureWarning)
+            return get_peft_model(model, settings)
     except ValueError as error:
         names = sorted(
             {name.rpartition(".")[2] for name, part in model.named_modules() if isinstance(part, nn.Linear)}
