@@ -50,6 +50,30 @@ def peers_python(folder: Path = FOLDER, requirements: Path = REQUIREMENTS) -> Pa
     return python
 
 
+def beside(name: str, folder: Path | None = None) -> Path:
+    """The folder of a peer that runs on the packages of this environment; it is installed where needed.
+
+    Args:
+        name: Of its pins, ``peers/NAME_requirements.txt``; they are installed without what they ask for.
+        folder: Where it lies or shall lie.
+
+    Raises:
+        RuntimeError: The packages could not be installed; says how to see why.
+    """
+    requirements = REQUIREMENTS.parent / f"{name}_requirements.txt"
+    folder = folder or FOLDER.parent / name
+    stamp, wanted = folder / STAMP, hashlib.sha256(requirements.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text("utf8").strip() == wanted:
+        return folder
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--upgrade"]
+    command += ["--target", str(folder), "--requirement", str(requirements)]
+    if subprocess.run(command, check=False).returncode:
+        raise RuntimeError(f"{name}: its packages could not be installed; try by hand:  {' '.join(command)}")
+    folder.mkdir(parents=True, exist_ok=True)
+    stamp.write_text(wanted + "\n", encoding="utf8")
+    return folder
+
+
 @dataclass(frozen=True)
 class PeerRun:
     """What a peer left behind: its output folder and its report (peers/README.md)."""

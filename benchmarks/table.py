@@ -61,6 +61,10 @@ HEADLINES = {
         "time to the peer's best quality, ours : theirs",
         "达到对方最佳质量所需时间，我们比对方",
     ),
+    "encode.throughput_ratio": (
+        "texts encoded a second, ours : theirs, same model and precision, the worst case",
+        "每秒编码文本数，我们比对方，同一模型与精度，取最差情形",
+    ),
     "recommend.seconds": ("50,000 users x 20,000 items, top 10: seconds", "5 万用户 × 2 万商品取前 10：秒"),
 }
 READMES = {
