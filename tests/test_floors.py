@@ -15,6 +15,7 @@ FLOORS = (  # from the ground up
     ("model",),
     ("assemble",),
     ("bundle", "training", "evaluation", "explain"),
+    ("seek",),
     ("gather", "present", "classify"),
     ("judge",),
     ("guard", "search"),

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from motet.config import Config
 from motet.config.model import Group, ModelConfig, Sharing, TextHeads, Timeline
-from motet.config.tasks import Binary, Retrieval, Tagging, Task, TextTask, is_row_task
+from motet.config.tasks import Binary, NextItem, Retrieval, Tagging, Task, TextTask, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.clock import CLOCK_NAMES
 from motet.data.dataset import Dataset, known_at_once
@@ -80,11 +80,20 @@ def build_texts(
     width = language.width if isinstance(language, TunedLanguage) else language
     settings = config.model.texts
     size = config.training.text_batch_size
+    rankings = sum(isinstance(task, NextItem) for task in config.tasks)
     heads = {
-        task.name: _text_head(task, facts[task.name], width, settings, size) for task in config.text_tasks
+        task.name: _sought_head(facts[task.name], width, rankings, tuned=tuned is not None)
+        if isinstance(task, Retrieval) and task.seeks_items
+        else _text_head(task, facts[task.name], width, settings, size)
+        for task in config.text_tasks
     }
     ways = Ways(settings.consistency, settings.adversarial, settings.hidden_words, settings.confidence)
     return TextTasks(tuned, heads, ways)
+
+
+def _sought_head(facts: TaskFacts, width: int, rankings: int, *, tuned: bool) -> RetrievalHead:
+    """The head of a task that looks for items: a tuned language model needs no map behind it."""
+    return RetrievalHead(width, facts.answers, mapped=not tuned, rankings=rankings)
 
 
 def _text_head(

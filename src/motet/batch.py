@@ -94,6 +94,8 @@ class AnswerBatch:
     token_CL: Tensor | None = None  # int64, padded on the right with 0
     real_CL: Tensor | None = None  # bool
     vector_CT: Tensor | None = None  # float32, of a frozen language model
+    number_C: Tensor | None = None  # int64, which they are of all, where a table has vectors of those
+    live_K: Tensor | None = None  # int64, places of those that have tokens here: `token_CL` is of K
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ from motet.config.read import read_config, write_config
 from motet.data.catalogue import Catalogue
 from motet.data.counters import CounterScaler
 from motet.data.dataset import Dataset, Encodings
+from motet.data.item_pairs import ItemPairs
 from motet.data.nothing import no_log
+from motet.data.pairs import PairRows
 from motet.data.timelines import Span
 from motet.data.vocabulary import Encoding
 from motet.errors import ArtifactError
@@ -30,11 +32,37 @@ from motet.language.tuned import TunedLanguage
 from motet.model import Motet
 from motet.system.files import read_json, write_json
 from motet.system.manifest import verify_manifest
+from motet.tasks.answer_table import AnswerTable
 from motet.tasks.build import TaskFacts
 from motet.tasks.texts import TextTasks
 
 FORMAT = 2
+ANSWERS = "answers.safetensors"  # vectors of the items that tasks look for
 LANGUAGE = "language"  # the folder of a tuned language model, as transformers writes it
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The answers of a task, as a run keeps them; of one that looks for items what is known of these too.
+
+    Args:
+        texts: The answers.
+        item_M: Ids of the items.
+        kind_M: Their kinds.
+        vector_MT: What the language model says of them.
+    """
+
+    texts: Sequence[str]
+    item_M: pl.Series | None = None
+    kind_M: pl.Series | None = None
+    vector_MT: Tensor | None = None
+
+    @classmethod
+    def of(cls, rows: PairRows, table: AnswerTable | None) -> "Kept":
+        """Those of a training."""
+        if not isinstance(rows, ItemPairs) or table is None:
+            return cls(rows.answers)
+        return cls(rows.answers, rows.item_M, rows.kind_M, table.get_buffer("vector_MT"))
 
 
 @dataclass(frozen=True)
@@ -51,7 +79,7 @@ class Bundle:
     content: ItemContent
     timed: bool = True  # whether the log had times
     span: Span | None = None  # of the log that it was trained on
-    answers: Mapping[str, Sequence[str]] = field(default_factory=dict)  # of tasks that look for them
+    answers: Mapping[str, Kept] = field(default_factory=dict)  # of tasks that look for them
 
     @property
     def language(self) -> Language | None:
@@ -76,7 +104,7 @@ def save_bundle(
     facts: dict[str, TaskFacts],
     scaler: CounterScaler | None,
     span: Span | None = None,
-    answers: Mapping[str, Sequence[str]] | None = None,
+    answers: Mapping[str, Kept] | None = None,
 ) -> None:
     """Write what the model needs: motet.yaml, model.safetensors, items.safetensors, vocabulary/.
 
@@ -95,10 +123,7 @@ def save_bundle(
     catalogue, encodings = dataset.catalogue, dataset.encodings
     items = pl.DataFrame({"item_id": catalogue.ids, "text": catalogue.text_I[1:]})
     items.write_parquet(folder / "vocabulary" / "items.parquet")
-    for name, texts in (answers or {}).items():
-        pl.DataFrame({"answer": list(texts)}).write_parquet(
-            folder / "vocabulary" / f"answers of {name}.parquet"
-        )
+    _save_answers(folder, answers or {})
     arrays = {name: array.tolist() for name, array in scaler.save().items()} if scaler else None
     write_json(folder / "vocabulary" / "encodings.json", {
         "format": FORMAT, "item": catalogue.encoding.to_json(), "event": encodings.event.to_json(),
@@ -147,11 +172,7 @@ def open_bundle(folder: Path) -> Bundle:
         model.items.settle()
     model.items.settle_pictures()
     span = Span(**raw["span"]) if "span" in raw else None
-    answers = {
-        name: pl.read_parquet(folder / "vocabulary" / f"answers of {name}.parquet")["answer"].to_list()
-        for name, fact in facts.items()
-        if fact.answers
-    }
+    answers = _open_answers(folder, [name for name, fact in facts.items() if fact.answers])
     return Bundle(
         folder,
         config,
@@ -165,6 +186,29 @@ def open_bundle(folder: Path) -> Bundle:
         span,
         answers,
     )
+
+
+def _save_answers(folder: Path, answers: Mapping[str, Kept]) -> None:
+    """A table of each task's answers, and the vectors of those that are items in one file."""
+    vectors = {}
+    for name, kept in answers.items():
+        columns = {"answer": list(kept.texts), "item": kept.item_M, "kind": kept.kind_M}
+        table = pl.DataFrame({column: each for column, each in columns.items() if each is not None})
+        table.write_parquet(folder / "vocabulary" / f"answers of {name}.parquet")
+        if kept.vector_MT is not None:
+            vectors[name] = kept.vector_MT.contiguous()
+    if vectors:
+        save_file(vectors, folder / ANSWERS)
+
+
+def _open_answers(folder: Path, names: Sequence[str]) -> dict[str, Kept]:
+    vectors = load_file(folder / ANSWERS) if (folder / ANSWERS).is_file() else {}
+    found = {}
+    for name in names:
+        table = pl.read_parquet(folder / "vocabulary" / f"answers of {name}.parquet")
+        item_M, kind_M = (table[each] if each in table.columns else None for each in ("item", "kind"))
+        found[name] = Kept(table["answer"].to_list(), item_M, kind_M, vectors.get(name))
+    return found
 
 
 def _open_texts(
@@ -181,8 +225,8 @@ def _open_texts(
 
 
 def _elsewhere(name: str) -> bool:
-    """Whether a weight lies in another file: of the tuned language model, or what it read of the items."""
-    return _of_language(name) or name.startswith(("items.live.", "items.near"))
+    """Whether a weight lies in another file: of the tuned language model, or what was read of the items."""
+    return _of_language(name) or name.startswith(("items.live.", "items.near", "texts.tables."))
 
 
 def _of_language(name: str) -> bool:

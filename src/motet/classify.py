@@ -11,13 +11,11 @@ from typing import TypeVar, cast
 import numpy as np
 import polars as pl
 import torch
-from torch import Tensor
 
 from motet.bundle import Bundle
 from motet.config import Config
 from motet.config.tasks import Multiclass, Retrieval, Tagging
 from motet.data.letters import same_text
-from motet.data.pairs import PairRows
 from motet.data.tagged import Tagged, rows_of
 from motet.data.tags import OUTSIDE, as_read, units_of
 from motet.data.text_feed import TextSet
@@ -25,10 +23,13 @@ from motet.data.texts import TextRows
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.labelling import WAYS, By, choose
-from motet.evaluation.retrieval import answer_directions, compared, least_sure
+from motet.evaluation.retrieval import least_sure
 from motet.evaluation.tagging import found_spans
 from motet.evaluation.texts import probabilities, readings
-from motet.features.texts import TextInput, with_answers, with_units
+from motet.features.texts import with_units
+from motet.seek import Shelf, reads
+
+AT_ONCE = 1024  # questions
 
 AnyTask = TypeVar("AnyTask", Multiclass, Tagging, Retrieval)
 
@@ -216,27 +217,6 @@ def span_table(bundle: Bundle, texts: Sequence[str], task: Tagging) -> pl.DataFr
     return pl.DataFrame(found, schema=schema, orient="row")
 
 
-@dataclass(frozen=True)
-class Shelf:
-    """The answers of a task, as they are compared with questions.
-
-    Args:
-        texts: The task without a question.
-        direction_MT: Vectors of the answers.
-    """
-
-    texts: TextSet
-    direction_MT: Tensor
-
-    @classmethod
-    def of(cls, bundle: Bundle, task: str) -> "Shelf":
-        """Those of a trained model."""
-        rows = _questions([], bundle.answers[task])
-        texts = with_answers(TextSet(task, rows), rows, reads(bundle), 0)
-        assert texts.answers is not None
-        return cls(texts, answer_directions(bundle.model, task, texts.answers))
-
-
 def answer_table(bundle: Bundle, shelf: Shelf, texts: Sequence[str], k: int) -> pl.DataFrame:
     """The best answers of each text.
 
@@ -245,17 +225,17 @@ def answer_table(bundle: Bundle, shelf: Shelf, texts: Sequence[str], k: int) -> 
         (whether it is as probable as `hand_over` asks for; where not, a person is to answer; null without).
     """
     texts = as_texts(texts)
-    name = shelf.texts.task
-    rows = _questions(texts, bundle.answers[name])
-    asked = TextSet(name, rows, *reads(bundle).read(texts), answers=shelf.texts.answers)
-    least, lines = least_sure(bundle.model, name), []
-    for each in compared(bundle.model, asked, np.arange(len(texts)), shelf.direction_MT):
-        share_BK, best_BK = torch.softmax(each.score_BM, 1).topk(min(k, each.score_BM.shape[1]), 1)
-        for row, share_K, best_K in zip(
-            each.row_B.tolist(), share_BK.tolist(), best_BK.tolist(), strict=True
+    assert shelf.texts.answers is not None
+    answers = shelf.texts.answers.rows.answers
+    least, lines = least_sure(bundle.model, shelf.texts.task), []
+    for begin in range(0, len(texts), AT_ONCE):
+        score_BM = shelf.scores(bundle, texts[begin : begin + AT_ONCE])
+        share_BK, best_BK = torch.softmax(score_BM, 1).topk(min(k, score_BM.shape[1]), 1)
+        for row, (share_K, best_K) in enumerate(
+            zip(share_BK.tolist(), best_BK.tolist(), strict=True), begin + 1
         ):
             for rank, (share, number) in enumerate(zip(share_K, best_K, strict=True), 1):
-                lines.append((row + 1, rank, rows.answers[number], share, share >= least if least else None))
+                lines.append((row, rank, answers[number], share, share >= least if least else None))
     schema = {"row": pl.Int64, "rank": pl.Int64, "answer": pl.String, "probability": pl.Float64,
               "sure": pl.Boolean}  # fmt: skip
     return pl.DataFrame(lines, schema=schema, orient="row")
@@ -264,19 +244,3 @@ def answer_table(bundle: Bundle, shelf: Shelf, texts: Sequence[str], k: int) -> 
 def as_texts(texts: Sequence[str | None]) -> list[str]:
     """Texts as a list: of one, which is a sequence too, of letters; none is empty."""
     return [texts] if isinstance(texts, str) else [text or "" for text in texts]
-
-
-def _questions(texts: Sequence[str], answers: Sequence[str]) -> PairRows:
-    """Questions of which nobody knows the answer."""
-    count = len(texts)
-    return PairRows(
-        text_N=texts, label_N=np.zeros(count, np.int64), part_N=np.full(count, TEST, np.int8), classes=(),
-        answers=answers, right_F=np.zeros(0, np.int64), offset_N=np.zeros(count + 1, np.int64),
-    )  # fmt: skip
-
-
-def reads(bundle: Bundle) -> TextInput:
-    """What turns texts into what a trained model reads."""
-    assert bundle.model.texts is not None
-    assert bundle.language is not None
-    return TextInput(bundle.language, bundle.model.texts.language)

@@ -25,10 +25,11 @@ from motet.data.nothing import nothing
 from motet.data.readers import read_tables
 from motet.data.suspects import SUSPICIOUS
 from motet.data.table import Tables
+from motet.data.taken import Taken
 from motet.data.text_feed import TextSet
 from motet.data.timelines import TRAIN, UNUSED, Timelines
 from motet.data.tokens import Tokens
-from motet.errors import ConfigError
+from motet.errors import ConfigError, DataError
 from motet.evaluation.protocol import View, views
 from motet.features.content import Encode, build_content, items_beside
 from motet.features.images import picture_vectors
@@ -65,9 +66,8 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
         folder: Where relative paths begin.
         tables: Ready tables instead of the files.
     """
-    texts = gather_texts(config, folder)
     if not config.of_events.tasks:
-        return _of_texts(config, texts)
+        return _of_texts(config, gather_texts(config, folder))
     whole, config = config, config.of_events
     if tables is None:
         with stage("reading"):
@@ -75,6 +75,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     tables, account = clean_divided(tables, config)
     dataset = prepare(tables, config)
     say(describe(dataset))
+    texts = gather_texts(whole, folder, taken=Taken.of(dataset))
     for doubt in dataset.statements:
         if doubt.startswith(SUSPICIOUS):
             warn(doubt)
@@ -295,3 +296,24 @@ def user_numbers(dataset: Dataset, users: Sequence[Any]) -> np.ndarray:
     table = pl.DataFrame({"id": ids, "number": np.arange(len(ids))})
     wanted = pl.Series("id", users).cast(ids.dtype, strict=False).to_frame()
     return wanted.join(table, on="id", how="left", maintain_order="left")["number"].fill_null(-1).to_numpy()
+
+
+def known_users(dataset: Dataset, users: Sequence[Any] | None, run: str) -> np.ndarray:
+    """Numbers of users by id, ascending, each once; None means all.
+
+    Args:
+        dataset: With the log.
+        users: Ids.
+        run: Its name, for messages.
+
+    Raises:
+        DataError: A user has no event in the log.
+    """
+    if users is None:
+        return np.arange(len(dataset.log.user_ids))
+    users = [users] if isinstance(users, str) else users  # a sequence too, of letters
+    number = user_numbers(dataset, users)
+    if (number < 0).any():
+        unknown = users[int(np.flatnonzero(number < 0)[0])]
+        raise DataError(f"user {unknown!r} has no event in the log of {run}. Ask for one that has.")
+    return np.unique(number)

@@ -118,6 +118,7 @@ def judge(material: Material, models: Mapping[str, Trained]) -> dict[str, Any]:
         "behaviour": material.behaviour,
         "statements": [*_stopped(models, list(wanted), config), *material.statements,
                        *(f"Fitted on the validation rows: {line}." for line in models["joint"].fitted),
+                       *examiner.told_beside(models["joint"].model, TEST),
                        *([] if live is None else [live.said()]),
                        *left_out],
     }  # fmt: skip

@@ -199,6 +199,7 @@ class Motet(nn.Module):
         """Let the tuned language model, where there is one, read the texts of all items anew."""
         if self.texts is not None and self.texts.language is not None:
             self.items.read_texts(self.texts.language)
+            self.texts.read_answers()
 
     def states(self, task: str, encoded: Encoded, timeline_R: Tensor, place_R: Tensor) -> Tensor:
         """States of some places that a task reads, ``(R, D)``."""

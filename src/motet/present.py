@@ -3,7 +3,7 @@
 Shapes: Q queries, B a block of them, I items, R rows, K places of a list.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from motet.data.catalogue import Catalogue
 from motet.data.requests import Plan, histories
 from motet.data.timelines import PARTS, Timelines
 from motet.errors import ConfigError
+from motet.evaluation.beside import user_chances
 from motet.system.log import progress
 
 BLOCK = 1024  # users ranked at a time
@@ -42,8 +43,15 @@ class InUse(Protocol):
         """Items like an item: columns ``rank, item, score``."""
         ...
 
-    def find(self, text: str, task: str | None = None, k: int = 10) -> pl.DataFrame:
-        """Items for a sentence: columns ``rank, item, score``."""
+    def find(
+        self,
+        text: str,
+        task: str | None = None,
+        k: int = 10,
+        users: Sequence[Any] | None = None,
+        keep_seen: bool | None = None,
+    ) -> pl.DataFrame:
+        """Items for a sentence: columns ``rank, item, score``; for users too: ``user, rank, item, score``."""
         ...
 
     def predict(self, rows: Any, task: str) -> pl.DataFrame:
@@ -159,27 +167,94 @@ def best_items(
     Returns:
         Columns ``user, rank, item, score``.
     """
+    plan, _, allowed_I = asked
+    lists = []
+    k = min(k, int(allowed_I.sum()))
+    with progress(len(plan), "lists") as bar:
+        for query_B, score_BI in scored_blocks(log, task, asked, keep=keep):
+            best = torch.topk(score_BI, k)
+            lists.append(user_lists(log, plan, query_B, catalogue.ids, (best.values, best.indices - 1)))
+            bar.advance(len(query_B))
+    return pl.concat(lists) if lists else user_lists(log, plan, np.zeros(0, np.int64), catalogue.ids, None)
+
+
+def scored_blocks(
+    log: Timelines, task: str, asked: tuple[Plan, Score, Tensor], *, keep: bool
+) -> Iterator[tuple[np.ndarray, Tensor]]:
+    """Scores of the whole catalogue for some queries at a time; arguments as those of `best_items`.
+
+    Yields:
+        Places of the queries in the plan, and scores ``(B, I)``: minus infinity for what takes no part.
+    """
     plan, score, allowed_I = asked
     hidden_I = torch.where(allowed_I, 0.0, -torch.inf)
-    k = min(k, int(allowed_I.sum()))
-    item_QK, score_QK = np.zeros((len(plan), k), np.int64), np.zeros((len(plan), k), np.float32)
-    with progress(len(plan), "lists") as bar:
-        for begin in range(0, len(plan), BLOCK):
-            query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
-            score_BI = score(query_B) + hidden_I
-            if not keep:
-                offset, place = histories(plan, query_B, log.positive[task])
-                row = torch.from_numpy(np.repeat(np.arange(len(query_B)), np.diff(offset)))
-                score_BI[row, torch.from_numpy(log.item_N[place].astype(np.int64))] = -torch.inf
-            best = torch.topk(score_BI, k)
-            item_QK[query_B], score_QK[query_B] = best.indices.numpy(), best.values.numpy()
-            bar.advance(len(query_B))
+    for begin in range(0, len(plan), BLOCK):
+        query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
+        score_BI = score(query_B) + hidden_I
+        if not keep:
+            offset, place = histories(plan, query_B, log.positive[task])
+            row = torch.from_numpy(np.repeat(np.arange(len(query_B)), np.diff(offset)))
+            score_BI[row, torch.from_numpy(log.item_N[place].astype(np.int64))] = -torch.inf
+        yield query_B, score_BI
+
+
+def together(
+    log: Timelines,
+    catalogue: Catalogue,
+    task: str,
+    asked: tuple[Plan, Score, Tensor],
+    words: tuple[Tensor, pl.Series, float],
+    k: int,
+    *,
+    keep: bool,
+) -> pl.DataFrame:
+    """The best items of every query of a plan for one sentence.
+
+    Args:
+        log: What the plan is about.
+        catalogue: The items.
+        task: Name of the task that ranks them for users.
+        asked: The plan, what scores its queries, and the items that take part, boolean ``(I,)``.
+        words: Logarithms of the probabilities of M items by the sentence, their ids, and how much the users
+            count beside them.
+        k: Places of a list.
+        keep: Whether what a user has may come.
+
+    Returns:
+        Columns ``user, rank, item, score``; the score is the logarithm of a probability.
+    """
+    word_M, ids, weight = words
+    plan, number_M = asked[0], catalogue.numbers(ids)
+    lists = [user_lists(log, plan, np.zeros(0, np.int64), ids, None)]
+    for query_B, score_BI in scored_blocks(log, task, asked, keep=keep):
+        both_BM = torch.log_softmax(word_M + weight * user_chances(score_BI, number_M), 1)
+        best = both_BM.topk(min(k, len(ids)), 1)
+        lists.append(user_lists(log, plan, query_B, ids, (best.values, best.indices)))
+    return pl.concat(lists)
+
+
+def user_lists(
+    log: Timelines, plan: Plan, query_B: np.ndarray, ids: pl.Series, best: tuple[Tensor, Tensor] | None
+) -> pl.DataFrame:
+    """Lists of some queries of a plan: columns ``user, rank, item, score``.
+
+    Args:
+        log: What the plan is about.
+        plan: The plan.
+        query_B: The queries.
+        ids: Of the items.
+        best: Scores and places in `ids` of the items of each list, best first, ``(B, K)``; those scored
+            minus infinity are left out. None for no list.
+    """
+    score_BK, place_BK = (torch.zeros(0, 0), torch.zeros(0, 0, dtype=torch.int64)) if best is None else best
+    k = score_BK.shape[1]
+    place_F = place_BK.reshape(-1).clamp(min=0).numpy()
     lists = pl.DataFrame(
         {
-            "user": log.user_ids.gather(np.repeat(plan.user_W, k)),
-            "rank": np.tile(np.arange(1, k + 1), len(plan)),
-            "item": catalogue.ids.gather(item_QK.reshape(-1) - 1),
-            "score": score_QK.reshape(-1),
+            "user": log.user_ids.gather(np.repeat(plan.user_W[query_B], k)),
+            "rank": np.tile(np.arange(1, k + 1), len(query_B)),
+            "item": ids.gather(place_F),
+            "score": score_BK.reshape(-1).numpy().astype(np.float32),
         }
     )
     return lists.filter(pl.col("score").is_finite())
@@ -187,11 +262,16 @@ def best_items(
 
 def one_list(score_I: Tensor, catalogue: Catalogue, k: int) -> pl.DataFrame:
     """The best items by one score each (minus infinity takes no part): columns ``rank, item, score``."""
-    best = torch.topk(score_I, min(k, int(score_I.isfinite().sum())))
+    return list_of(score_I[1:], catalogue.ids, k)
+
+
+def list_of(score_M: Tensor, ids: pl.Series, k: int) -> pl.DataFrame:
+    """The same by the ids of the items, without a number 0."""
+    best = torch.topk(score_M, min(k, int(score_M.isfinite().sum())))
     return pl.DataFrame(
         {
             "rank": np.arange(1, len(best.indices) + 1),
-            "item": catalogue.ids.gather(best.indices.numpy() - 1),
+            "item": ids.gather(best.indices.numpy()),
             "score": best.values.numpy(),
         }
     )

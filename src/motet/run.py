@@ -15,9 +15,10 @@ from typing import Any
 import torch
 
 from motet import search
-from motet.bundle import save_bundle
+from motet.bundle import Kept, save_bundle
 from motet.config import Config
 from motet.config.read import config_folder, config_from_dict, read_config
+from motet.config.tasks import Retrieval
 from motet.data.provenance import Read, files_read, tables_read, texts_read
 from motet.data.table import Tables
 from motet.errors import ConfigError
@@ -288,10 +289,10 @@ def _refuse_taken(target: Path) -> None:
 def _refuse_items_as_texts(config: Config, tables: Tables | None) -> None:
     """Texts of items are read from their files, which tables in Python stand for."""
     for task in config.text_tasks if tables is not None else ():
-        if task.texts == "items":
+        if task.texts == "items" or (isinstance(task, Retrieval) and task.seeks_items):
             raise ConfigError(
-                f"tasks.{task.name}.texts: the texts of items are read from files, and tables were given. "
-                "Write them to a file, and name it under  texts."
+                f"tasks.{task.name}: the texts of items are read from files, and tables were given. Write "
+                "them to a file, and name it under  data.items  (or, as texts alone, under  texts)."
             )
 
 
@@ -318,8 +319,13 @@ def _save(
     place: Path, work: Path, material: Material, joint: Trained, metrics: dict[str, Any], read: Read
 ) -> None:
     prepared = material.prepared
+    tables = (
+        {} if joint.model.texts is None else {name: joint.model.texts.table(name) for name in prepared.texts}
+    )
     answers = {
-        name: each.answers.rows.answers for name, each in prepared.texts.items() if each.answers is not None
+        name: Kept.of(each.answers.rows, tables.get(name))
+        for name, each in prepared.texts.items()
+        if each.answers is not None
     }
     save_bundle(
         place, material.config, joint.model, prepared.dataset, joint.facts, prepared.scaler, answers=answers

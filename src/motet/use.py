@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from motet.bundle import open_bundle
@@ -24,6 +23,7 @@ from motet.data.collate import Collator
 from motet.data.counting import CountedRows, count_asked, counted_before
 from motet.data.dataset import Dataset, reopen
 from motet.data.division import clean_again
+from motet.data.documents import Documents, documents_of, read_documents
 from motet.data.loader import sorted_windows
 from motet.data.nothing import nothing
 from motet.data.provenance import refuse_gone, were_tables
@@ -32,19 +32,30 @@ from motet.data.readers import read_tables, tables_from_frames
 from motet.data.readers_raw import from_object
 from motet.data.requests import Plan, plan_ends, plan_requests
 from motet.data.table import Tables
-from motet.data.timelines import TRAIN, Span
-from motet.errors import ConfigError, DataError
+from motet.data.taken import Taken
+from motet.errors import DataError
 from motet.evaluation.catalogue_scores import CatalogueScores
 from motet.evaluation.evaluate import Examiner, measured
 from motet.evaluation.following import Following, follow
 from motet.evaluation.protocol import views
 from motet.evaluation.scoring import Scorer
 from motet.features.texts import gather_texts
-from motet.gather import count, counter_source, split_columns
-from motet.gather import user_numbers as numbers_of
+from motet.gather import count, counter_source, known_users, split_columns
 from motet.language.backbone import TextEncoder, load_language
 from motet.model import Motet
-from motet.present import Score, best_items, links_of, one_list, part_of, ranking_task, readable, row_task
+from motet.present import (
+    Score,
+    best_items,
+    links_of,
+    list_of,
+    one_list,
+    part_of,
+    ranking_task,
+    readable,
+    row_task,
+    together,
+)
+from motet.seek import Seeker, alone, likeness, search_of, weight_beside
 from motet.system.files import read_json
 from motet.system.log import progress
 
@@ -147,22 +158,47 @@ class TrainedModel(TextReader):
         Raises:
             DataError: The catalogue lacks the item.
         """
-        number = int(self.bundle.catalogue.numbers(pl.Series([item]))[0])
-        if number == 0:
-            raise DataError(
-                f"item {item!r} is not in the catalogue of {self.bundle.folder}. Ask for one that is."
-            )
         name = ranking_task(self.bundle.config, task)
-        item_ID = self.item_PID[self.bundle.model.part(name)]
-        return self._cosines(item_ID, item_ID[number], name, number)
+        return likeness(self.bundle, self.item_PID[self.bundle.model.part(name)], name, item)
 
-    def find(self, text: str, task: str | None = None, k: int = 10) -> pl.DataFrame:
-        """Items whose texts the language model puts nearest to a sentence: ``rank, item, score``.
+    def find(
+        self,
+        text: str,
+        task: str | None = None,
+        k: int = 10,
+        users: Sequence[Any] | None = None,
+        keep_seen: bool | None = None,
+    ) -> pl.DataFrame:
+        """Items for a sentence, by a task that looks for items, else by the likeness of texts.
+
+        Args:
+            text: The sentence.
+            task: A task that looks for items, or one that ranks them for users; None: the first of each.
+            k: Items of a list.
+            users: Whom it comes from, or "all": their next items have a say too. None: nobody in particular.
+            keep_seen: As in `recommend`; where nobody is asked about, all items may come.
+
+        Returns:
+            Columns ``rank, item, score``, with users ``user, rank, item, score``. The score is the logarithm
+            of a probability; without a task that looks for items a cosine, if no user is given.
 
         Raises:
             ConfigError: The run has no language model, or its items have no text.
+            DataError: A user has no event in the log.
         """
-        return one_list(self.nearness(text, task), self.bundle.catalogue, k)
+        search = search_of(self.bundle, task)
+        if search is None and users is None:
+            return one_list(self.nearness(text, task), self.bundle.catalogue, k)
+        words = (
+            self.seeker.words(text, search, task) if search else alone(self.bundle, self.nearness(text, task))
+        )
+        if users is None:
+            return list_of(*words, k)
+        name = ranking_task(self.bundle.config, None if search and search.name == task else task)
+        keep = not self.bundle.encodings.seen_once if keep_seen is None else keep_seen
+        asked = self.asked_now(self.user_numbers(None if users == "all" else users), name)
+        beside = (*words, weight_beside(self.bundle, search, name))
+        return together(self.dataset.log, self.bundle.catalogue, name, asked, beside, k, keep=keep)
 
     def nearness(self, text: str, task: str | None = None) -> Tensor:
         """Cosines of all items' texts with a sentence ``(I,)``; minus infinity for those that take no part.
@@ -170,25 +206,18 @@ class TrainedModel(TextReader):
         Raises:
             ConfigError: As `find`.
         """
-        language, text_IT = self.bundle.language, self.bundle.content.text_IT
-        if language is None or text_IT is None:
-            lacks, do = ("item texts", "Declare  text:  columns under data.items and train again.")
-            if language is None:
-                lacks, do = ("a language model", "Train with  model.language , for example all-MiniLM-L6-v2.")
-            raise ConfigError(
-                f"{self.bundle.folder} was trained without {lacks}, so it cannot read a sentence. {do}"
-            )
-        if not text.strip():
-            raise ConfigError("The text is empty. Write a sentence such as  --text 'I just bought a phone'.")
-        asked_T = torch.from_numpy(sentence_encoder(language).encode([text])[0])
-        return self._cosines(text_IT.float(), asked_T, ranking_task(self.bundle.config, task))
+        return self.seeker.nearness(text, ranking_task(self.bundle.config, task))
 
-    def _cosines(self, vector_ID: Tensor, asked_D: Tensor, task: str, without: int = 0) -> Tensor:
-        head = self.bundle.model.part(task).next_heads[task]
-        allowed_I = head.get_buffer("allowed_I") & (vector_ID != 0).any(-1)
-        allowed_I[without] = False
-        score_I = F.normalize(vector_ID, dim=-1) @ F.normalize(asked_D, dim=-1)
-        return score_I.masked_fill(~allowed_I, -torch.inf)
+    @cached_property
+    def seeker(self) -> Seeker:
+        """What finds items for a sentence."""
+        return Seeker(self.bundle, lambda language: sentence_encoder(language), self._items_now, self.shelves)
+
+    def _items_now(self, kind: str | None) -> Documents | None:
+        if self.given is None:
+            return read_documents(self.bundle.config.data, self.bundle.folder, kind)
+        tables = self.read()
+        return None if tables.items is None else documents_of(tables.items, tables.roles.item, kind)
 
     def predict(self, rows: Any, task: str) -> pl.DataFrame:
         """Predict a row task for pairs of user and item.
@@ -256,7 +285,8 @@ class TrainedModel(TextReader):
         view = next(
             each for each in views(self.bundle.config.of_events, following.log) if task.name in each.tasks
         )
-        view = replace(view, part_N=self._not_trained(view.part_N))
+        assert self.bundle.span is not None
+        view = replace(view, part_N=self.bundle.span.parts(view.part_N, following.log))
         if not following.enough(view, hour_R):
             return None  # nothing is counted for it
         counted = replace(self.examiner.view_of(task.name), part_N=view.part_N)
@@ -279,14 +309,6 @@ class TrainedModel(TextReader):
         scorer = Scorer(self.bundle.model, dataset, config.model.timeline.length)
         return Following.of(scorer, config, dataset.log)
 
-    def _not_trained(self, part_N: np.ndarray) -> np.ndarray:
-        """Parts of the log's rows; those of another log than the trained one train up to its last row."""
-        span, log = self.bundle.span, self.dataset.log
-        now = Span.of(log)
-        if span is None or (span.events, span.last) == (now.events, now.last):
-            return part_N
-        return np.where((part_N > TRAIN) & (log.time_N <= span.trained), TRAIN, part_N)
-
     def evaluate(self, split: str = "test") -> dict[str, Any]:
         """Metrics of every task: task -> split -> metric -> value, interval and count, as in metrics.json."""
         part = part_of(split)
@@ -298,7 +320,8 @@ class TrainedModel(TextReader):
         """Puts the questions of the log's parts to a model that reads what this one reads."""
         config, facts = self.bundle.config, self.bundle.facts
         known = {task.name: facts[task.name].classes for task in config.text_tasks}
-        texts = gather_texts(config, self.bundle.folder, known, self.bundle.language)
+        log_of = Taken.of(self.dataset) if config.of_events.tasks else None
+        texts = gather_texts(config, self.bundle.folder, known, self.bundle.language, log_of)
         if not config.of_events.tasks:
             return Examiner(config, nothing(), [], texts)
         dataset = self.dataset
@@ -330,17 +353,7 @@ class TrainedModel(TextReader):
         Raises:
             DataError: A user has no event in the log.
         """
-        if users is None:
-            return np.arange(len(self.dataset.log.user_ids))
-        users = [users] if isinstance(users, str) else users  # a sequence too, of letters
-        number = numbers_of(self.dataset, users)
-        if (number < 0).any():
-            unknown = users[int(np.flatnonzero(number < 0)[0])]
-            raise DataError(
-                f"user {unknown!r} has no event in the log of {self.bundle.config.name}. "
-                "Ask for one that has."
-            )
-        return np.unique(number)
+        return known_users(self.dataset, users, self.bundle.config.name)
 
     @torch.no_grad()
     def _states(self, plan: Plan, task: str) -> Tensor:

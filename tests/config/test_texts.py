@@ -121,3 +121,54 @@ def test_what_tagging_does_not_read(given, said):
     with pytest.raises(ConfigError) as caught:
         config_from_dict(given)
     assert said in str(caught.value)
+
+
+FINDS = {"name": "search", "kind": "retrieval"}
+SHOP = {"items": ITEMS | {"text": ["title"]}}
+GIVEN = {"texts": {"path": "queries.csv"}, "documents": "items", "label": "what"}
+
+
+def finds(data: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
+    return settings(FINDS | changes, data=SHOP if data is None else data)
+
+
+def test_items_are_looked_for_with_queries_of_a_file_or_with_their_own():
+    for given in (finds(**GIVEN, items="book"), finds(texts="items", queries=3, templates=["find {words}"])):
+        (task,) = config_from_dict(given).text_tasks
+        assert task.seeks_items
+    (plain,) = config_from_dict(settings(FINDS | {"texts": TEXTS})).text_tasks
+    assert not plain.seeks_items
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (finds({}, texts="items"), "tasks.search.texts: there are no items; declare them under data.items"),
+        (finds({"items": ITEMS}, texts="items"), "tasks.search.texts: the items have no text"),
+        (finds({}, **GIVEN), "tasks.search.documents: there are no items"),
+        (finds({"items": ITEMS}, **GIVEN), "tasks.search.documents: the items have no text"),
+        (
+            finds(texts=TEXTS, items="book"),
+            "what is looked for are no items; write  documents: items , or leave it out",
+        ),
+        (finds(**GIVEN, queries=3), "tasks.search.queries: queries stand in the files; write  texts: items"),
+        (finds(**GIVEN, templates=["a {words}"]), "tasks.search.templates: queries stand in the files"),
+        (finds(texts="items", negatives=2), "items are compared with all others anyway; leave it out"),
+        (finds(texts="items", label="title"), "queries made of the catalogue have answers of their own"),
+        (finds(texts="items", templates=["{words} {items}"]), "has not one place for words"),
+        (finds(texts="items", templates=["{item}"]), "'{item}' has not one place for words"),
+        (
+            finds(SHOP | {"events": EVENTS}, texts="items", templates=["after {items}"]),
+            "none has a place for {words}, so no query would validate or test; add one",
+        ),
+        (
+            finds(texts="items", templates=["{words}", "after {items}"]),
+            "{items} stands for what users took; declare the log under data.events",
+        ),
+        (finds(texts="items", documents="texts"), "tasks.search.documents: found 'texts'"),
+    ],
+)
+def test_what_a_search_for_items_does_not_read(given, said):
+    with pytest.raises(ConfigError) as caught:
+        config_from_dict(given)
+    assert said in str(caught.value)

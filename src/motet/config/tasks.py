@@ -145,20 +145,37 @@ class Tagging(_Task):
 
 
 class Retrieval(_Task):
-    """Which answer belongs to a question, which document to a query."""
+    """Which answer belongs to a question, which document or item to a query."""
 
     kind: Literal["retrieval"] = Field(description="The kind of task.")
     label: str = Field(
         "answer",
-        description="The column with the text that answers. Rows that repeat a question give it "
-        "several answers.",
+        description="The column with the text that answers, or, where documents are items, with the id of "
+        "the item. Rows that repeat a question give it several answers.",
     )
-    texts: Texts = Field(description="Files of questions and their answers.")
+    texts: Texts | Literal["items"] = Field(
+        description="Files of questions and their answers; or items: queries made of the catalogue, and of "
+        "what users took one after the other in training."
+    )
+    documents: Literal["items"] | None = Field(
+        None,
+        description="items: looked for are the items of the catalogue, by their texts; so it is where texts "
+        "are items. Null: the texts under label.",
+    )
+    items: str | None = Field(
+        None, description="Where documents are items: the kind of item to look for; null: all kinds."
+    )
+    queries: AtLeastOne = Field(2, description="Texts of items: how many queries are made of each item.")
+    templates: list[str] | None = Field(
+        None,
+        description="Texts of items: what queries are put into, with {words} for words of an item, or with "
+        "{items} for the titles that a user took before it; null: the words alone, and English sentences.",
+    )
     negatives: int = Field(
         1,
         ge=0,
         description="In training, beside the answers to the other questions of a step: so many for each "
-        "question that have words of it and do not answer it (BM25).",
+        "question that have words of it and do not answer it (BM25). Items are compared with all others.",
     )
     hand_over: float | None = Field(
         None,
@@ -167,6 +184,11 @@ class Retrieval(_Task):
         description="The share of the answers given that shall be right. Below the confidence at which that "
         "was so on the validation rows, the model leaves the question to a person. Null: it answers all.",
     )
+
+    @property
+    def seeks_items(self) -> bool:
+        """Whether what it looks for are the items of the catalogue."""
+        return self.documents == "items" or self.texts == "items"
 
 
 Task = Annotated[NextItem | Binary | Regression | Multiclass | Tagging | Retrieval, Discriminator("kind")]

@@ -6,7 +6,7 @@ from typing import Any
 from motet.config.data import DataConfig, Split
 from motet.config.data_conflicts import Found, of_split
 from motet.config.model import ModelConfig, TextHeads
-from motet.config.tasks import Multiclass, Tagging, Texts, is_text_task
+from motet.config.tasks import Multiclass, Retrieval, Tagging, Texts, is_text_task
 from motet.config.training import TrainingConfig
 
 _UNREAD = ("types", "depth", "history")  # settings of tasks that read events
@@ -109,11 +109,15 @@ def _task(task: Any, data: DataConfig | None) -> Found:
     if isinstance(task, Multiclass) and not re.fullmatch(r"\w+", task.label):
         yield ("label",), f".label: found {task.label!r}; for texts, name the column that holds the label"
     yield from _layout(task)
-    if task.texts == "items":
-        if data and not data.items:
-            yield ("texts",), ".texts: there are no items; declare them under data.items"
-        elif data and not any(source.text for source in data.items):
-            yield ("texts",), ".texts: the items have no text; declare it under data.items"
+    if isinstance(task, Retrieval):
+        yield from _sought(task, data)
+    sought = isinstance(task, Retrieval) and task.documents == "items"
+    if data and (task.texts == "items" or sought):
+        name = "texts" if task.texts == "items" else "documents"
+        if not data.items:
+            yield (name,), f".{name}: there are no items; declare them under data.items"
+        elif not any(source.text for source in data.items):
+            yield (name,), f".{name}: the items have no text; declare it under data.items"
     if task.split:
         yield from _split(task.split, task.texts, tagged=isinstance(task, Tagging))
 
@@ -153,6 +157,39 @@ def _made(task: Tagging) -> Found:
         )
     elif not any("{item}" in each or "{user}" in each for each in task.templates):
         yield ("templates",), ".templates: none has a place for {item} or {user}, so nothing would be tagged"
+
+
+def _sought(task: Retrieval, data: DataConfig | None) -> Found:
+    """Settings of tasks that look for items, and of queries that are made of the catalogue."""
+    default = {name: field.default for name, field in Retrieval.model_fields.items()}
+    if task.items is not None and not task.seeks_items:
+        yield ("items",), ".items: what is looked for are no items; write  documents: items , or leave it out"
+    if task.negatives != default["negatives"] and task.seeks_items:
+        yield ("negatives",), ".negatives: items are compared with all others anyway; leave it out"
+    for name in ("queries", "templates"):
+        if getattr(task, name) != default[name] and task.texts != "items":
+            said = f".{name}: queries stand in the files; write  texts: items  to make some of the catalogue"
+            yield (name,), f"{said}, or leave it out"
+    if task.texts != "items":
+        return
+    if task.label != default["label"]:
+        yield ("label",), ".label: queries made of the catalogue have answers of their own; leave it out"
+    if task.templates is not None:
+        yield from _templates(task.templates, data)
+
+
+def _templates(templates: list[str], data: DataConfig | None) -> Found:
+    path, places = ("templates",), ("{words}", "{items}")
+    for each in templates:
+        if sum(place in each for place in places) != 1:
+            yield (
+                path,
+                f".templates: {each!r} has not one place for words; write {{words}} or {{items}} in it",
+            )
+    if not any(places[0] in each for each in templates):
+        yield path, ".templates: none has a place for {words}, so no query would validate or test; add one"
+    if data and not data.events and any(places[1] in each for each in templates):
+        yield path, ".templates: {items} stands for what users took; declare the log under data.events"
 
 
 def _split(split: Split, texts: Any, *, tagged: bool) -> Found:

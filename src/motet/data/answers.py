@@ -1,7 +1,9 @@
 """Answers on their way to the model: those among which the right ones of a batch's texts are looked for.
 
+Those of a file stand beside the texts of their step. Items are all compared with each text: a table has the
+vectors of those that are not read anew in the step (`motet.tasks.answer_table`).
 Shapes: N texts, M answers, H of them that are near to a text by their words, B texts of a batch, C answers of
-a batch, T width of the language model.
+a batch, K of them that are read anew, T width of the language model.
 """
 
 from dataclasses import dataclass
@@ -10,11 +12,14 @@ import numpy as np
 import torch
 
 from motet.batch import AnswerBatch
+from motet.data.item_pairs import ItemPairs
 from motet.data.lexical import Lexical
 from motet.data.pairs import PairRows
 from motet.data.tokens import Tokens
 
 NEAR = 20  # answers of each text from which those are drawn that have its words and are wrong
+ALL_UP_TO = 30_000  # items that a text is compared with in a step; of more of them so many are drawn
+DRAWN = 4096
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,7 @@ class Answers:
         vector_MT: Their vectors, float32.
         near_NH: Numbers of wrong answers that are near to each text by their words, nearest first; -1: none.
         lexical: Index of their words.
+        live: Items of a step that are read anew at most.
     """
 
     rows: PairRows
@@ -36,13 +42,17 @@ class Answers:
     lexical: Lexical
     tokens: Tokens | None = None
     vector_MT: np.ndarray | None = None
+    live: int = 0
 
-    def drawn(self, random: np.random.Generator) -> "Drawn":
+    def drawn(self, random: np.random.Generator) -> "Drawn | DrawnItems":
         """Which right answer of each text is learned in an epoch, and which wrong ones stand beside it."""
         count_N = np.diff(self.rows.offset_N)
         own_N = self.rows.right_F[
             self.rows.offset_N[:-1] + (random.random(len(count_N)) * count_N).astype(np.int64)
         ]
+        if isinstance(self.rows, ItemPairs):
+            order_A = random.permutation(np.flatnonzero(self.rows.learns_M))
+            return DrawnItems(self, own_N, order_A, random.random(len(own_N)))
         order_NH = random.random(self.near_NH.shape).argsort(1)[:, : self.negatives]
         return Drawn(self, own_N, np.take_along_axis(self.near_NH, order_NH, 1))
 
@@ -53,6 +63,16 @@ class Answers:
             return AnswerBatch(own, right, *self.tokens.padded(number_C))
         assert self.vector_MT is not None
         return AnswerBatch(own, right, vector_CT=torch.from_numpy(self.vector_MT[number_C]))
+
+    def compared(
+        self, number_C: np.ndarray, own_B: np.ndarray, right_BC: np.ndarray, live: np.ndarray
+    ) -> AnswerBatch:
+        """Some items whose vectors a table has, by their numbers; of those that are `live` the tokens too."""
+        own, right, number = (torch.from_numpy(each) for each in (own_B, right_BC, number_C))
+        if self.tokens is None or not len(live):
+            return AnswerBatch(own, right, number_C=number)
+        live_K = torch.from_numpy(np.searchsorted(number_C, live))
+        return AnswerBatch(own, right, *self.tokens.padded(live), number_C=number, live_K=live_K)
 
 
 @dataclass(frozen=True)
@@ -70,6 +90,49 @@ class Drawn:
         own_B = np.searchsorted(number_C, self.own_N[place_B])
         right_BC = np.stack([np.isin(number_C, self.answers.rows.right(row)) for row in place_B.tolist()])
         return self.answers.batch(number_C, own_B, right_BC)
+
+
+@dataclass(frozen=True)
+class DrawnItems:
+    """What an epoch shows of the items: all that train, or many of them, some read anew.
+
+    Args:
+        answers: The items.
+        own_N: Which right item of each text is learned.
+        order_A: All items that train, in an order of the epoch.
+        turn_N: Which texts' items are read anew first, in [0, 1).
+    """
+
+    answers: Answers
+    own_N: np.ndarray
+    order_A: np.ndarray
+    turn_N: np.ndarray
+
+    def batch(self, place_B: np.ndarray) -> AnswerBatch:
+        """The items that some texts are compared with."""
+        own_B = self.own_N[place_B]
+        number_C = np.unique(np.concatenate([own_B, self._others(int(place_B[0]))]))
+        place_M = np.full(len(self.answers.rows.answers), -1)
+        place_M[number_C] = np.arange(len(number_C))
+        right_BC = np.zeros((len(place_B), len(number_C)), bool)
+        for at, row in enumerate(place_B.tolist()):
+            here = place_M[self.answers.rows.right(row)]
+            right_BC[at, here[here >= 0]] = True
+        first = own_B[np.argsort(self.turn_N[place_B], kind="stable")]
+        live = np.unique(first[np.sort(np.unique(first, return_index=True)[1])[: self.answers.live]])
+        return self.answers.compared(number_C, place_M[own_B], right_BC, live)
+
+    def _others(self, first: int) -> np.ndarray:
+        """All, or so many of them as a step draws: from a place on that its first text says."""
+        if len(self.order_A) <= ALL_UP_TO:
+            return self.order_A
+        return np.take(self.order_A, np.arange(first * DRAWN, (first + 1) * DRAWN), mode="wrap")
+
+
+def shown_items(rows: ItemPairs) -> int:
+    """How many items a query is compared with in a step."""
+    count = int(rows.learns_M.sum())
+    return count if count <= ALL_UP_TO else DRAWN
 
 
 def near_by_words(rows: PairRows, lexical: Lexical, row_R: np.ndarray) -> np.ndarray:

@@ -64,7 +64,7 @@ def read_pairs(task: Retrieval, data: DataConfig, folder: Path, seed: int) -> Pa
         )
     number = {answer: place for place, answer in enumerate(answers)}
     table = table.with_columns(pl.col(LABEL).replace_strict(number, return_dtype=pl.Int64).alias("@number"))
-    _refuse_torn(table, task)
+    refuse_torn(table, task)
     firsts = [pl.col(name).first() for name in keys]
     once = table.group_by("@key", PART, maintain_order=True).agg(*firsts, pl.col("@number").unique().sort())
     part_N = parts(once, task, seed)
@@ -88,7 +88,7 @@ def read_pairs(task: Retrieval, data: DataConfig, folder: Path, seed: int) -> Pa
     )
 
 
-def _refuse_torn(table: pl.DataFrame, task: Retrieval) -> None:
+def refuse_torn(table: pl.DataFrame, task: Retrieval) -> None:
     """A question whose rows a split column puts into several parts would train what tests it."""
     column = task.split.column if task.split and task.split.kind == "column" else None
     if column is None:

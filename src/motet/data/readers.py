@@ -11,13 +11,13 @@ from typing import Any
 
 import polars as pl
 
-from motet.config.data import DataConfig, Source
+from motet.config.data import DataConfig, ItemsSource, Source
 from motet.data.readers_cells import unify_ids
 from motet.data.readers_events import join_logs, shape_events
 from motet.data.readers_features import Shaped, join_sources, shape_items, shape_users
 from motet.data.readers_raw import Raw, from_object, open_source
 from motet.data.readers_sequences import open_sequences
-from motet.data.table import ITEM, USER, Roles, Tables
+from motet.data.table import ITEM, USER, Feature, Roles, Tables
 from motet.errors import DataError
 
 
@@ -58,14 +58,33 @@ def tables_from_frames(
     """
     return _assemble(
         data,
-        _objects(items, data.items, "items"),
-        _objects(users, data.users, "users"),
-        _objects(events, data.events, "events"),
+        frames_of(items, data.items, "items"),
+        frames_of(users, data.users, "users"),
+        frames_of(events, data.events, "events"),
         extra,
     )
 
 
-def _objects(tables: Any, entries: Sequence[Source], name: str) -> list[Raw]:
+def join_items(
+    raws: Sequence[Raw], sources: Sequence[ItemsSource], split: str | None = None
+) -> tuple[pl.DataFrame, tuple[Feature, ...]]:
+    """The items alone, a row each, as `read_tables` has them; and `@split`, see `shape_items`."""
+    shaped = [shape_items(raw, source, split) for raw, source in zip(raws, sources, strict=True)]
+    items, features = join_sources(_one_type(shaped, [], ITEM)[0], ITEM)
+    return items.unique(ITEM, keep="first", maintain_order=True), features
+
+
+def frames_of(tables: Any, entries: Sequence[Source], name: str) -> list[Raw]:
+    """Tables in Python as sources, in the order of the entries that they stand for.
+
+    Args:
+        tables: One table, a list of them, or None.
+        entries: Of the configuration.
+        name: Of the part of `data`.
+
+    Raises:
+        DataError: Their number differs from that of the entries, or something is no table.
+    """
     listed = list(tables) if isinstance(tables, list | tuple) else [] if tables is None else [tables]
     if len(listed) != len(entries):
         raise DataError(

@@ -23,20 +23,25 @@ from motet.data.readers_cells import (
 from motet.data.readers_ranges import inside, outside, ranges_of
 from motet.data.readers_raw import Raw
 from motet.data.readers_times import time_in_ms
-from motet.data.table import ITEM, KIND, TIME, UNREAD, USER, Feature, FeatureKind
+from motet.data.table import ITEM, KIND, SPLIT, TIME, UNREAD, USER, Feature, FeatureKind
 from motet.errors import DataError
 
 Shaped = tuple[pl.LazyFrame, tuple[Feature, ...]]
 
 
-def shape_items(raw: Raw, source: ItemsSource) -> Shaped:
-    """One catalogue file as `@item`, `@kind`, `@time` (where declared) and features."""
+def shape_items(raw: Raw, source: ItemsSource, split: str | None = None) -> Shaped:
+    """One catalogue file as `@item`, `@kind`, `@time` (where declared) and features.
+
+    A column of parts, where one is named and the file has it, is kept as `@split`.
+    """
     found = _Found(raw)
     columns = [as_id(raw, raw.need(source.id, "id")).alias(ITEM), _kind(raw, source).alias(KIND)]
     if source.time is not None:
         name = raw.need(source.time, "time")
         time = time_in_ms(name, raw.sample(name)[name], "auto", raw.where, raw.decimal)
         columns.append(time.alias(TIME))
+    if split is not None and split in raw.schema:
+        columns.append(pl.col(split).cast(pl.String).alias(SPLIT))
     for each in source.categorical:
         found.add_categories(each)
     found.add_numbers(source.numeric, source)

@@ -30,7 +30,7 @@ def parts(table: pl.DataFrame, task: TextTask, seed: int) -> np.ndarray:
         DataError: A part has no row.
     """
     part_N = _parts(table, task, task.split or Split(kind="random", seed=seed))
-    _refuse_empty(part_N, task)
+    refuse_empty(part_N, task)
     return part_N
 
 
@@ -86,7 +86,8 @@ def _folds(text: pl.Series, split: Split) -> np.ndarray:
     return part_N
 
 
-def _refuse_empty(part_N: np.ndarray, task: TextTask) -> None:
+def refuse_empty(part_N: np.ndarray, task: TextTask) -> None:
+    """Refuse parts of which one has no row."""
     for name, part in PARTS.items():
         if not (part_N == part).any():
             raise DataError(

@@ -84,6 +84,13 @@ class Span:
         trained_N = log.time_N[log.train_N]
         return cls(len(log), int(log.time_N.max(initial=0)), int(trained_N.max(initial=0)))
 
+    def parts(self, part_N: np.ndarray, log: Timelines) -> np.ndarray:
+        """Parts of a log's rows; those of another log than this train up to the last row that did here."""
+        now = Span.of(log)
+        if (self.events, self.last) == (now.events, now.last):
+            return part_N
+        return np.where((part_N > TRAIN) & (log.time_N <= self.trained), TRAIN, part_N)
+
 
 def refuse_empty_tasks(log: Timelines, splits: Mapping[str, str] | None = None) -> None:
     """Refuse a task that has no row to learn from, or none to be measured on.

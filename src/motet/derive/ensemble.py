@@ -23,6 +23,7 @@ from motet.derive.chains import followed_by, given
 from motet.derive.chorus import Chorus, Voice, log_chances, voices
 from motet.derive.combine import Combiner, Weights, combine_rankings, combine_rows
 from motet.derive.fitting import UNFITTED, Chosen, Kind
+from motet.errors import ConfigError
 from motet.evaluation.evaluate import measured
 from motet.present import best_items, one_list, part_of, ranking_task, readable, row_task
 from motet.system.log import warn
@@ -83,12 +84,24 @@ class Ensemble:
         name = ranking_task(self.config, task)
         return self._nearest([each.likeness(item, name) for each in self.members], name, k)
 
-    def find(self, text: str, task: str | None = None, k: int = 10) -> pl.DataFrame:
+    def find(
+        self,
+        text: str,
+        task: str | None = None,
+        k: int = 10,
+        users: Sequence[Any] | None = None,
+        keep_seen: bool | None = None,
+    ) -> pl.DataFrame:
         """Items for a sentence, by the mean of the cosines of those members that can read one.
 
         Raises:
-            ConfigError: None of them can.
+            ConfigError: None of them can, or users are given: nothing says what a cosine is worth beside.
         """
+        if users is not None or keep_seen is not None:
+            raise ConfigError(
+                f"{self.folder} is an ensemble, which finds items for a sentence or for users, not for both. "
+                "Give one of them, or ask a run of its own."
+            )
         name = ranking_task(self.config, task)
         readers = [each.bundle.config.model.language is not None for each in self.members]
         if not any(readers):

@@ -3,7 +3,7 @@
 Shapes: Q queries, R rows, I items, K places of a list.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,12 +16,13 @@ from motet.data.requests import histories
 from motet.data.text_feed import TextSet
 from motet.data.timelines import VALID
 from motet.evaluation.baselines import RankingBaseline
+from motet.evaluation.beside import Pairs, fit_beside, rankings, sought, told_beside
 from motet.evaluation.following import Following
 from motet.evaluation.lists import Catalogue as CatalogueFacts
 from motet.evaluation.lists import Lists
 from motet.evaluation.protocol import View
 from motet.evaluation.records import Predictions, RankingPredictions, RowPredictions
-from motet.evaluation.retrieval import fit_retrieval, retrieval_record
+from motet.evaluation.retrieval import fit_retrieval, retrieval_head, retrieval_record
 from motet.evaluation.scoring import Answers, Questions, Ranked, Scored, Scorer, questions, rank
 from motet.evaluation.tagging import tag_record
 from motet.evaluation.texts import text_record
@@ -110,7 +111,40 @@ class Examiner:
 
     def fit_afterwards(self, model: Motet) -> list[str]:
         """Fit on validation rows what training cannot know; a line for each task fitted."""
-        return [*self.fit_newcomers(model), *self.calibrate(model), *self.fit_answers(model)]
+        return [
+            *self.fit_newcomers(model),
+            *self.calibrate(model),
+            *self.fit_answers(model),
+            *self.fit_beside(model),
+        ]
+
+    def fit_beside(self, model: Motet) -> list[str]:
+        """Fit on validation rows how much users count beside the words of a query; a line for each pair."""
+        return [
+            f"{name}: {fit_beside(pairs, retrieval_head(model, name), at)}"
+            for name, at, pairs in self._beside(model, VALID)
+        ]
+
+    def told_beside(self, model: Motet, part: int) -> list[str]:
+        """What words and users find together on the rows of a part; a line for each pair of tasks."""
+        said = []
+        for name, at, pairs in self._beside(model, part):
+            weight = float(retrieval_head(model, name).get_buffer("beside_X")[at])
+            said += told_beside(name, pairs, weight)
+        return said
+
+    def _beside(self, model: Motet, part: int) -> Iterator[tuple[str, int, Pairs]]:
+        """Tasks that look for items, each with each that ranks them: its name, and which ranking it is."""
+        asked = [] if model.texts is None else model.texts.tasks
+        wanted = [task.name for task in sought(self.config.tasks) if task.name in asked]
+        if not wanted:
+            return
+        length, seed = self.config.model.timeline.length, self.config.training.seed
+        for at, ranking in enumerate(rankings(self.config.tasks)):
+            if model.ranks(ranking):
+                scorer, view = Scorer(model, self.dataset, length), self.view_of(ranking)
+                for name in wanted:
+                    yield name, at, Pairs.of(scorer, view, ranking, self.texts[name], part, seed)
 
     def fit_answers(self, model: Motet) -> list[str]:
         """Fit on validation rows how sure answers are; a line for each task fitted."""

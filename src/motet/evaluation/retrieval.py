@@ -58,7 +58,7 @@ def compared(
         answer_MT: What `answer_directions` says; None works it out.
         fitted: Whether words count; before they are fitted nobody asks for them.
     """
-    answers, rows, head = _answers(texts), _pairs(texts), _head(model, texts.task)
+    answers, rows, head = _answers(texts), _pairs(texts), retrieval_head(model, texts.task)
     assert model.texts is not None
     model.eval()
     answer_MT = answer_directions(model, texts.task, answers) if answer_MT is None else answer_MT
@@ -76,7 +76,7 @@ def compared(
 def _asked(model: Motet, texts: TextSet, row_B: np.ndarray, answer_MT: Tensor) -> Tensor:
     """Vectors of questions as they are compared, ``(B, T)``."""
     assert model.texts is not None
-    head, found_BT = _head(model, texts.task), answer_MT.new_zeros(len(row_B), answer_MT.shape[1])
+    head, found_BT = retrieval_head(model, texts.task), answer_MT.new_zeros(len(row_B), answer_MT.shape[1])
     place = {row: at for at, row in enumerate(row_B.tolist())}
     for batch in texts.in_order(row_B):
         at_C = torch.tensor([place[row] for row in batch.row_B.tolist()])
@@ -88,19 +88,21 @@ def _asked(model: Motet, texts: TextSet, row_B: np.ndarray, answer_MT: Tensor) -
 def answer_directions(model: Motet, task: str, answers: Answers) -> Tensor:
     """Vectors of all answers as they are compared, ``(M, T)``."""
     assert model.texts is not None
-    head, count = _head(model, task), len(answers.rows.answers)
+    head, count, table = retrieval_head(model, task), len(answers.rows.answers), model.texts.table(task)
+    if table is not None:
+        return head.directions(table.get_buffer("vector_MT")).float()
     length_M = np.ones(count, np.int64) if answers.tokens is None else answers.tokens.length_N
     found: dict[int, Tensor] = {}
     for number_C in sorted_windows(length_M, np.ones_like(length_M), PLACES):
         batch = answers.batch(number_C, np.zeros(0, np.int64), np.zeros((0, len(number_C)), bool))
-        vector_CT = head.directions(model.texts.answer_vectors(batch)).float()
+        vector_CT = head.directions(model.texts.answer_vectors(batch, task)).float()
         found |= dict(zip(number_C.tolist(), vector_CT, strict=True))
     return torch.stack([found[number] for number in range(count)])
 
 
 def retrieval_record(model: Motet, texts: TextSet, part: int) -> RankingPredictions:
     """A record of ranks; every question is a user of its own when intervals are drawn."""
-    row_R, fitted = texts.rows.rows(part), _head(model, texts.task).fitted
+    row_R, fitted = texts.rows.rows(part), retrieval_head(model, texts.task).fitted
     parts = ((each.row_B, each.score_BM.numpy()) for each in compared(model, texts, row_R, fitted=fitted))
     return ranks_of(_pairs(texts), row_R, parts)
 
@@ -141,7 +143,7 @@ def fit_retrieval(model: Motet, texts: TextSet, hand_over: float | None, seed: i
         row_R = np.sort(generator(seed, f"questions of {texts.task}").choice(row_R, most, replace=False))
     (found,) = compared(model, texts, row_R)
     right_BM = _right(_pairs(texts), found.row_B)
-    return _head(model, texts.task).fit(found.cosine_BM, found.word_BM, right_BM, hand_over)
+    return retrieval_head(model, texts.task).fit(found.cosine_BM, found.word_BM, right_BM, hand_over)
 
 
 def mistaken_answers(model: Motet, texts: TextSet, part: int) -> dict[str, Any]:
@@ -190,7 +192,7 @@ def mistaken_answers(model: Motet, texts: TextSet, part: int) -> dict[str, Any]:
 
 def least_sure(model: Motet, task: str) -> float:
     """Confidence below which a task leaves a question to a person."""
-    return float(_head(model, task).get_buffer("least"))
+    return float(retrieval_head(model, task).get_buffer("least"))
 
 
 def _right(rows: PairRows, row_R: np.ndarray) -> Tensor:
@@ -210,7 +212,8 @@ def _answers(texts: TextSet) -> Answers:
     return texts.answers
 
 
-def _head(model: Motet, task: str) -> RetrievalHead:
+def retrieval_head(model: Motet, task: str) -> RetrievalHead:
+    """The head of a retrieval task."""
     assert model.texts is not None
     head = model.texts.head(task)
     assert isinstance(head, RetrievalHead)

@@ -10,9 +10,11 @@ from motet.config import Config
 from motet.config.model import Language
 from motet.config.tasks import Retrieval
 from motet.data.answers import Answers, near_by_words
+from motet.data.item_pairs import ItemPairs
 from motet.data.lexical import Lexical
 from motet.data.pairs import PairRows
 from motet.data.tagged import TaggedRows
+from motet.data.taken import Taken
 from motet.data.text_feed import TextSet
 from motet.data.text_rows import read_rows
 from motet.data.timelines import TRAIN
@@ -52,6 +54,7 @@ def gather_texts(
     folder: Path,
     classes: Mapping[str, Sequence[str]] | None = None,
     reader: Language | None = None,
+    taken: Taken | None = None,
 ) -> dict[str, TextSet]:
     """The rows of every text task, as its model reads them.
 
@@ -60,6 +63,7 @@ def gather_texts(
         folder: Where relative paths begin.
         classes: Text task -> its classes, of a trained model.
         reader: The language model of a trained model.
+        taken: What users took in training, for tasks that look for items.
     """
     language = config.model.language
     if not config.text_tasks:
@@ -69,12 +73,14 @@ def gather_texts(
     found = {}
     for task in config.text_tasks:
         known = None if classes is None else classes[task.name]
-        rows = read_rows(task, config.data, folder, config.data_seed, known)
+        rows = read_rows(task, config.data, folder, config.data_seed, known, taken)
         say(f"{task.name}: {len(rows):,} texts")
         text_set = TextSet(task.name, rows, *reads.read(rows.text_N))
         if isinstance(rows, TaggedRows):
             text_set = with_units(text_set, rows, reads)
-        if isinstance(rows, PairRows) and isinstance(task, Retrieval):
+        if isinstance(rows, ItemPairs):
+            text_set = with_items(text_set, rows, reads, language.items)
+        elif isinstance(rows, PairRows) and isinstance(task, Retrieval):
             text_set = with_answers(text_set, rows, reads, task.negatives)
         found[task.name] = text_set
     return found
@@ -94,6 +100,21 @@ def with_answers(texts: TextSet, rows: PairRows, reads: TextInput, negatives: in
     lexical = Lexical(rows.answers)
     near_NH = near_by_words(rows, lexical, rows.rows(TRAIN) if negatives else np.zeros(0, np.int64))
     answers = Answers(rows, negatives, near_NH, lexical, *reads.read(rows.answers))
+    return TextSet(texts.task, rows, texts.tokens, texts.vector_NT, answers=answers)
+
+
+def with_items(texts: TextSet, rows: PairRows, reads: TextInput, live: int) -> TextSet:
+    """The same with the items that are looked for.
+
+    Args:
+        texts: Queries.
+        rows: They and the items that are right.
+        reads: What reads texts.
+        live: Items of a step that are read anew at most.
+    """
+    none_NH = np.zeros((len(rows), 0), np.int64)
+    lexical = Lexical(rows.answers, spelling=True)
+    answers = Answers(rows, 0, none_NH, lexical, *reads.read(rows.answers), live)
     return TextSet(texts.task, rows, texts.tokens, texts.vector_NT, answers=answers)
 
 

@@ -32,15 +32,24 @@ class RetrievalHead(nn.Module):
     afterwards: the scale of cosines and of BM25's scores among all answers, so that their softmax is a
     probability; and the least of these at which as many answers are right as was asked for.
 
+    Where it looks for items, a ranking of items by a user's timeline may be added: the logarithms of both
+    probabilities, the ranking's times a weight that is fitted too. A weight of 1 is right where both are
+    calibrated and the words, given the item, say nothing more of the user.
+
     Args:
         width: Of the language model.
         shown: How many answers a step shows.
+        mapped: Whether there is a linear map; without it vectors are compared as they are.
+        rankings: Tasks that rank items by timelines.
     """
 
-    def __init__(self, width: int, shown: int) -> None:
+    def __init__(self, width: int, shown: int, *, mapped: bool = True, rankings: int = 0) -> None:
         super().__init__()
-        self.linear = nn.Linear(width, width, bias=False)
-        nn.init.eye_(self.linear.weight)
+        self.linear = nn.Linear(width, width, bias=False) if mapped else None
+        if self.linear is not None:
+            nn.init.eye_(self.linear.weight)
+        if rankings:
+            self.register_buffer("beside_X", torch.ones(rankings))  # weight of each, once fitted
         self.log_scale = nn.Parameter(torch.tensor(-math.log(TEMPERATURE)))
         self.nats = math.log(max(shown, 2))
         self.register_buffer("scale_2", torch.zeros(2))  # of cosines and of words, once fitted
@@ -48,7 +57,7 @@ class RetrievalHead(nn.Module):
 
     def directions(self, vector_BT: Tensor) -> Tensor:
         """Vectors as they are compared, of length 1."""
-        return F.normalize(self.linear(vector_BT), dim=-1)
+        return F.normalize(vector_BT if self.linear is None else self.linear(vector_BT), dim=-1)
 
     def forward(self, vector_BT: Tensor, batch: TextBatch, answer_CT: Tensor) -> Tensor:
         """Scores of the answers of a batch, ``(B, C)``."""
@@ -132,6 +141,35 @@ class RetrievalHead(nn.Module):
             return f"{said}; no confidence is high enough for {hand_over:.0%}, so a person answers all"
         whom = f"{1 - kept:.0%} of the validation rows"
         return f"{said}; below a confidence of {least:.3f} a person answers ({whom})"
+
+    def fit_beside(self, ranking: int, word_BM: Tensor, user_BM: Tensor, right_B: Tensor) -> float:
+        """Fit the weight of a ranking of items by timelines, on rows that trained nothing.
+
+        It is expected at 1, and may well be off by a factor of e; the few rows that there may be say more the
+        more they are.
+
+        Args:
+            ranking: Which of them.
+            word_BM: Logarithms of the probabilities of all items by the words of a query.
+            user_BM: The same by the user; minus infinity for items that take no part.
+            right_B: The item that is right for both.
+        """
+        log_1 = torch.zeros(1, requires_grad=True)
+        optimizer = torch.optim.LBFGS([log_1], max_iter=STEPS, line_search_fn="strong_wolfe")
+
+        def closure() -> float:
+            optimizer.zero_grad()
+            score_BM = word_BM + log_1.exp() * user_BM
+            nats = F.cross_entropy(score_BM, right_B, reduction="sum") + (log_1 / LOOSE).square().sum() / 2
+            torch.autograd.backward(nats)
+            return float(nats.detach())
+
+        minimise: Callable[[Callable[[], float]], Any] = optimizer.step
+        with torch.enable_grad():
+            minimise(closure)
+        weight = float(log_1.detach().exp())
+        self.get_buffer("beside_X")[ranking] = weight
+        return weight
 
 
 def least_confidence(sure: Sequence[float], hit: Sequence[bool], share: float) -> tuple[float, float]:

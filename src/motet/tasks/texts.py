@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from motet.batch import AnswerBatch, TextBatch
 from motet.language.tuned import TunedLanguage
+from motet.tasks.answer_table import AnswerTable
 from motet.tasks.probe import probe, standard
 from motet.tasks.retrieval import RetrievalHead
 from motet.tasks.tagging import TagHead, divergence
@@ -152,6 +153,7 @@ class TextTasks(nn.Module):
         super().__init__()
         self.language, self.ways = language, ways or Ways()
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
+        self.tables = nn.ModuleDict()  # of tasks that look for items, put in where a training begins
         self.guesses = nn.ModuleDict(
             {
                 key: Guesses(head.share_K, self.ways.confidence)
@@ -165,6 +167,21 @@ class TextTasks(nn.Module):
         found = self.heads[f"of_{task}"]
         assert isinstance(found, TextClassHead | TagHead | RetrievalHead)
         return found
+
+    def table(self, task: str) -> AnswerTable | None:
+        """Vectors of the items that a task looks for, while it is trained and measured."""
+        key = f"of_{task}"
+        if key not in self.tables:
+            return None
+        found = self.tables[key]
+        assert isinstance(found, AnswerTable)
+        return found
+
+    def read_answers(self) -> None:
+        """Let the language model, where it is tuned, read all items that are looked for anew."""
+        for task in self.tasks if self.language is not None else ():
+            if (table := self.table(task)) is not None:
+                table.read_all(self._language)
 
     @property
     def tasks(self) -> list[str]:
@@ -189,13 +206,17 @@ class TextTasks(nn.Module):
             said: Tensor = head(self._language(*_tokens(batch), word_BLT), batch)
         elif isinstance(head, RetrievalHead):
             assert batch.answers is not None
-            said = head(self.vectors(batch, word_BLT), batch, self.answer_vectors(batch.answers))
+            said = head(self.vectors(batch, word_BLT), batch, self.answer_vectors(batch.answers, batch.task))
         else:
             said = head(self.vectors(batch, word_BLT), batch)
         return said
 
-    def answer_vectors(self, answers: AnswerBatch) -> Tensor:
+    def answer_vectors(self, answers: AnswerBatch, task: str) -> Tensor:
         """Vectors of the answers of a batch, ``(C, T)``."""
+        if answers.number_C is not None:
+            table = self.table(task)
+            assert table is not None, "who learns to find items has a table of their vectors"
+            return table.vectors(answers, self.language)
         if answers.vector_CT is not None:
             return answers.vector_CT
         assert answers.token_CL is not None

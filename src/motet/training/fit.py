@@ -12,10 +12,12 @@ from torch import Tensor, nn
 
 from motet.assemble import build_model, build_texts
 from motet.config import Config
-from motet.config.tasks import Multiclass, is_row_task, is_text_task
+from motet.config.tasks import Multiclass, Retrieval, is_row_task, is_text_task
+from motet.data.answers import shown_items
 from motet.data.counters import CounterScaler
 from motet.data.counting import CountedRows
 from motet.data.dataset import Dataset
+from motet.data.item_pairs import ItemPairs
 from motet.data.loader import Feed
 from motet.data.mixed import AnyFeed, MixedFeed
 from motet.data.pairs import PairRows
@@ -24,13 +26,16 @@ from motet.data.text_feed import TextFeed, TextSet
 from motet.data.texts import TextRows
 from motet.data.timelines import TRAIN, Timelines
 from motet.features.items import ItemContent
+from motet.language.backbone import load_language
+from motet.language.cache import TextVectors
 from motet.language.tuned import TunedLanguage
 from motet.metrics.names import Metrics, main_metric
 from motet.model import BACKBONE, Motet
 from motet.system.machine import cpu_seconds
 from motet.system.randomness import derived_seed
+from motet.tasks.answer_table import AnswerTable
 from motet.tasks.build import TaskFacts, task_facts
-from motet.tasks.texts import TextClassHead
+from motet.tasks.texts import TextClassHead, TextTasks
 from motet.training.descent import build_descent
 from motet.training.held_out import LeaderBatches, asked_rows, held_out_rows
 from motet.training.loop import Callbacks, Keep, Look, Loop
@@ -133,6 +138,8 @@ def learn_facts(config: Config, prepared: Prepared) -> dict[str, TaskFacts]:
 
 def text_facts(rows: TextRows) -> TaskFacts:
     """Classes, or tags, and the share of each among those that training texts have; how many answers."""
+    if isinstance(rows, ItemPairs):
+        return TaskFacts(answers=shown_items(rows))
     if isinstance(rows, PairRows):
         return TaskFacts(answers=len(rows.answers))
     if isinstance(rows, TaggedRows):
@@ -158,7 +165,25 @@ def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -
         for part in model.parts if config.of_events.tasks else ():
             part.counters.fit(prepared.counter_NC.value_RC)
     model.texts = build_texts(config, facts, _language(config, prepared))
+    if model.texts is not None:
+        _put_tables(config, prepared, model.texts)
     return model
+
+
+def _put_tables(config: Config, prepared: Prepared, texts: TextTasks) -> None:
+    """Give tasks that look for items the vectors that these have as the training begins."""
+    for task in (each for each in config.text_tasks if isinstance(each, Retrieval) and each.seeks_items):
+        answers = prepared.texts[task.name].answers
+        assert answers is not None
+        assert config.model.language is not None
+        vector_MT = answers.vector_MT
+        if vector_MT is None:
+            vector_MT = TextVectors().lookup_or_encode(
+                answers.rows.answers, load_language(config.model.language)
+            )
+        half = config.training.precision == "bf16"
+        table = AnswerTable(torch.from_numpy(np.array(vector_MT)), answers.tokens, half=half)
+        texts.tables[f"of_{task.name}"] = table
 
 
 @torch.no_grad()

@@ -1,0 +1,97 @@
+"""Documents: the items of a catalogue as texts that are looked for.
+
+Shapes: M items.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from motet.config.data import DataConfig
+from motet.data.catalogue import item_texts
+from motet.data.readers import frames_of, join_items
+from motet.data.readers_raw import Raw, open_source
+from motet.data.table import ITEM, KIND, PLAIN_KIND, Feature
+from motet.data.text_parts import TEXT
+from motet.errors import DataError
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The items that have a text and are of the kind that is looked for.
+
+    Args:
+        table: A row an item: ``@item``, ``@kind``, ``@text``, the columns of its features and, where a split
+            reads one, ``@split``.
+        features: Which columns are its features.
+        left_out: Items of that kind without a text.
+    """
+
+    table: pl.DataFrame
+    features: tuple[Feature, ...]
+    left_out: int = 0
+
+    def __len__(self) -> int:
+        return self.table.height
+
+    @property
+    def item_M(self) -> pl.Series:
+        """Their ids."""
+        return self.table[ITEM]
+
+    @property
+    def text_M(self) -> list[str]:
+        """Their texts."""
+        return self.table[TEXT].to_list()
+
+
+def read_documents(
+    data: DataConfig, folder: Path, kind: str | None = None, split: str | None = None
+) -> Documents:
+    """The items of the files that a configuration names.
+
+    Args:
+        data: Its `data` part.
+        folder: Where paths begin.
+        kind: Of the items; None for all.
+        split: A column of the files that says which part an item is of.
+
+    Raises:
+        DataError: A file or a column is missing, or no item of the kind has a text.
+    """
+    raws = [open_source(source, folder, "data.items") for source in data.items]
+    return _documents(raws, data, kind, split)
+
+
+def documents_from(tables: Any, data: DataConfig, kind: str | None = None) -> Documents:
+    """The same of tables in Python that stand for the files: one, or one for each entry of `data.items`."""
+    return _documents(frames_of(tables, data.items, "items"), data, kind, None)
+
+
+def documents_of(items: pl.DataFrame, features: Sequence[Feature], kind: str | None = None) -> Documents:
+    """The same of a table that was read already.
+
+    Raises:
+        DataError: No item of the kind has a text.
+    """
+    items = items.with_columns(pl.col(KIND).fill_null(PLAIN_KIND))
+    if kind is not None and kind not in (kinds := items[KIND].unique().sort().to_list()):
+        raise DataError(f"data.items: no item is of kind {kind!r}. The items are {', '.join(kinds)}.")
+    texts = pl.Series(TEXT, item_texts(items, tuple(features)), dtype=pl.String)
+    mine = items.with_columns(texts).filter(pl.col(ITEM).is_not_null())
+    mine = mine if kind is None else mine.filter(pl.col(KIND) == kind)
+    found = mine.filter(pl.col(TEXT).str.len_chars() > 0)
+    if found.is_empty():
+        raise DataError(
+            f"data.items: none of {mine.height:,} items has a text to be found by. Declare  text:  columns."
+        )
+    return Documents(found, tuple(features), mine.height - found.height)
+
+
+def _documents(raws: Sequence[Raw], data: DataConfig, kind: str | None, split: str | None) -> Documents:
+    if split is not None and not any(split in raw.schema for raw in raws):
+        raws[0].need(split, "split.column")
+    return documents_of(*join_items(raws, data.items, split), kind)
