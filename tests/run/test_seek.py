@@ -1,6 +1,7 @@
 """A run that finds items for a sentence: trained, saved, asked, with users and with new items."""
 
 import functools
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,8 @@ def test_a_catalogue_alone_is_enough(tuning):
     found = metrics["tasks"]["search"]["test"]
     assert found["recall@10"]["value"] > 2 * 10 / ITEMS
     assert any("72 items are looked for" in each for each in metrics["statements"])
+    page = (place / "report.html").read_text("utf8")
+    assert "Which item a text asks for, out of the whole catalogue" in page
     model = motet.open(place)
     row = items().row(0, named=True)
     first = model.find(row["title"], k=3)
@@ -255,6 +258,14 @@ def test_the_command_takes_a_sentence_alone_and_with_users(capsys):
     assert len(capsys.readouterr().out.splitlines()) == USERS + 1
     assert main(["recommend", place, "--text", "small dog", "--item", "1000"]) == 2
     assert "users and a sentence together" in capsys.readouterr().err
+
+
+def test_check_says_how_many_items_and_queries_there_are(tmp_path, capsys):
+    (tmp_path / "motet.yaml").write_text(json.dumps(settings("next", "search")), "utf8")
+    assert main(["check", str(tmp_path / "motet.yaml")]) == 0
+    said = capsys.readouterr().out
+    assert "search: 72 items; train " in said
+    assert "what the log says of items (those held out, what users took) is added in training" in said
 
 
 def test_queries_of_a_file_name_the_items(tmp_path):

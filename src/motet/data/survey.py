@@ -14,6 +14,7 @@ from motet.config.data import Split
 from motet.config.tasks import NextItem, Task, Window, is_row_task
 from motet.data.cuts import iso
 from motet.data.division import clean_divided, holds_out_its_own, make_parts, needed_columns, part_columns
+from motet.data.item_pairs import ItemPairs
 from motet.data.labels import label_columns
 from motet.data.order import materialise_order
 from motet.data.pairs import PairRows
@@ -54,7 +55,7 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
             "classes": list(each.classes),
             "of": _what_of(each),
             "parts": {part: len(each.rows(number)) for part, number in PARTS.items()},
-            "statements": each.statements,
+            "statements": [*each.statements, *_later(name, each, events=bool(config.of_events.tasks))],
         }
         for name, each in rows.items()
     }
@@ -65,9 +66,18 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
 
 def _what_of(rows: TextRows) -> str:
     """What a text task has, in words."""
+    if isinstance(rows, ItemPairs):
+        return f"{len(rows.answers):,} items"
     if isinstance(rows, PairRows):
         return f"{len(rows.answers):,} answers"
     return f"{len(rows.classes):,} {'tags' if isinstance(rows, TaggedRows) else 'classes'}"
+
+
+def _later(name: str, rows: TextRows, *, events: bool) -> list[str]:
+    """What only a training knows of a task that looks for items."""
+    if not isinstance(rows, ItemPairs) or not events:
+        return []
+    return [f"{name}: what the log says of items (those held out, what users took) is added in training."]
 
 
 def _of_events(config: Config, folder: Path) -> dict[str, Any]:

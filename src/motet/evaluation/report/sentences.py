@@ -40,6 +40,11 @@ def question(task: dict[str, Any]) -> str:
             return f"Which “{_label(task.get('label')) or name}” it is"
         case "tagging":
             return f"Where “{name}” stand in a text, and of which type"
+        case "retrieval" if "items" in (task.get("documents"), task.get("texts")):
+            items = task.get("items")
+            return (
+                f"Which {plain(str(items)) if items else 'item'} a text asks for, out of the whole catalogue"
+            )
         case "retrieval":
             return f"Which “{_label(task.get('label')) or name}” belongs to a question"
     return f"The task “{name}”"

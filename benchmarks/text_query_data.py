@@ -1,0 +1,144 @@
+"""Queries for items, written from a catalogue: which items are held out, and what is asked for them.
+
+Everything follows from a seed. The programs that train read none of it but the column that says which items
+are held out.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+SHARE = 0.1  # of the items, held out to test, and as many to validate
+CATEGORIES = 0.025  # of the items, held out with their whole category, within that share
+SIZES = (5, 100)  # items of a category that may be held out
+KINDS = ("category", "words", "paraphrase", "mistyped")
+_WORD = re.compile(r"[\w']+")
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A catalogue.
+
+    Args:
+        ids: Of the items.
+        titles: Their titles.
+        categories: The narrowest categories of each.
+        inner: Names of categories that have others in them.
+    """
+
+    ids: Sequence[int]
+    titles: Sequence[str]
+    categories: Sequence[Sequence[str]]
+    inner: frozenset[str]
+
+    def words(self, item: int) -> list[str]:
+        """Words of a title, in small letters."""
+        return _WORD.findall(self.titles[item].lower())
+
+
+def held_out(shop: Shop, seed: int) -> tuple[list[str], dict[str, list[str]]]:
+    """The part of each item, and the categories that are held out as a whole, by part.
+
+    No item of such a category is in another part, so nobody trains with its name as its narrowest category.
+    """
+    random = np.random.default_rng([seed, 0])
+    having: dict[str, list[int]] = {}
+    for item, several in enumerate(shop.categories):
+        for name in dict.fromkeys(several):
+            having.setdefault(name, []).append(item)
+    part = ["train"] * len(shop.ids)
+    whole: dict[str, list[str]] = {"test": [], "valid": []}
+    count = round(SHARE * len(shop.ids))
+    for side, names in whole.items():
+        taken = 0
+        for name in random.permutation(sorted(having)).tolist():
+            items = having[name]
+            fits = SIZES[0] <= len(items) <= SIZES[1] and taken + len(items) <= CATEGORIES * len(shop.ids)
+            fits = fits and name not in shop.inner
+            if fits and all(part[item] == "train" for item in items):
+                names.append(name)
+                taken += len(items)
+                for item in items:
+                    part[item] = side
+        left = [item for item in random.permutation(len(shop.ids)).tolist() if part[item] == "train"]
+        for item in left[: count - taken]:
+            part[item] = side
+    return part, whole
+
+
+def queries(shop: Shop, part: Sequence[str], whole: Sequence[str], side: str, seed: int) -> pl.DataFrame:
+    """What is asked for the items of a part.
+
+    Args:
+        shop: The catalogue.
+        part: Of each item.
+        whole: Categories that are held out as a whole in this part.
+        side: The part.
+        seed: Of what is drawn.
+
+    Returns:
+        Columns ``kind``, ``query``, ``items`` (all that are right: places in the catalogue).
+    """
+    random = np.random.default_rng([seed, 1, ("valid", "test").index(side)])
+    rows: list[tuple[str, str, list[int]]] = []
+    for name in whole:
+        right = [item for item, several in enumerate(shop.categories) if name in several]
+        rows.append(("category", name.lower(), right))
+    for item in (each for each, mine in enumerate(part) if mine == side):
+        words = shop.words(item)
+        if not words:
+            continue
+        rows.append(
+            ("words", " ".join([shop.categories[item][0].lower(), *_drawn(words, 2, random)]), [item])
+        )
+        kept = [word for word in words if random.random() < 1 / 3]
+        kept = kept if len(kept) > 1 else _drawn(words, 2, random, least=2)
+        order = random.permutation(len(kept)).tolist()
+        told = [kept[at] for at in order]
+        rows.append(("paraphrase", " ".join(told), [item]))
+        rows.append(("mistyped", " ".join(mistyped(told, random)), [item]))
+    found = pl.DataFrame(
+        rows, schema={"kind": pl.String, "query": pl.String, "items": pl.List(pl.Int64)}, orient="row"
+    )
+    same = found.group_by("kind", "query", maintain_order=True).agg(
+        pl.col("items").list.explode(keep_nulls=False, empty_as_null=False).unique().sort()
+    )
+    return same  # a query that was written for two items asks for both
+
+
+def _drawn(words: Sequence[str], most: int, random: np.random.Generator, least: int = 1) -> list[str]:
+    """Some words in the order of the title."""
+    count = min(len(words), int(random.integers(least, most + 1)))
+    return [words[at] for at in np.sort(random.choice(len(words), count, replace=False)).tolist()]
+
+
+def mistyped(words: Sequence[str], random: np.random.Generator) -> list[str]:
+    """The same with a slip in a longer word: a letter left out, doubled or changed, or two of them swapped."""
+    long = [at for at, word in enumerate(words) if len(word) > 3]
+    if not long:
+        return list(words)
+    at = long[int(random.integers(len(long)))]
+    return [*words[:at], _slip(words[at], random), *words[at + 1 :]]
+
+
+def _slip(word: str, random: np.random.Generator) -> str:
+    at = int(random.integers(1, len(word) - 1))
+    other = chr(ord("a") + int(random.integers(26)))
+    return [
+        word[:at] + word[at + 1 :],
+        word[:at] + word[at] + word[at:],
+        word[:at] + other + word[at + 1 :],
+        word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+    ][int(random.integers(4))]
+
+
+def beauty(items: pl.DataFrame) -> Shop:
+    """Amazon Beauty: the narrowest category of each path."""
+    cells = [each.split(" || ") for each in items["categories"].to_list()]
+    paths = [[[level.strip() for level in path.split(" > ")] for path in several] for several in cells]
+    inner = frozenset(level for several in paths for path in several for level in path[:-1])
+    narrow = [[path[-1] for path in several] for several in paths]
+    return Shop(items["item_id"].to_list(), items["title"].to_list(), narrow, inner)
