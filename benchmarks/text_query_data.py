@@ -7,6 +7,7 @@ are held out.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -116,7 +117,7 @@ def _drawn(words: Sequence[str], most: int, random: np.random.Generator, least: 
 
 
 def mistyped(words: Sequence[str], random: np.random.Generator) -> list[str]:
-    """The same with a slip in a longer word: a letter left out, doubled or changed, or two of them swapped."""
+    """The same with a slip in a longer word: a letter left out, doubled or changed, or two swapped."""
     long = [at for at, word in enumerate(words) if len(word) > 3]
     if not long:
         return list(words)
@@ -135,10 +136,41 @@ def _slip(word: str, random: np.random.Generator) -> str:
     ][int(random.integers(4))]
 
 
-def beauty(items: pl.DataFrame) -> Shop:
-    """Amazon Beauty: the narrowest category of each path."""
+@dataclass(frozen=True)
+class Catalogue:
+    """A catalogue as a table, what is read of it, and what queries are written from."""
+
+    items: pl.DataFrame
+    text: list[str]
+    shop: Shop
+
+    def documents(self) -> list[str]:
+        """What is read of each item, as ours has it: its columns of text, joined."""
+        rows = zip(*(self.items[name].fill_null("").to_list() for name in self.text), strict=True)
+        return [". ".join(cell.strip() for cell in row if cell.strip()) for row in rows]
+
+
+def beauty(data: Path) -> Catalogue:
+    """Amazon Beauty: title and categories; the narrowest category of each path."""
+    items = pl.read_csv(data / "amazon-beauty-2014" / "items.tsv.gz", separator="\t", quote_char=None)
     cells = [each.split(" || ") for each in items["categories"].to_list()]
     paths = [[[level.strip() for level in path.split(" > ")] for path in several] for several in cells]
     inner = frozenset(level for several in paths for path in several for level in path[:-1])
     narrow = [[path[-1] for path in several] for several in paths]
-    return Shop(items["item_id"].to_list(), items["title"].to_list(), narrow, inner)
+    shop = Shop(items["item_id"].to_list(), items["title"].to_list(), narrow, inner)
+    return Catalogue(items, ["title", "categories"], shop)
+
+
+def movies(data: Path) -> Catalogue:
+    """MovieLens-100K: title, genres and plot; words are those of title and plot, no genre is held out."""
+    lines = pl.read_ndjson(data / "ml-100k" / "item_metadata.jsonl.gz", infer_schema_length=None)
+    items = lines.select("item_id", "title", "genre", "plot").with_columns(
+        pl.col("title").fill_null(lines["ml_title"])
+    )
+    genres = [(each or "film").split(", ") for each in items["genre"].to_list()]
+    told = (items["title"] + " " + items["plot"].fill_null("")).to_list()
+    inner = frozenset(name for several in genres for name in several)
+    return Catalogue(items, ["title", "genre", "plot"], Shop(items["item_id"].to_list(), told, genres, inner))
+
+
+CATALOGUES = {"beauty": beauty, "ml100k": movies}

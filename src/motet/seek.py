@@ -72,7 +72,7 @@ class Shelf:
             answers = Answers(new, 0, _none(), Lexical([]), *reads(bundle).read(new.answers))
             direction_MT[torch.from_numpy(at_M < 0)] = answer_directions(model, task, answers)
         rows = questions([], found)
-        shelf = Answers(rows, 0, _none(), Lexical(found, spelling=True))
+        shelf = Answers(rows, 0, _none(), Lexical(found, typed=True))
         return cls(
             TextSet(task, rows, answers=shelf), direction_MT, kept.item_M if now is None else now.item_M
         )

@@ -12,7 +12,7 @@ from motet.config.read import config_from_dict
 from motet.data.answers import Answers, DrawnItems
 from motet.data.documents import documents_from, read_documents
 from motet.data.item_pairs import ItemPairs
-from motet.data.lexical import Lexical
+from motet.data.lexical import WHOLE, Lexical
 from motet.data.queries import fields_of, joined, made_of, pieces, slip, units
 from motet.data.spelling import Spelling
 from motet.data.taken import Taken, prompts
@@ -270,12 +270,19 @@ def test_a_mistyped_word_stands_for_the_known_ones_with_its_letters():
     assert [word for word, _ in near] == ["shampoo", "shampoos"]
     assert near[0][1] == pytest.approx(2 * 7 / (7 + 8))  # edges count: ^s sh ha am mp po o$, and oo
     assert Spelling({"lotion"}).near("xyz") == []
+
+
+def test_typed_words_are_corrected_and_more_of_them_are_worth_more():
     documents = ["dry shampoo", "body lotion", "dry lotion for men"]
-    plain, spelled = Lexical(documents), Lexical(documents, spelling=True)
+    plain, typed = Lexical(documents), Lexical(documents, typed=True)
     assert plain.scores(["loton"]).max() == 0
-    found, exact = spelled.scores(["loton"])[0], plain.scores(["lotion"])[0]
-    np.testing.assert_allclose(found, exact * 2 * 5 / (6 + 7), rtol=1e-5)
-    np.testing.assert_array_equal(spelled.scores(["dry lotion"]), plain.scores(["dry lotion"]))
+    near, exact = 2 * 5 / (6 + 7), plain.scores(["lotion"])[0]  # pairs of letters of both, edges counted
+    np.testing.assert_allclose(typed.scores(["loton"])[0], near * (exact + WHOLE * (exact > 0)), rtol=1e-5)
+    share_M = np.array([0.5, 0.5, 1.0])
+    wanted = plain.scores(["dry lotion"])[0] + WHOLE * share_M
+    np.testing.assert_allclose(typed.scores(["dry lotion"])[0], wanted, rtol=1e-5)
+    assert typed.scores(["dry dry"])[0, 0] == pytest.approx(2 * plain.scores(["dry"])[0, 0] + WHOLE, rel=1e-5)
+    assert typed.scores(["", "qqq"]).max() == 0
 
 
 def shelf(rows: ItemPairs, live: int = 2) -> Answers:

@@ -140,6 +140,13 @@ def test_the_saved_model_says_the_same(tuning):
     assert motet.open(place).evaluate()["search"] == {"test": test}
 
 
+def test_a_run_with_a_log_says_the_same_of_both_tasks():
+    found = motet.open(run("next", "search")).evaluate()
+    wanted = read_json(run("next", "search") / "metrics.json")["tasks"]
+    assert found["search"]["test"] == wanted["search"]["test"]
+    assert found["next"]["test"]["ndcg@10"] == wanted["next"]["test"]["ndcg@10"]
+
+
 def test_a_mistyped_word_is_found():
     model = motet.open(run("search"))
     assert model.find("shampo hiar 1", k=5)["item"].is_in(items().filter(sorts="wash")["id"].implode()).all()
@@ -231,8 +238,11 @@ def test_a_new_item_comes_to_a_user_too(tmp_path):
     place = copied(tmp_path, "next", "search")
     new = pl.DataFrame({"id": [5000], "title": ["blue ears and rain 99"], "sorts": ["pets"], "shop": ["new"]})
     pl.concat([items(), new]).write_csv(tmp_path / "items.csv")
-    found = motet.open(place).find("blue ears rain 99", k=3, users=["u02"])
-    assert found["item"][0] == 5000
+    model = motet.open(place)
+    assert model.find("blue ears rain 99", k=1)["item"].to_list() == [5000]
+    found = model.find("blue ears rain 99", k=ITEMS, users=["u02"])
+    assert found.filter(pl.col("item") == 5000)["rank"].item() < 10
+    assert len(found) == ITEMS + 1 - 8  # without those that the user has
 
 
 def test_without_a_search_the_cosine_stands_beside_a_user_with_a_weight_of_one():

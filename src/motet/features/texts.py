@@ -113,7 +113,7 @@ def with_items(texts: TextSet, rows: PairRows, reads: TextInput, live: int) -> T
         live: Items of a step that are read anew at most.
     """
     none_NH = np.zeros((len(rows), 0), np.int64)
-    lexical = Lexical(rows.answers, spelling=True)
+    lexical = Lexical(rows.answers, typed=True)
     answers = Answers(rows, 0, none_NH, lexical, *reads.read(rows.answers), live)
     return TextSet(texts.task, rows, texts.tokens, texts.vector_NT, answers=answers)
 
