@@ -21,6 +21,10 @@ HEADLINES = {
         "Amazon Beauty, items that training never met: Recall@10",
         "Amazon Beauty，训练中从未出现的商品：Recall@10",
     ),
+    "beauty.text_query.recall@10": (
+        "Amazon Beauty, items for a query, none of them in training: Recall@10",
+        "Amazon Beauty，用一句话找商品（均未参与训练）：Recall@10",
+    ),
     "microlens.ndcg@10": (
         "MicroLens, next video, most of them new: NDCG@10",
         "MicroLens，下一个视频（多数是新视频）：NDCG@10",

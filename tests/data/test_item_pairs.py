@@ -93,6 +93,14 @@ def test_a_column_of_the_catalogue_may_say_which_items_train(tmp_path):
         read(tmp_path, parts, split={"kind": "column", "column": "side"})
 
 
+def test_more_queries_are_more_to_learn_from_and_not_to_measure(tmp_path):
+    two, six = (read(tmp_path, queries=count) for count in (2, 6))
+    assert len(six.rows(TRAIN)) == pytest.approx(3 * len(two.rows(TRAIN)), rel=0.02)
+    for part in (VALID, TEST):
+        assert len(six.rows(part)) <= 2 * len(asked(six, part))
+        assert asked(six, part) == asked(two, part)
+
+
 def test_all_items_of_a_category_are_right_for_it(tmp_path):
     parts = [
         row | {"part": ("train", "train", "valid", "test")[at // 5 % 4]} for at, row in enumerate(catalogue())

@@ -165,7 +165,9 @@ class Retrieval(_Task):
     items: str | None = Field(
         None, description="Where documents are items: the kind of item to look for; null: all kinds."
     )
-    queries: AtLeastOne = Field(2, description="Texts of items: how many queries are made of each item.")
+    queries: AtLeastOne = Field(
+        2, description="Texts of items: how many queries are made of each item that trains."
+    )
     templates: list[str] | None = Field(
         None,
         description="Texts of items: what queries are put into, with {words} for words of an item, or with "

@@ -16,7 +16,7 @@ from motet.config.tasks import Retrieval
 from motet.data.documents import Documents, read_documents
 from motet.data.letters import same_text
 from motet.data.pairs import PairRows, refuse_torn
-from motet.data.queries import NUMBER, PIECE, WORDS, made_of
+from motet.data.queries import NUMBER, PIECE, TURN, WORDS, made_of
 from motet.data.taken import ITEMS, Taken, prompts
 from motet.data.text_parts import PART, TEXT, again, parts, refuse_empty
 from motet.data.texts import LABEL, labelled
@@ -25,6 +25,7 @@ from motet.errors import DataError
 from motet.system.randomness import derived_seed
 
 KEY, RIGHT = "@key", "@right"
+HELD = 2  # queries made of an item that validates or tests, at most, however many those have that train
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,6 +137,7 @@ def _made(
     words = ["{words}"] if given is None else [each for each in given if WORDS in each]
     rows, having = made_of(documents, task.queries, words, seed)
     rows = rows.with_columns(pl.Series(PART, part_M[rows[NUMBER].to_numpy()]))
+    rows = rows.filter((pl.col(PART) == TRAIN) | (pl.col(TURN) < HELD))
     said, sentences = [], None if given is None else [each for each in given if ITEMS in each]
     if taken is not None and sentences != []:
         told = prompts(documents, taken, part_M == TRAIN, sentences, derived_seed(seed, task.name))

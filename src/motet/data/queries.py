@@ -18,7 +18,7 @@ from motet.data.fingerprint import fingerprint
 from motet.data.text_parts import TEXT
 from motet.system.randomness import derived_seed
 
-NUMBER, PIECE = "@number", "@piece"
+NUMBER, PIECE, TURN = "@number", "@piece", "@turn"
 WORDS = "{words}"
 COMMON = (0.1, 20)  # a category that more than this share of the items has, and so many, says too little
 LETTERS = 40  # of a category at most
@@ -110,23 +110,24 @@ def made_of(
         seed: What an item is asked by follows from it and the item's id alone.
 
     Returns:
-        Columns ``@text``, ``@number`` (place of the item) and ``@piece`` (the category that the query is and
-        nothing else; null where it is more); and the places of the items that have each category, by what
-        `piece_key` says of it.
+        Columns ``@text``, ``@number`` (place of the item), ``@turn`` (which of its queries, from 0) and
+        ``@piece`` (the category that the query is and nothing else; null where it is more); and the places of
+        the items that have each category, by what `piece_key` says of it.
     """
     fields = fields_of(documents)
     draws = fingerprint(documents.item_M.cast(pl.String), derived_seed(seed, "queries of items"))
-    rows: list[tuple[str, int, str | None]] = []
+    rows: list[tuple[str, int, int, str | None]] = []
     for number, own in enumerate(draws.tolist()):
         random = np.random.default_rng(own)
-        for words, piece in _queries(fields.unit_M[number], fields.piece_M[number], count, random):
+        made = _queries(fields.unit_M[number], fields.piece_M[number], count, random)
+        for turn, (words, piece) in enumerate(made):
             template = templates[int(random.integers(len(templates)))]
-            rows.append((template.replace(WORDS, words), number, piece))
+            rows.append((template.replace(WORDS, words), number, turn, piece))
     having: dict[str, list[int]] = {}
     for number, mine in enumerate(fields.piece_M):
         for piece in {piece_key(each) for each in mine}:
             having.setdefault(piece, []).append(number)
-    schema = {TEXT: pl.String, NUMBER: pl.Int64, PIECE: pl.String}
+    schema = {TEXT: pl.String, NUMBER: pl.Int64, TURN: pl.Int64, PIECE: pl.String}
     return pl.DataFrame(rows, schema=schema, orient="row"), having
 
 
