@@ -48,13 +48,11 @@ class Kept:
     Args:
         texts: The answers.
         item_M: Ids of the items.
-        kind_M: Their kinds.
         vector_MT: What the language model says of them.
     """
 
     texts: Sequence[str]
     item_M: pl.Series | None = None
-    kind_M: pl.Series | None = None
     vector_MT: Tensor | None = None
 
     @classmethod
@@ -62,7 +60,7 @@ class Kept:
         """Those of a training."""
         if not isinstance(rows, ItemPairs) or table is None:
             return cls(rows.answers)
-        return cls(rows.answers, rows.item_M, rows.kind_M, table.get_buffer("vector_MT"))
+        return cls(rows.answers, rows.item_M, table.get_buffer("vector_MT"))
 
 
 @dataclass(frozen=True)
@@ -192,7 +190,7 @@ def _save_answers(folder: Path, answers: Mapping[str, Kept]) -> None:
     """A table of each task's answers, and the vectors of those that are items in one file."""
     vectors = {}
     for name, kept in answers.items():
-        columns = {"answer": list(kept.texts), "item": kept.item_M, "kind": kept.kind_M}
+        columns = {"answer": list(kept.texts), "item": kept.item_M}
         table = pl.DataFrame({column: each for column, each in columns.items() if each is not None})
         table.write_parquet(folder / "vocabulary" / f"answers of {name}.parquet")
         if kept.vector_MT is not None:
@@ -206,8 +204,8 @@ def _open_answers(folder: Path, names: Sequence[str]) -> dict[str, Kept]:
     found = {}
     for name in names:
         table = pl.read_parquet(folder / "vocabulary" / f"answers of {name}.parquet")
-        item_M, kind_M = (table[each] if each in table.columns else None for each in ("item", "kind"))
-        found[name] = Kept(table["answer"].to_list(), item_M, kind_M, vectors.get(name))
+        item_M = table["item"] if "item" in table.columns else None
+        found[name] = Kept(table["answer"].to_list(), item_M, vectors.get(name))
     return found
 
 

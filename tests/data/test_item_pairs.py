@@ -10,10 +10,11 @@ import pytest
 
 from motet.config.read import config_from_dict
 from motet.data.answers import Answers, DrawnItems
-from motet.data.documents import documents_from, read_documents
+from motet.data.documents import documents_of, read_documents
 from motet.data.item_pairs import ItemPairs
 from motet.data.lexical import WHOLE, Lexical
 from motet.data.queries import fields_of, joined, made_of, pieces, slip, units
+from motet.data.readers import read_tables
 from motet.data.spelling import Spelling
 from motet.data.taken import Taken, prompts
 from motet.data.text_rows import read_rows
@@ -248,10 +249,14 @@ def test_items_of_one_kind_with_a_text_are_looked_for(tmp_path):
 
 def test_documents_read_as_the_catalogue_does(tmp_path):
     config = config_of(tmp_path)
+    (tmp_path / "events.csv").write_text("who,what\nann,503\n", "utf8")
     documents = read_documents(config.data, tmp_path)
     assert documents.text_M[7] == "alpha7 beta7 gamma7 delta7. Shop > Group 1"
-    again = documents_from(pl.DataFrame(catalogue()), config.data)
+    tables = read_tables(config.data, tmp_path)
+    assert tables.items is not None
+    again = documents_of(tables.items, tables.roles.item)
     assert again.text_M == documents.text_M
+    assert again.item_M.equals(documents.item_M)
 
 
 def test_categories_are_those_that_tell_some_items_from_others(tmp_path):

@@ -6,14 +6,13 @@ Shapes: M items.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from motet.config.data import DataConfig
 from motet.data.catalogue import item_texts
-from motet.data.readers import frames_of, join_items
-from motet.data.readers_raw import Raw, open_source
+from motet.data.readers import join_items
+from motet.data.readers_raw import open_source
 from motet.data.table import ITEM, KIND, PLAIN_KIND, Feature
 from motet.data.text_parts import TEXT
 from motet.errors import DataError
@@ -63,12 +62,9 @@ def read_documents(
         DataError: A file or a column is missing, or no item of the kind has a text.
     """
     raws = [open_source(source, folder, "data.items") for source in data.items]
-    return _documents(raws, data, kind, split)
-
-
-def documents_from(tables: Any, data: DataConfig, kind: str | None = None) -> Documents:
-    """The same of tables in Python that stand for the files: one, or one for each entry of `data.items`."""
-    return _documents(frames_of(tables, data.items, "items"), data, kind, None)
+    if split is not None and not any(split in raw.schema for raw in raws):
+        raws[0].need(split, "split.column")
+    return documents_of(*join_items(raws, data.items, split), kind)
 
 
 def documents_of(items: pl.DataFrame, features: Sequence[Feature], kind: str | None = None) -> Documents:
@@ -89,9 +85,3 @@ def documents_of(items: pl.DataFrame, features: Sequence[Feature], kind: str | N
             f"data.items: none of {mine.height:,} items has a text to be found by. Declare  text:  columns."
         )
     return Documents(found, tuple(features), mine.height - found.height)
-
-
-def _documents(raws: Sequence[Raw], data: DataConfig, kind: str | None, split: str | None) -> Documents:
-    if split is not None and not any(split in raw.schema for raw in raws):
-        raws[0].need(split, "split.column")
-    return documents_of(*join_items(raws, data.items, split), kind)

@@ -34,12 +34,10 @@ class ItemPairs(PairRows):
 
     Args:
         item_M: Ids of the items.
-        kind_M: Their kinds.
         learns_M: Items that some training query asks for, bool: no other takes part in the training.
     """
 
     item_M: pl.Series
-    kind_M: pl.Series
     learns_M: np.ndarray
 
 
@@ -87,7 +85,6 @@ def read_item_pairs(
         right_F=right_F,
         offset_N=np.concatenate([[0], np.cumsum(count_N)]),
         item_M=documents.item_M,
-        kind_M=documents.table["@kind"],
         learns_M=learns_M,
     )
 

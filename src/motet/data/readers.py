@@ -58,9 +58,9 @@ def tables_from_frames(
     """
     return _assemble(
         data,
-        frames_of(items, data.items, "items"),
-        frames_of(users, data.users, "users"),
-        frames_of(events, data.events, "events"),
+        _objects(items, data.items, "items"),
+        _objects(users, data.users, "users"),
+        _objects(events, data.events, "events"),
         extra,
     )
 
@@ -74,17 +74,7 @@ def join_items(
     return items.unique(ITEM, keep="first", maintain_order=True), features
 
 
-def frames_of(tables: Any, entries: Sequence[Source], name: str) -> list[Raw]:
-    """Tables in Python as sources, in the order of the entries that they stand for.
-
-    Args:
-        tables: One table, a list of them, or None.
-        entries: Of the configuration.
-        name: Of the part of `data`.
-
-    Raises:
-        DataError: Their number differs from that of the entries, or something is no table.
-    """
+def _objects(tables: Any, entries: Sequence[Source], name: str) -> list[Raw]:
     listed = list(tables) if isinstance(tables, list | tuple) else [] if tables is None else [tables]
     if len(listed) != len(entries):
         raise DataError(
