@@ -20,7 +20,7 @@ FLOORS = (  # from the ground up
     ("judge",),
     ("guard", "search"),
     ("run", "use", "serving", "privacy"),
-    ("recipes", "distributed", "affinity", "derive"),
+    ("recipes", "distributed", "affinity", "derive", "pretraining"),
     ("cli",),
     ("__main__",),
 )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from motet.present import InUse
     from motet.run import Run
 
-__all__ = ["ensemble", "open", "train"]
+__all__ = ["ensemble", "open", "pretrain", "train"]
 
 
 def train(
@@ -52,6 +52,31 @@ def train(
         None if events is None else tables_from_frames(found.data, items=items, users=users, events=events)
     )
     return train(found, folder, Path(run or Path("runs") / found.name), tables, guarded=guard)
+
+
+def pretrain(
+    config: "Config | Mapping[str, Any] | str | Path",
+    out: str | Path | None = None,
+    overrides: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Train the language model on the texts of a configuration, and write its folder.
+
+    Args:
+        config: As for `train`, with `pretraining`.
+        out: The folder; None means ``models/NAME``. ``model.language.name`` may name it afterwards.
+        overrides: Options such as ``pretraining.epochs=1``.
+
+    Returns:
+        What ``pretraining.json`` there holds, such as ``before`` and ``after``.
+
+    Raises:
+        motet.errors.MotetError: Something that a person can mend.
+    """
+    from motet.pretraining.train import pretrain
+    from motet.run import resolve
+
+    found, folder = resolve(config, overrides)
+    return pretrain(found, folder, Path(out or Path("models") / found.name))
 
 
 def ensemble(

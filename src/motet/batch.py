@@ -110,7 +110,8 @@ class TextBatch:
     vector_BT: Tensor | None = None  # float32
     units: UnitBatch | None = None  # of a task that tags them
     answers: AnswerBatch | None = None  # in training of a task that looks for answers
-    more: "TextBatch | None" = None  # in training: texts without a label
+    more: "TextBatch | None" = None  # in training: texts without a label; in pretraining the other views
+    asked_BL: Tensor | None = None  # int64, in pretraining: words that are asked for; -1: not asked
 
     @property
     def examples(self) -> int:

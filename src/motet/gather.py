@@ -208,7 +208,11 @@ def with_absolute_paths(config: Config, folder: Path) -> Config:
         else task
         for task in config.tasks
     ]
-    return config.model_copy(update={"data": data.model_copy(update=update), "tasks": tasks})
+    pretraining = config.pretraining
+    if pretraining is not None:
+        pretraining = pretraining.model_copy(update={"files": [moved(each) for each in pretraining.files]})
+    changed = {"data": data.model_copy(update=update), "tasks": tasks, "pretraining": pretraining}
+    return config.model_copy(update=changed)
 
 
 def count(

@@ -17,6 +17,7 @@ import torch
 from motet import search
 from motet.bundle import Kept, save_bundle
 from motet.config import Config
+from motet.config.pretraining_conflicts import refuse_without_tasks
 from motet.config.read import config_folder, config_from_dict, read_config
 from motet.config.tasks import Retrieval
 from motet.data.provenance import Read, files_read, tables_read, texts_read
@@ -87,17 +88,18 @@ def train(
         MotetError: Data, configuration or the run folder are not right; or an unfinished training in the
             folder's place was begun with others; or another process is writing this run.
     """
-    _refuse_taken(target)
+    refuse_taken(target)
+    config = _without_pretraining(config)
     _refuse_items_as_texts(config, tables)
     refuse_missing(config.training.loggers)
     search.refuse_missing(config)
     if guarded:
         refuse_without_twins(config)
     with working_folder(target) as work:
-        _refuse_taken(target)  # another process may have finished it before this one had the folder
+        refuse_taken(target)  # another process may have finished it before this one had the folder
         began = time.monotonic()
         read = _read(config, folder, tables)
-        config = _begin_or_go_on(config, work, folder, read, guarded=guarded)
+        config = begin_or_go_on(config, work, folder, read, guarded=guarded)
         with JsonLines(work / "log.jsonl") as log:
             material = gather(config, folder, tables)
             material, models = fit_all(material, work, log, guarded=guarded)
@@ -124,11 +126,17 @@ def resolve(
     return read_config(config, overrides), config_folder(config)
 
 
-def settle(config: Config, folder: Path) -> Config:
-    """Fix what is chosen by measurement (threads, precision) and make paths absolute."""
+def settle(config: Config, folder: Path, width: int | None = None) -> Config:
+    """Fix what is chosen by measurement (threads, precision) and make paths absolute.
+
+    Args:
+        config: The configuration.
+        folder: Where relative paths begin.
+        width: Of the layers that take most of the time; None: of those that a training of tasks has.
+    """
     settings = config.training
     tune_memory()
-    threads, width = settings.threads, _width(config)
+    threads, width = settings.threads, width or _width(config)
     if threads == "auto":
         threads = kept("threads", lambda: measure_threads())
     torch.set_num_threads(threads)
@@ -281,9 +289,19 @@ def _search(material: Material, work: Path, fit_one: Callable[..., Trained]) -> 
     return replace(material, config=found.config, statements=statements, search=found.account)
 
 
-def _refuse_taken(target: Path) -> None:
+def refuse_taken(target: Path, option: str = "--run") -> None:
+    """Refuse a folder that is there already; the option names another one."""
     if target.exists():
-        raise ConfigError(f"{target} exists already. Give another folder with  --run, or remove it.")
+        raise ConfigError(f"{target} exists already. Give another folder with  {option}, or remove it.")
+
+
+def _without_pretraining(config: Config) -> Config:
+    """The tasks alone: their training reads no other texts."""
+    if config.pretraining is None:
+        return config
+    refuse_without_tasks(config)
+    say("pretraining is read by  motet pretrain  alone")
+    return config.model_copy(update={"pretraining": None})
 
 
 def _refuse_items_as_texts(config: Config, tables: Tables | None) -> None:
@@ -302,10 +320,12 @@ def _read(config: Config, folder: Path, tables: Tables | None) -> Read:
     return files_read(config, folder)
 
 
-def _begin_or_go_on(config: Config, work: Path, folder: Path, read: Read, *, guarded: bool) -> Config:
+def begin_or_go_on(
+    config: Config, work: Path, folder: Path, read: Read, *, guarded: bool = False, width: int | None = None
+) -> Config:
     """Settle the configuration, or find it settled by an earlier try that came as far as a checkpoint."""
     if not begun(work):
-        settled = settle(config, folder)
+        settled = settle(config, folder, width)
         begin(work, config, settled, read, guarded=guarded)
         return settled
     settled = go_on(work, config, read, guarded=guarded)

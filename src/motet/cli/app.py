@@ -21,6 +21,7 @@ COMMANDS = {
     "init": "Look at data files and write a configuration for them.",
     "check": "Check a configuration and its data; nothing is trained.",
     "train": "Train one model for every task, and write a run folder.",
+    "pretrain": "Train the language model on your own texts, before any task.",
     "affinity": "Measure which tasks of a configuration help each other.",
     "evaluate": "Measure every task of a run.",
     "report": "Write the report of a run: one HTML page.",

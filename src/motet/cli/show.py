@@ -59,6 +59,18 @@ def spread(repeats: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def before_and_after(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """What held-out texts said before a pretraining and say after it, a line an objective and metric."""
+    width = max(len(f"{name}: {metric}") for name, found in after.items() for metric in found)
+    lines = ["held-out texts".ljust(width + 2) + "before".rjust(10) + "after".rjust(10)]
+    for name, found in after.items():
+        lines += [
+            f"{name}: {metric}".ljust(width + 2) + f"{before[name][metric]:10.4g}{value:10.4g}"
+            for metric, value in found.items()
+        ]
+    return "\n".join(lines)
+
+
 def matrix(affinity: Mapping[str, Mapping[str, float | None]]) -> str:
     """The share of each task's loss (columns) that a step for a task (lines) takes away, in per cent."""
     width = max(9, *(len(name) + 2 for name in affinity))

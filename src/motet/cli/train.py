@@ -27,6 +27,7 @@ def train(
     from motet.run import resolve
     from motet.run import train as train_run
     from motet.system.log import say
+    from motet.training.unfinished import told_how_to_go_on
 
     found, folder = resolve(config, set_ or ())
     target = run or Path("runs") / found.name
@@ -34,16 +35,7 @@ def train(
         with located(config, set_ or ()):
             done = train_run(found, folder, target, guarded=guard)
     except KeyboardInterrupt:
-        say(_how_to_go_on(target))
+        say(told_how_to_go_on(target))
         raise
     print(verdicts(done.metrics))
     say(f"The run is in {done.folder}; open {done.folder / 'report.html'} in a browser.")
-
-
-def _how_to_go_on(target: Path) -> str:
-    from motet.training.unfinished import begun, working_folder_of
-
-    work = working_folder_of(target)
-    if not begun(work):
-        return "Nothing was trained yet that is worth keeping."
-    return f"What is trained so far is kept in {work}: the same command goes on from there."

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
 from motet.config.model import ModelConfig
+from motet.config.pretraining import Pretraining
 from motet.config.record import Record, misfits
 from motet.config.tasks import Multiclass, Retrieval, Tagging, Task, TextTask, is_text_task
 from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
@@ -18,10 +19,19 @@ from motet.config.training import EvaluationConfig, ReportConfig, TrainingConfig
 class Config(Record):
     """Everything that determines a run."""
 
+    in_words = "a mapping with tasks"
     name: str = Field("motet", min_length=1, description="Of the run, in its folder and its report.")
     data: DataConfig = Field(DataConfig(), description="Where the files are and what their columns mean.")
-    tasks: list[Task] = Field(min_length=1, description="What to predict, one entry a task.")
+    tasks: list[Task] = Field(
+        [],
+        min_length=1,
+        validate_default=False,
+        description="What to predict, one entry a task; only `motet pretrain` does without.",
+    )
     model: ModelConfig = Field(ModelConfig(), description="Backbone, experts, heads.")
+    pretraining: Pretraining | None = Field(
+        None, description="How `motet pretrain` trains the language model before any task."
+    )
     training: TrainingConfig = Field(TrainingConfig(), description="How the model is trained.")
     evaluation: EvaluationConfig = Field(EvaluationConfig(), description="How the model is measured.")
     report: ReportConfig = Field(ReportConfig(), description="What is trained and measured besides.")
@@ -44,6 +54,11 @@ class Config(Record):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if found := conflicts(Parts(self.data, list(self.tasks), self.training, self.evaluation, self.model)):
+        if not self.tasks and self.pretraining is None:
+            raise misfits([(("tasks",), "the configuration lacks 'tasks'; write a list of tasks")])
+        parts = Parts(
+            self.data, list(self.tasks), self.training, self.evaluation, self.model, self.pretraining
+        )
+        if found := conflicts(parts):
             raise misfits(found)
         return self

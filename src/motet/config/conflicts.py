@@ -9,6 +9,8 @@ from motet.config.data_conflicts import Found, below, of_data, of_split
 from motet.config.expression import columns
 from motet.config.model import ModelConfig
 from motet.config.nearest import nearest
+from motet.config.pretraining import Pretraining
+from motet.config.pretraining_conflicts import of_pretraining
 from motet.config.record import Location
 from motet.config.tasks import Binary, NextItem, Window, is_row_task, is_text_task
 from motet.config.text_conflicts import of_texts
@@ -33,6 +35,7 @@ class Parts:
     training: TrainingConfig | None
     evaluation: EvaluationConfig | None
     model: ModelConfig | None = None
+    pretraining: Pretraining | None = None
 
 
 def conflicts(parts: Parts) -> list[tuple[Location, str]]:
@@ -41,6 +44,7 @@ def conflicts(parts: Parts) -> list[tuple[Location, str]]:
     found += [*_chains(parts.tasks), *_depths(parts), *_groups(parts), *_beside(parts), *_idle(parts)]
     found += _contrast(parts)
     found += of_texts(parts.tasks, parts.data, parts.model, parts.training)
+    found += of_pretraining(parts.pretraining, parts.tasks, parts.data, parts.model)
     for number, task in enumerate(parts.tasks):
         reads = task and not is_text_task(task)
         about = _task(task, parts.data.events if parts.data else []) if reads else ()

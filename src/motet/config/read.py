@@ -19,6 +19,7 @@ from motet.config.locate import place_of
 from motet.config.mistakes import refuse, translate
 from motet.config.model import ModelConfig
 from motet.config.override import apply_override, override
+from motet.config.pretraining import Pretraining
 from motet.config.tasks import Task
 from motet.config.training import EvaluationConfig, TrainingConfig
 from motet.config.write import write_config
@@ -136,6 +137,7 @@ def _conflicts(document: Document) -> list[Mistake]:
         training=_right(TrainingConfig, raw.get("training", {})),
         evaluation=_right(EvaluationConfig, raw.get("evaluation", {}), needed={"k"}),
         model=_right(ModelConfig, raw.get("model", {}), needed={"timeline"}),
+        pretraining=_right(Pretraining, raw["pretraining"]) if raw.get("pretraining") else None,
     )
     return [Mistake(document.place(location), text) for location, text in conflicts(parts)]
 

@@ -42,6 +42,8 @@ class _Writer:
         """The lines of a record's settings."""
         for key, field in type(record).model_fields.items():
             value = getattr(record, key)
+            if key == "tasks" and not value:  # an empty list would be refused
+                continue
             comment = "" if isinstance(value, Record) else self.comment(record, key, field.description or "")
             yield from self.setting(key, value, depth, comment)
 

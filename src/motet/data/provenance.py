@@ -47,10 +47,11 @@ def _of_files(patterns: list[str], folder: Path) -> Read:
 
 
 def paths_of(config: Config) -> list[str]:
-    """All files that a configuration names, those of text tasks too."""
+    """All files that a configuration names, those of text tasks and of pretraining too."""
     data = config.data
     texts = [task.texts for task in config.text_tasks if isinstance(task.texts, Texts)]
-    several = [source.path for source in (*data.items, *data.users, *data.events, *texts)]
+    more = [] if config.pretraining is None else config.pretraining.files
+    several = [source.path for source in (*data.items, *data.users, *data.events, *texts, *more)]
     several += [paths for each in texts for paths in (each.valid, each.test, each.unlabelled) if paths]
     return [path for paths in several for path in paths]
 

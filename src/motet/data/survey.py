@@ -11,6 +11,7 @@ import polars as pl
 
 from motet.config import Config
 from motet.config.data import Split
+from motet.config.pretraining_conflicts import refuse_without_tasks
 from motet.config.tasks import NextItem, Task, Window, is_row_task
 from motet.data.cuts import iso
 from motet.data.division import clean_divided, holds_out_its_own, make_parts, needed_columns, part_columns
@@ -49,6 +50,7 @@ def survey(config: Config, folder: Path) -> dict[str, Any]:
     Raises:
         MotetError: What training would refuse, in the same words.
     """
+    refuse_without_tasks(config)
     rows = {task.name: read_rows(task, config.data, folder, config.data_seed) for task in config.text_tasks}
     texts = {
         name: {

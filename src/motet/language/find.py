@@ -43,6 +43,23 @@ def hidden_size(folder: Path) -> int:
     return int(AutoConfig.from_pretrained(folder, local_files_only=True).hidden_size)
 
 
+def refuse_decoder(folder: Path, name: str) -> None:
+    """Refuse a model that reads from left to right alone.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    from transformers import AutoConfig
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+
+    kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+    if kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES:
+        raise ConfigError(
+            f"model.language: {name!r} is a decoder ({kind}), which reads a text from left to right alone; "
+            "pretraining is for models that read it whole. Name an encoder, for example all-MiniLM-L6-v2."
+        )
+
+
 def find_nearby(name: str) -> Path | None:
     """Folder of a listed model that is ready on this machine; nothing is converted and no hub is asked."""
     package = PACKAGES.get(name)

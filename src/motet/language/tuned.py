@@ -62,6 +62,18 @@ class TunedLanguage(nn.Module):
         offset_N = np.cumsum([0, *(len(each) for each in ids)])
         return np.fromiter((token for each in ids for token in each), np.int32, int(offset_N[-1])), offset_N
 
+    def joined(self, texts: Sequence[str], others: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """The same of two texts each as one, with the tokenizer's marks between; the longer one is cut."""
+        prefix = self.pooling.prefix
+        ids = self.tokenizer(
+            [prefix + text for text in texts],
+            [prefix + text for text in others],
+            truncation="longest_first",
+            max_length=self.max_tokens,
+        )["input_ids"]
+        offset_N = np.cumsum([0, *(len(each) for each in ids)])
+        return np.fromiter((token for each in ids for token in each), np.int32, int(offset_N[-1])), offset_N
+
     def letters(self, texts: Sequence[str]) -> np.ndarray:
         """Of each of these tokens its first letter in the text and the letter after its last, ``(F, 2)``.
 
@@ -73,7 +85,7 @@ class TunedLanguage(nn.Module):
         if not getattr(self.tokenizer, "is_fast", False):
             raise ConfigError(
                 f"model.language: the tokenizer of {self.settings.name} does not say where its tokens lie in "
-                "a text, which tagging asks; name another model."
+                "a text, which tagging and hidden words ask; name another model."
             )
         if not len(texts):
             return np.zeros((0, 2), np.int32)
@@ -83,6 +95,11 @@ class TunedLanguage(nn.Module):
     def embeddings(self, token_BL: Tensor) -> Tensor:
         """Vectors of the words themselves, before any of them knows of another, ``(B, L, T)``."""
         found: Tensor = self.model.get_input_embeddings()(token_BL)
+        return found
+
+    def words(self) -> Tensor:
+        """Vectors of all words of the tokenizer, ``(V, T)``; they are the model's own."""
+        found: Tensor = self.model.get_input_embeddings().weight
         return found
 
     def forward(self, token_BL: Tensor, real_BL: Tensor, word_BLT: Tensor | None = None) -> Tensor:

@@ -61,6 +61,7 @@ class Callbacks:
     looks: Sequence[Look] = ()  # called before every step
     keeps: Sequence[Keep] = ()  # called after every validation
     hopeless: Callable[[Mapping[str, Any]], bool] = lambda record: False  # whether to end after a validation
+    rate: str = ""  # the learning rate to lower where a step comes to no number; empty: that of the settings
 
 
 class Loop:
@@ -200,11 +201,11 @@ class Loop:
 
     def _bad_loss(self, where: str, what: str, values: dict[str, float], batch: AnyBatch) -> str:
         said = ", ".join(f"{name} {value:g}" for name, value in values.items())
-        rate = f"{self.settings.learning_rate:g}"
+        rate = self.calls.rate or f"training.learning_rate  (now {self.settings.learning_rate:g})"
         return (
             f"{self.calls.name}, {where}: {what} not a number ({said}; {batch.said}). "
             "Nothing of this step is kept. Try a lower  "
-            f"training.learning_rate  (now {rate}), or look for extreme numbers with  motet check."
+            f"{rate}, or look for extreme numbers with  motet check."
         )
 
     def _validate(self, epoch: int) -> None:

@@ -21,8 +21,13 @@ GUARD = "guard"  # a file that is there when the training was begun with it
 
 
 @contextmanager
-def working_folder(target: Path) -> Iterator[Path]:
+def working_folder(target: Path, what: str = "run", option: str = "--run") -> Iterator[Path]:
     """The folder beside a run-to-be, for this process alone; what fails before a checkpoint leaves none.
+
+    Args:
+        target: The run-to-be.
+        what: It is, in a word.
+        option: Of the command line, names another one.
 
     Raises:
         ArtifactError: Another process is writing the run.
@@ -33,10 +38,14 @@ def working_folder(target: Path) -> Iterator[Path]:
         work.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, FileNotFoundError, NotADirectoryError) as error:
         reason = f"{error.strerror}: {error.filename}"
-        raise ConfigError(f"{target}: no run can be written there ({reason}). Give another  --run.") from None
+        raise ConfigError(
+            f"{target}: no {what} can be written there ({reason}). Give another  {option}."
+        ) from None
 
     def busy(who: str) -> str:
-        return f"{work}: {who} is training this run now. Wait for it, or give another folder with  --run."
+        return (
+            f"{work}: {who} is training this {what} now. Wait for it, or give another folder with  {option}."
+        )
 
     with only_one(work / LOCK, busy):
         try:
@@ -55,6 +64,14 @@ def working_folder_of(target: Path) -> Path:
 def begun(work: Path) -> bool:
     """Whether there is something to go on from: a checkpoint."""
     return (work / ASKED).exists() and any((work / CHECKPOINTS).glob("*.safetensors"))
+
+
+def told_how_to_go_on(target: Path) -> str:
+    """What to tell the person who stopped a training at once."""
+    work = working_folder_of(target)
+    if not begun(work):
+        return "Nothing was trained yet that is worth keeping."
+    return f"What is trained so far is kept in {work}: the same command goes on from there."
 
 
 def begin(work: Path, asked: Config, settled: Config, data: Read, *, guarded: bool = False) -> None:

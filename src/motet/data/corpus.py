@@ -1,0 +1,243 @@
+"""The corpus of pretraining: texts of items, of files and of text tasks, each once.
+
+What validates or tests a text task is never among them, whichever source has it too. Some are held out: they
+measure, and neither they nor a pair with one of them trains. Shapes: N texts, P pairs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from motet.config import Config
+from motet.config.data import Column
+from motet.config.tasks import Tagging
+from motet.data.fingerprint import fingerprint
+from motet.data.pairs import PairRows
+from motet.data.readers_cells import as_text, in_words
+from motet.data.readers_raw import Raw, open_source
+from motet.data.text_parts import TEXT, key_of
+from motet.data.text_rows import read_rows
+from motet.data.texts import JOINED, TextRows
+from motet.data.timelines import TEST, TRAIN, UNUSED, VALID, Timelines
+from motet.errors import DataError
+from motet.system.randomness import derived_seed
+
+FIRST, REST, ID, SOURCE = "@first", "@rest", "@id", "@source"
+KEYS = ("@key of text", "@key of first", "@key of rest")
+LEAST, MOST_HELD = 10, 2000
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """All texts, and which of them measure.
+
+    Args:
+        text_N: Whole texts.
+        first_N: Their first column.
+        rest_N: Their other columns; empty where there is none.
+        held_N: Which are held out, boolean.
+        number: Id of an item, as text -> place of its text.
+        counts: Texts of each source, those that were left out and why, those that are held out.
+    """
+
+    text_N: list[str]
+    first_N: list[str]
+    rest_N: list[str]
+    held_N: np.ndarray
+    number: Mapping[str, int]
+    counts: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.text_N)
+
+    def twice(self) -> "Pairs":
+        """Every text and itself."""
+        place_N = np.arange(len(self))
+        return self._divided(np.stack([place_N, place_N], axis=1), self.text_N, self.text_N)
+
+    def columns(self) -> "Pairs":
+        """The first column of a text and its others, of those that have both."""
+        place_P = np.flatnonzero([bool(a and b) for a, b in zip(self.first_N, self.rest_N, strict=True)])
+        return self._divided(np.stack([place_P, place_P], axis=1), self.first_N, self.rest_N)
+
+    def neighbours(self, log: Timelines, ids: pl.Series, near: int) -> "Pairs":
+        """Texts whose items came at most so many events after each other in a timeline, as often as they did.
+
+        Args:
+            log: The timelines.
+            ids: Of the items, by their numbers from 1.
+            near: How many events later the second comes, at most.
+        """
+        known = {name: place for place, name in enumerate(ids.cast(pl.String).to_list(), 1)}
+        text_I = np.full(len(ids) + 1, -1, np.int64)
+        for name, place in self.number.items():
+            if name in known:
+                text_I[known[name]] = place
+        kept_N = follows_from(log) & (text_I[log.item_N] >= 0)
+        user_N, text_N = log.user_N[kept_N], text_I[log.item_N[kept_N]]
+        found = [np.zeros((0, 2), np.int64)]
+        for step in range(1, near + 1):
+            pair_P2 = np.stack([text_N[:-step], text_N[step:]], axis=1)
+            found.append(pair_P2[(user_N[:-step] == user_N[step:]) & (pair_P2[:, 0] != pair_P2[:, 1])])
+        return self._divided(np.concatenate(found), self.text_N, self.text_N)
+
+    def _divided(self, pair_P2: np.ndarray, left: Sequence[str], right: Sequence[str]) -> "Pairs":
+        """Pairs with a held-out text measure, the others train; equal texts get one number."""
+        train_P = ~self.held_N[pair_P2].any(1)
+        own_P2 = np.stack([_first_of(left)[pair_P2[:, 0]], _first_of(right)[pair_P2[:, 1]]], axis=1)
+        return Pairs(left, right, own_P2[train_P], own_P2[~train_P])
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of texts.
+
+    Args:
+        left: Texts that have a partner.
+        right: Texts that are one.
+        train_P2: Their places, int64; of pairs that train.
+        held_P2: Of pairs that measure.
+    """
+
+    left: Sequence[str]
+    right: Sequence[str]
+    train_P2: np.ndarray
+    held_P2: np.ndarray
+
+
+def _first_of(texts: Sequence[str]) -> np.ndarray:
+    """Of each text the first place where the same one stands."""
+    first: dict[str, int] = {}
+    return np.array([first.setdefault(text, place) for place, text in enumerate(texts)], np.int64)
+
+
+def follows_from(log: Timelines) -> np.ndarray:
+    """Events out of which pairs are made, boolean ``(N,)``: training rows that somebody wanted.
+
+    What a `next_item` task takes for positive; every event where there is no such task.
+    """
+    wanted = [*log.positive.values()]
+    wanted_N = np.logical_or.reduce(wanted) if wanted else np.ones(len(log), bool)
+    pairs_N: np.ndarray = wanted_N & log.train_N & (log.item_N > 0)
+    return pairs_N
+
+
+def read_corpus(config: Config, folder: Path) -> Corpus:
+    """Read, compare and divide.
+
+    Args:
+        config: With `pretraining`.
+        folder: Where paths begin.
+
+    Raises:
+        DataError: A column is missing, or there are too few texts.
+    """
+    assert config.pretraining is not None
+    rows = [read_rows(task, config.data, folder, config.data_seed) for task in config.text_tasks]
+    sources = [
+        *_of_items(config, folder),
+        *_of_files(config, folder),
+        *(
+            _of_task(each)
+            for task, each in zip(config.text_tasks, rows, strict=True)
+            if not (isinstance(task, Tagging) and task.texts == "items")  # sentences that are made
+        ),
+    ]
+    table = pl.concat(sources, how="diagonal_relaxed").filter(pl.col(TEXT).str.len_chars() > 0)
+    table = table.with_columns(
+        key_of(table[name]).alias(key) for name, key in zip((TEXT, FIRST, REST), KEYS, strict=True)
+    )
+    counts = {"read": table.height}
+    table = without_measured(table, held_texts(rows))
+    counts["validate or test a task"] = counts["read"] - table.height
+    once = table.unique(KEYS[0], keep="first", maintain_order=True)
+    counts["repeated"] = table.height - once.height
+    if once.height < LEAST:
+        raise DataError(
+            f"pretraining: {counts['read']:,} texts were read and {once.height} are left that neither repeat "
+            f"another nor validate or test a task; it needs {LEAST} at least. Name more under  "
+            "pretraining.files ."
+        )
+    held_N = _held_out(once[TEXT], config.pretraining.held_out, config.training.seed)
+    counts |= {f"of {name}": count for name, count in sorted(once[SOURCE].value_counts().iter_rows())}
+    counts["held out"] = int(held_N.sum())
+    place = {key: number for number, key in enumerate(once[KEYS[0]].to_list())}
+    items = table.filter(pl.col(ID).is_not_null()).unique(ID, keep="first", maintain_order=True)
+    number = {name: place[key] for name, key in items.select(ID, KEYS[0]).iter_rows()}
+    text_N, first_N, rest_N = (once[name].to_list() for name in (TEXT, FIRST, REST))
+    return Corpus(text_N, first_N, rest_N, held_N, number, counts)
+
+
+def held_texts(rows: Sequence[TextRows]) -> pl.Series:
+    """What texts of tasks have in common that validate or test one, see `key_of`."""
+    found = [
+        text
+        for each in rows
+        for text, part in zip(each.text_N, each.part_N.tolist(), strict=True)
+        if part in (VALID, TEST)
+    ]
+    return key_of(pl.Series(TEXT, found, pl.String)).unique()
+
+
+def without_measured(table: pl.DataFrame, held: pl.Series) -> pl.DataFrame:
+    """The rows of which neither the whole nor a column is among the texts that validate or test a task."""
+    return table.filter(~pl.any_horizontal(pl.col(key).is_in(held.implode()) for key in KEYS))
+
+
+def _held_out(text: pl.Series, share: float, seed: int) -> np.ndarray:
+    """The texts with the smallest fingerprints: the same ones wherever they stand."""
+    count = min(max(1, round(share * len(text))), MOST_HELD)
+    rank_N = np.argsort(fingerprint(key_of(text), derived_seed(seed, "held-out texts")), kind="stable")
+    held_N = np.zeros(len(text), bool)
+    held_N[rank_N[:count]] = True
+    return held_N
+
+
+def _of_items(config: Config, folder: Path) -> Iterator[pl.DataFrame]:
+    for source in (each for each in config.data.items if each.text):
+        raw = open_source(source, folder, "data.items")
+        yield _shaped(raw, source.text, "items", as_text(raw, raw.need(source.id, "id")))
+
+
+def _of_files(config: Config, folder: Path) -> Iterator[pl.DataFrame]:
+    assert config.pretraining is not None
+    for source in config.pretraining.files:
+        yield _shaped(open_source(source, folder, "pretraining.files"), source.text, "files")
+
+
+def _of_task(rows: TextRows) -> pl.DataFrame:
+    """Texts that train a task, with a label or without, and the answers to them."""
+    found = [
+        text for text, part in zip(rows.text_N, rows.part_N.tolist(), strict=True) if part in (TRAIN, UNUSED)
+    ]
+    if isinstance(rows, PairRows):
+        for row in rows.rows(TRAIN):
+            found += [rows.answers[at] for at in rows.right_F[rows.offset_N[row] : rows.offset_N[row + 1]]]
+    text = pl.Series(TEXT, found, pl.String)
+    return pl.DataFrame([text, text.alias(FIRST)]).with_columns(
+        pl.lit("").alias(REST), pl.lit(None, pl.String).alias(ID), pl.lit("tasks").alias(SOURCE)
+    )
+
+
+def _shaped(raw: Raw, text: Sequence[Column], source: str, identity: pl.Expr | None = None) -> pl.DataFrame:
+    """Rows as a whole text, its first column and the others."""
+    cells = [in_words(each, as_text(raw, raw.need(each.column, "text"))) for each in text]
+    own = pl.lit(None, pl.String) if identity is None else identity.cast(pl.String)
+    found = [
+        _joined(cells).alias(TEXT),
+        _joined(cells[:1]).alias(FIRST),
+        _joined(cells[1:]).alias(REST),
+        own.alias(ID),
+        pl.lit(source).alias(SOURCE),
+    ]
+    return raw.frame.select(found).collect(engine="streaming")
+
+
+def _joined(cells: Sequence[pl.Expr]) -> pl.Expr:
+    if not cells:
+        return pl.lit("")
+    full = [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells]
+    return pl.concat_str(full, separator=JOINED, ignore_nulls=True).fill_null("").str.strip_chars()

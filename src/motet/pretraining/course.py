@@ -1,0 +1,216 @@
+"""The course of a pretraining: which texts and pairs train, which measure, and the model with its heads."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from motet.config import Config
+from motet.config.model import Language
+from motet.config.pretraining import Pretraining
+from motet.config.tasks import NextItem, Task
+from motet.data.corpus import Corpus, Pairs, read_corpus
+from motet.data.corpus_feed import MaskedFeed, NextFeed, PairFeed, hidden_always
+from motet.data.dataset import Dataset, prepare
+from motet.data.division import clean_divided
+from motet.data.hidden_words import MASKED, HiddenWords, groups_of_tokens, groups_of_words, words_that_occur
+from motet.data.mixed import AnyFeed
+from motet.data.readers import read_tables
+from motet.data.tokens import Tokens
+from motet.errors import ConfigError, DataError
+from motet.gather import split_columns
+from motet.language.find import find_model, refuse_decoder
+from motet.language.masked_head import MaskedHead
+from motet.language.scratch import write_scratch
+from motet.language.tuned import TunedLanguage
+from motet.system.log import say, stage
+from motet.system.randomness import derived_seed
+from motet.training.pretraining import Held, PretrainedLanguage
+
+SCRATCH = "scratch"  # in the working folder: the tokenizer and the model that began from nothing
+MOST_MEASURED = 2000  # pairs
+
+
+@dataclass(frozen=True)
+class Course:
+    """What is trained, on what, and what measures it.
+
+    Args:
+        model: The language model with its heads.
+        feeds: Name of a loss -> its batches.
+        held: Name -> its held-out batches, the same whenever they are asked for.
+        weights: Name -> weight.
+        facts: Of the corpus, for the account.
+    """
+
+    model: PretrainedLanguage
+    feeds: Mapping[str, AnyFeed]
+    held: Mapping[str, Held]
+    weights: dict[str, float]
+    facts: dict[str, Any]
+
+
+def lay_out(config: Config, folder: Path, work: Path) -> Course:
+    """Read the texts, open the model, and say what is learned from what.
+
+    Args:
+        config: With `pretraining` and a language model.
+        folder: Where relative paths begin.
+        work: Folder for a model that begins from nothing; what stands there already is used again.
+
+    Raises:
+        MotetError: Texts or the model cannot be read, or there is nothing to learn or to measure.
+    """
+    settings, seed = config.pretraining, config.training.seed
+    assert settings is not None
+    with stage("reading texts"):
+        corpus = read_corpus(config, folder)
+    for line in told(corpus):
+        say(line)
+    language = open_language(config, corpus, work)
+    feeds, held = dict[str, AnyFeed](), dict[str, Held]()
+    head, facts = None, dict[str, Any](corpus.counts)
+    torch.manual_seed(derived_seed(seed, "heads of pretraining"))
+    if settings.objectives.masked:
+        hidden, count_C = hidden_words(settings, language, corpus)
+        head = MaskedHead(language.width, len(language.words()), hidden.word_C, count_C)
+        known = head.read(language.folder)
+        say(f"hidden words: the head {'is that of the model' if known else 'begins anew'}")
+        train_T, held_H = np.flatnonzero(~corpus.held_N), np.flatnonzero(corpus.held_N)
+        feeds[MASKED] = MaskedFeed(hidden, train_T, settings.batch_size, seed)
+        held[MASKED] = lambda: hidden_always(hidden, held_H, seed)
+        facts |= {"tokens": int(hidden.tokens.length_N.sum()), "pieces": len(hidden.word_C)}
+    for name, pairs in every_pairs(config, folder, corpus):
+        make = of_views if name.startswith("contrastive") else of_following
+        feeds[name], held[name] = make(name, pairs, language, settings.batch_size, seed)
+        facts[name] = {"train": len(pairs.train_P2), "measure": len(pairs.held_P2)}
+    model = PretrainedLanguage(
+        language, head, follows=settings.objectives.next > 0, temperature=settings.temperature
+    )
+    of = settings.objectives
+    weight = {MASKED: of.masked, "contrastive": of.contrastive, "next": of.next}
+    weights = {name: weight[name.split(" of ")[0]] for name in feeds}
+    return Course(model, feeds, held, weights, facts)
+
+
+def told(corpus: Corpus) -> Iterator[str]:
+    """Lines on the texts, for the person who waits."""
+    of = ", ".join(f"{count:,} {name}" for name, count in corpus.counts.items() if name.startswith("of "))
+    yield f"{len(corpus):,} texts ({of}); {corpus.counts['held out']:,} of them measure"
+    if left := corpus.counts["validate or test a task"]:
+        yield f"{left:,} texts validate or test a task; they are left out"
+    if repeated := corpus.counts["repeated"]:
+        yield f"{repeated:,} texts repeat another, but for case and blanks; they count once"
+
+
+def open_language(config: Config, corpus: Corpus, work: Path) -> TunedLanguage:
+    """The language model to train: a given one, or one that begins from nothing.
+
+    Raises:
+        ConfigError: It reads from left to right, or its tokenizer has no mark for a hidden word.
+    """
+    settings, given = config.pretraining, config.model.language
+    assert settings is not None
+    assert given is not None
+    if settings.scratch is not None:
+        folder = work / SCRATCH
+        if not (folder / "config.json").exists():
+            train = [text for text, held in zip(corpus.text_N, corpus.held_N, strict=True) if not held]
+            with stage("learning a tokenizer"):
+                write_scratch(settings.scratch, train, given.max_tokens, config.training.seed, folder)
+    else:
+        folder = find_model(given.name)
+        refuse_decoder(folder, given.name)
+    own = Language(
+        name=given.name if settings.scratch is None else str(folder),
+        tuning="full",
+        max_tokens=given.max_tokens,
+        learning_rate=settings.rate,
+        words=settings.words,
+    )
+    language = TunedLanguage(own, folder)
+    if settings.objectives.masked and language.tokenizer.mask_token_id is None:
+        raise ConfigError(
+            f"model.language: the tokenizer of {given.name!r} has no mark that hides a word. Write  "
+            "objectives: contrastive  under pretraining, or name another model."
+        )
+    return language
+
+
+def hidden_words(
+    settings: Pretraining, language: TunedLanguage, corpus: Corpus
+) -> tuple[HiddenWords, np.ndarray]:
+    """All texts and what may be hidden in them; how often each word that training texts have occurs there."""
+    tokens = Tokens(*language.tokens(corpus.text_N))
+    letters_F = language.letters(corpus.text_N)
+    if settings.whole_words:
+        group_F = groups_of_words(corpus.text_N, letters_F, tokens.offset_N)
+    else:
+        group_F = groups_of_tokens(letters_F)
+    word_C, count_C = words_that_occur(tokens, np.flatnonzero(~corpus.held_N))
+    mask = int(language.tokenizer.mask_token_id)
+    return HiddenWords(tokens, group_F, word_C, mask, settings.mask_share), count_C
+
+
+def every_pairs(config: Config, folder: Path, corpus: Corpus) -> Iterator[tuple[str, Pairs]]:
+    """Name of each loss of pairs, and its pairs.
+
+    Raises:
+        DataError: None is left to learn from, or to measure.
+    """
+    settings = config.pretraining
+    assert settings is not None
+    log: Dataset | None = None
+    for objective, kinds in settings.pairs.items():
+        for kind in kinds:
+            if kind == "neighbours":
+                log = log or timelines(config, folder)
+                near = settings.near if objective == "contrastive" else 1
+                found = corpus.neighbours(log.log, log.catalogue.ids, near)
+            else:
+                found = corpus.columns() if kind == "columns" else corpus.twice()
+            name = f"{objective} of {kind}"
+            if len(found.train_P2) < 2 or len(found.held_P2) < 2:
+                raise DataError(
+                    f"pretraining: {name}: {len(found.train_P2):,} pairs train and {len(found.held_P2):,} "
+                    "measure; it needs 2 of either at least. Give more texts, or raise  held_out ."
+                )
+            say(f"{name}: {len(found.train_P2):,} pairs train, {len(found.held_P2):,} measure")
+            yield name, found
+
+
+def timelines(config: Config, folder: Path) -> Dataset:
+    """The log, ordered and split as its tasks have it; without a task of events, as `next_item` would."""
+    own = config.of_events
+    if not own.tasks:
+        tasks: list[Task] = [NextItem(name="next", kind="next_item")]
+        own = own.model_copy(update={"tasks": tasks})
+    with stage("reading the log"):
+        tables = read_tables(own.data, folder, extra=split_columns(own))
+    tables, _ = clean_divided(tables, own)
+    return prepare(tables, own)
+
+
+def of_views(
+    name: str, pairs: Pairs, language: TunedLanguage, batch_size: int, seed: int
+) -> tuple[AnyFeed, Held]:
+    """Pairs whose vectors are brought together."""
+    left = Tokens(*language.tokens(pairs.left))
+    right = left if pairs.right is pairs.left else Tokens(*language.tokens(pairs.right))
+    feed = PairFeed(name, left, right, pairs.train_P2, batch_size, seed)
+    return feed, lambda: feed.in_order(pairs.held_P2[:MOST_MEASURED])
+
+
+def of_following(
+    name: str, pairs: Pairs, language: TunedLanguage, batch_size: int, seed: int
+) -> tuple[AnyFeed, Held]:
+    """Pairs of which is asked whether the second follows the first."""
+
+    def joined(texts: Sequence[str], others: Sequence[str]) -> Tokens:
+        return Tokens(*language.joined(texts, others))
+
+    feed = NextFeed(name, pairs.left, pairs.right, pairs.train_P2, joined, batch_size, seed)
+    return feed, lambda: feed.in_order(pairs.held_P2[:MOST_MEASURED])
