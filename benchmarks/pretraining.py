@@ -50,7 +50,6 @@ CONFIGS = Path(__file__).parent / "configs"
 VARIANTS: dict[str, dict[str, list[str]]] = {
     "tnews": {
         "masked": ["pretraining.epochs=2"],
-        "dropout": ["pretraining.objectives=contrastive", "pretraining.learning_rate=0.00003"],
         "keywords": ["pretraining.objectives=contrastive", "pretraining.views=columns"],
     },
     "eprstmt": {
@@ -59,7 +58,6 @@ VARIANTS: dict[str, dict[str, list[str]]] = {
     },
     "beauty": {
         "dropout": ["pretraining.views=dropout", "pretraining.epochs=1"],
-        "columns": ["pretraining.views=columns", "pretraining.epochs=1"],
         "neighbours": ["pretraining.views=neighbours"],
     },
     "banking77": {

@@ -15,6 +15,7 @@ from motet.data.loader import Epoch, shuffled_windows, sorted_windows
 from motet.data.tokens import Tokens
 from motet.system.randomness import generator
 
+MOST_MEASURED = 2000  # texts with a partner
 PLACES = 4096  # of tokens, padding included, in a batch that is not learned from
 Joined = Callable[[Sequence[str], Sequence[str]], Tokens]
 """Texts and what may follow them -> tokens of each two as one text."""
@@ -88,7 +89,7 @@ class PairFeed:
 
     def in_order(self, pair_P2: np.ndarray) -> Iterator[TextBatch]:
         """Pairs, each text on the left once, in batches of one size, the same ones always."""
-        drawn_Q2 = one_a_text(pair_P2, generator(self.seed, f"held-out pairs of {self.task}"))
+        drawn_Q2 = some_of(pair_P2, generator(self.seed, f"held-out pairs of {self.task}"))
         for begin in range(0, len(drawn_Q2) - 1, self.batch_size):
             yield self.batch(drawn_Q2[begin : begin + self.batch_size])
 
@@ -140,7 +141,7 @@ class NextFeed:
     def in_order(self, pair_P2: np.ndarray) -> Iterator[TextBatch]:
         """Pairs, each text on the left once, half of them with another text, the same ones always."""
         random = generator(self.seed, f"held-out pairs of {self.task}")
-        drawn_Q2 = one_a_text(pair_P2, random)
+        drawn_Q2 = some_of(pair_P2, random)
         right_Q, follows_Q = with_others(drawn_Q2, random)
         for begin in range(0, len(drawn_Q2), self.batch_size):
             chosen = slice(begin, begin + self.batch_size)
@@ -152,6 +153,13 @@ def one_a_text(pair_P2: np.ndarray, random: np.random.Generator) -> np.ndarray:
     shuffled_P2 = pair_P2[random.permutation(len(pair_P2))]
     _, first_Q = np.unique(shuffled_P2[:, 0], return_index=True)
     found: np.ndarray = shuffled_P2[first_Q]
+    return found
+
+
+def some_of(pair_P2: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """The same of so many texts at most, in random order."""
+    drawn_Q2 = one_a_text(pair_P2, random)
+    found: np.ndarray = drawn_Q2[random.permutation(len(drawn_Q2))[:MOST_MEASURED]]
     return found
 
 

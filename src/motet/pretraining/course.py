@@ -31,7 +31,6 @@ from motet.system.randomness import derived_seed
 from motet.training.pretraining import Held, PretrainedLanguage
 
 SCRATCH = "scratch"  # in the working folder: the tokenizer and the model that began from nothing
-MOST_MEASURED = 2000  # pairs
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ def of_views(
     left = Tokens(*language.tokens(pairs.left))
     right = left if pairs.right is pairs.left else Tokens(*language.tokens(pairs.right))
     feed = PairFeed(name, left, right, pairs.train_P2, batch_size, seed)
-    return feed, lambda: feed.in_order(pairs.held_P2[:MOST_MEASURED])
+    return feed, lambda: feed.in_order(pairs.held_P2)
 
 
 def of_following(
@@ -213,4 +212,4 @@ def of_following(
         return Tokens(*language.joined(texts, others))
 
     feed = NextFeed(name, pairs.left, pairs.right, pairs.train_P2, joined, batch_size, seed)
-    return feed, lambda: feed.in_order(pairs.held_P2[:MOST_MEASURED])
+    return feed, lambda: feed.in_order(pairs.held_P2)
