@@ -29,7 +29,7 @@ def write_scratch(scratch: Scratch, texts: Iterable[str], max_tokens: int, seed:
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from motet.language.backbone import quiet
+    from motet.language.transformer import quiet
     from motet.system.randomness import derived_seed
 
     learned = learn_tokenizer(scratch, texts)

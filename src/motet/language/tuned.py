@@ -39,6 +39,7 @@ class TunedLanguage(nn.Module):
     def __init__(self, language: Language, folder: Path | None = None) -> None:
         super().__init__()
         folder = find_model(language.name) if folder is None else folder
+        self.folder = folder
         self.pooling = pooling_of(language, folder)
         self.model, self.tokenizer = load_transformer(folder, language.name, "cpu")
         self.max_tokens = longest(language.max_tokens, self.pooling, self.tokenizer)

@@ -127,6 +127,8 @@ def open_language(config: Config, corpus: Corpus, work: Path) -> TunedLanguage:
         name=given.name if settings.scratch is None else str(folder),
         tuning="full",
         max_tokens=given.max_tokens,
+        pooling=given.pooling,
+        prefix=given.prefix,
         learning_rate=settings.rate,
         words=settings.words,
     )
