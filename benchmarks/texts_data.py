@@ -95,7 +95,8 @@ def unseen_titles(data: Path) -> dict[str, pl.DataFrame]:
 def clue(data: Path, name: str) -> dict[str, pl.DataFrame]:
     """A set of FewCLUE: few that train, few that validate, the public test, and texts without a label.
 
-    Of the last, those that the test has are left out.
+    Of the last, those that the test has are left out. Titles of news come with the keywords that the site
+    gave them, which are often none.
     """
     folder, found = data / "fewclue-zh" / name, {}
     for part, file in (
@@ -110,6 +111,9 @@ def clue(data: Path, name: str) -> dict[str, pl.DataFrame]:
         found[part] = pl.DataFrame(
             {"text": [row["sentence"] for row in rows], "label": [str(row.get(label)) for row in rows]}
         )
+        if name == "tnews":
+            said = [", ".join((row.get("keywords") or "").split(",")) for row in rows]
+            found[part] = found[part].with_columns(pl.Series("keywords", said))
     found["more"] = found["more"].filter(~pl.col("text").is_in(found["test"]["text"].implode()))
     return found
 
