@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from motet.data.catalogue import shuffled_ids
+
 SHARE = 0.1  # of the items, held out to test, and as many to validate
 CATEGORIES = 0.025  # of the items, held out with their whole category, within that share
 SIZES = (5, 100)  # items of a category that may be held out
@@ -150,9 +152,15 @@ class Catalogue:
         return [". ".join(cell.strip() for cell in row if cell.strip()) for row in rows]
 
 
+def shuffled(items: pl.DataFrame) -> pl.DataFrame:
+    """Items in the order of a seeded hash of their ids, so that no tie goes by the place in a file."""
+    return shuffled_ids(items["item_id"], 0).to_frame().join(items, on="item_id", maintain_order="left")
+
+
 def beauty(data: Path) -> Catalogue:
     """Amazon Beauty: title and categories; the narrowest category of each path."""
-    items = pl.read_csv(data / "amazon-beauty-2014" / "items.tsv.gz", separator="\t", quote_char=None)
+    place = data / "amazon-beauty-2014" / "items.tsv.gz"
+    items = shuffled(pl.read_csv(place, separator="\t", quote_char=None))
     cells = [each.split(" || ") for each in items["categories"].to_list()]
     paths = [[[level.strip() for level in path.split(" > ")] for path in several] for several in cells]
     inner = frozenset(level for several in paths for path in several for level in path[:-1])
@@ -163,7 +171,8 @@ def beauty(data: Path) -> Catalogue:
 
 def movies(data: Path) -> Catalogue:
     """MovieLens-100K: title, genres and plot; words are those of title and plot, no genre is held out."""
-    lines = pl.read_ndjson(data / "ml-100k" / "item_metadata.jsonl.gz", infer_schema_length=None)
+    place = data / "ml-100k" / "item_metadata.jsonl.gz"
+    lines = shuffled(pl.read_ndjson(place, infer_schema_length=None))
     items = lines.select("item_id", "title", "genre", "plot").with_columns(
         pl.col("title").fill_null(lines["ml_title"])
     )

@@ -4,8 +4,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.text_query import Asked, bm25, figures, pooled, recall
-from benchmarks.text_query_data import KINDS, Shop, beauty, held_out, mistyped, movies, queries
+from benchmarks.text_query import Asked, figures, pooled, recall, told_apart
+from benchmarks.text_query_data import KINDS, Shop, beauty, held_out, mistyped, movies, queries, shuffled
+from benchmarks.text_query_peers import K1, WEIGHTS, B, Settings, bm25, by_range, by_rank, chosen, fusion
 
 SIZE = 400
 
@@ -85,11 +86,67 @@ def test_the_best_peer_is_that_of_the_test_queries():
 
 
 def test_bm25_ranks_what_has_the_rarer_words():
-    scores = bm25(["red shampoo", "red lotion", "blue lotion", "the lotion"], without=True)
+    scores = bm25(["red shampoo", "red lotion", "blue lotion", "the lotion"], Settings(common=False))
     found = scores(["red lotion", "zzz", "the"])
     assert found[0].argmax() == 1
     assert found[1:].max() == 0
-    assert bm25(["red shampoo", "the lotion"], without=False)(["the"])[0].argmax() == 1
+    assert bm25(["red shampoo", "the lotion"], Settings())(["the"])[0].argmax() == 1
+
+
+def test_bm25_reads_words_of_one_character():
+    found = bm25(["vitamin c", "vitamin d", "pack of 6"], Settings())(["vitamin d", "6"])
+    assert found.argmax(1).tolist() == [1, 2]
+
+
+def test_bm25_counts_what_its_settings_say():
+    documents = ["oil oil oil", "oil and balm and more", "balm"]
+    plain, flat = (bm25(documents, Settings(k1=k1, b=0.0))(["oil"])[0] for k1 in (1.5, 0.001))
+    assert plain[0] > plain[1]
+    assert flat[0] == pytest.approx(flat[1], rel=0.01)  # a word that is repeated says no more
+
+
+def test_a_fusion_weighs_ranks_or_scores():
+    words, near = np.array([[3.0, 1.0, 2.0]]), np.array([[0.2, 0.1, 0.6]])
+    given = (lambda _: words), (lambda _: near)
+    found = fusion(*given, Settings(way="ranks", weight=0.25))(["x"])
+    np.testing.assert_allclose(found, 0.25 / np.array([[61, 63, 62]]) + 0.75 / np.array([[62, 63, 61]]))
+    found = fusion(*given, Settings(way="scores", weight=0.25))(["x"])
+    np.testing.assert_allclose(found, [[0.25 + 0.75 * 0.2, 0.0, 0.25 * 0.5 + 0.75]])
+    assert by_rank(words).argmax() == by_range(words).argmax() == 0
+
+
+def test_settings_of_the_peers_are_the_best_of_all_trials(monkeypatch):
+    documents = ["red oil", "blue oil", "a red balm"]
+    monkeypatch.setattr("benchmarks.text_query_peers.cosine", lambda _: lambda texts: np.eye(3)[: len(texts)])
+    best, trials = chosen(documents, lambda scores: float(scores(["red oil"])[0, 0]))
+    assert len(trials) == 2 * len(K1) * len(B) + 2 * len(WEIGHTS)
+    words = [each for each in trials if each["peer"] == "bm25"]
+    assert (best.k1, best.b, best.common) in {
+        (each["k1"], each["b"], each["common"])
+        for each in words
+        if each["value"] == max(each["value"] for each in words)
+    }
+    assert best.way == "scores"  # both are sure of the first: 1 by scores, 1 of 61 by ranks
+    assert Settings(**{k: v for k, v in trials[-1].items() if k not in ("peer", "value")}).weight == 0.9
+
+
+def test_a_run_of_other_settings_or_tables_has_another_folder(tmp_path):
+    table = tmp_path / "items.parquet"
+    pl.DataFrame({"item_id": [1, 2], "part": ["train", "test"]}).write_parquet(table)
+    first = told_apart("name: x", ["training.seed=0"], table)
+    assert told_apart("name: x", ["training.seed=0"], table) == first
+    assert told_apart("name: y", ["training.seed=0"], table) != first
+    assert told_apart("name: x", ["training.seed=0", "tasks.search.queries=6"], table) != first
+    pl.DataFrame({"item_id": [1, 2], "part": ["test", "train"]}).write_parquet(table)
+    assert told_apart("name: x", ["training.seed=0"], table) != first
+
+
+def test_items_do_not_lie_as_in_their_file():
+    items = pl.DataFrame({"item_id": list(range(50)), "title": [f"t{at}" for at in range(50)]})
+    found = shuffled(items)
+    assert found["item_id"].to_list() != list(range(50))
+    assert found.equals(shuffled(items.reverse()))
+    assert found["title"].to_list() == [f"t{at}" for at in found["item_id"]]
 
 
 @pytest.mark.data
@@ -113,6 +170,6 @@ def test_films_are_asked_for_in_words_of_title_and_plot(data_folder):
     asked = queries(found.shop, part, whole["test"], "test", 0)
     assert asked["kind"].unique().sort().to_list() == ["mistyped", "paraphrase", "words"]
     assert found.items.columns == ["item_id", "title", "genre", "plot"]
-    assert found.documents()[0].startswith(
+    assert found.documents()[found.shop.ids.index(1)].startswith(
         "Toy Story. Animation, Adventure, Comedy, Family, Fantasy. A cowboy doll"
     )
