@@ -13,10 +13,10 @@ from motet.data.answers import Answers, DrawnItems
 from motet.data.documents import documents_of, read_documents
 from motet.data.item_pairs import ItemPairs
 from motet.data.lexical import WHOLE, Lexical
-from motet.data.queries import fields_of, joined, made_of, pieces, slip, units
+from motet.data.queries import fields_of, joined, made_of, pieces, pieces_of_texts, slip, units
 from motet.data.readers import read_tables
 from motet.data.spelling import Spelling
-from motet.data.taken import Taken, prompts
+from motet.data.taken import Taken, prompts, short_titles
 from motet.data.text_rows import read_rows
 from motet.data.timelines import TEST, TRAIN, VALID
 from motet.errors import DataError
@@ -263,6 +263,54 @@ def test_categories_are_those_that_tell_some_items_from_others(tmp_path):
     fields = fields_of(read_documents(config_of(tmp_path).data, tmp_path))
     assert fields.piece_M[7] == ["Group 1", "green"]  # all are of the shop
     assert fields.unit_M[7] == ["alpha7", "beta7", "gamma7", "delta7"]
+
+
+def sources(folder: Path) -> Any:
+    """Things with a title and a path, and articles with a headline and a body."""
+    things = [{"id": at, "title": f"lamp{at}", "path": f"Home > Desks, Lamps {at % 2}"} for at in range(4)]
+    body = (
+        "However, his wife, who had known of it, / left; the town slept and nobody ever spoke of her again."
+    )
+    articles = [{"id": 10 + at, "headline": f"news{at} of today", "body": body} for at in range(30)]
+    for name, rows in (("things", things), ("articles", articles)):
+        (folder / f"{name}.jsonl").write_text("\n".join(map(json.dumps, rows)), "utf8")
+    files = [
+        {"path": "things.jsonl", "id": "id", "kind": "thing", "text": ["title", "path"]},
+        {"path": "articles.jsonl", "id": "id", "kind": "article", "text": ["headline", "body"]},
+    ]
+    task = {"name": "search", "kind": "retrieval", "texts": "items"}
+    return config_from_dict({"data": {"items": files}, "tasks": [task]})
+
+
+def test_a_title_is_the_first_text_of_the_items_own_file(tmp_path):
+    documents = read_documents(sources(tmp_path).data, tmp_path)
+    place = {item: at for at, item in enumerate(documents.item_M.to_list())}
+    fields = fields_of(documents)
+    assert fields.unit_M[place[1]] == ["lamp1"]
+    assert fields.unit_M[place[13]] == ["news3", "of", "today"]
+    assert short_titles(documents)[place[13]] == "news3 of today"
+
+
+def test_prose_has_no_categories(tmp_path):
+    documents = read_documents(sources(tmp_path).data, tmp_path)
+    place = {item: at for at, item in enumerate(documents.item_M.to_list())}
+    pieces_M = fields_of(documents).piece_M
+    assert pieces_M[place[1]] == ["Home", "Desks, Lamps 1"]
+    assert not any(pieces_M[place[10 + at]] for at in range(30))
+
+
+def test_a_text_column_of_short_parts_is_one_of_categories():
+    assert pieces_of_texts(["Action, Crime", "Drama", None, "Film-Noir"]) == [
+        ["Action", "Crime"], ["Drama"], [], ["Film-Noir"],
+    ]  # fmt: skip
+    assert pieces_of_texts(["Action, Crime", "He runs, and falls, and then comes home to his old wife"]) == [
+        [],
+        [],
+    ]
+
+
+def test_signs_and_blanks_at_the_edges_of_a_category_are_none_of_it():
+    assert pieces("( Hair ) | ' Nails '") == ["Hair", "Nails"]
 
 
 def test_words_of_scripts_without_blanks_are_characters():

@@ -46,6 +46,24 @@ class Documents:
         """Their texts."""
         return self.table[TEXT].to_list()
 
+    def titles(self) -> tuple[list[str], list[str | None]]:
+        """What names each item: the first of its text columns that is filled there; and which one that is.
+
+        Files may have text columns of their own. An item of which only lists are filled has its whole text
+        for a name, and no column.
+        """
+        named = [each.name for each in self.features if each.kind == "text"]
+        plain = [name for name in named if self.table.schema[name] == pl.String]
+        filled = [pl.col(name).str.strip_chars().replace("", None) for name in plain]
+        column = [
+            pl.when(each.is_not_null()).then(pl.lit(name)) for each, name in zip(filled, plain, strict=True)
+        ]
+        found = self.table.select(
+            pl.coalesce(*filled, pl.col(TEXT)).alias("title"),
+            pl.coalesce(*column, pl.lit(None, pl.String)).alias("column"),
+        )
+        return found["title"].to_list(), found["column"].to_list()
+
 
 def read_documents(
     data: DataConfig, folder: Path, kind: str | None = None, split: str | None = None

@@ -6,6 +6,7 @@ Shapes: M items.
 """
 
 import re
+import string
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +27,13 @@ SLIPS = 0.2  # share of queries with a mistyped word
 KEPT = (0.3, 0.7)  # share of a title's words that a query keeps, from and to
 RUN = 5  # words of a run at most
 BESIDE = 3  # words beside a category at most
-_BETWEEN = re.compile(r"\s*[>|/;,•]+\s*")  # between the categories of one cell
+WORDS_OF_ONE = 6  # words of a category at most, where prose could stand too
+TOLD = 0.9  # share of the cells of a text column that are made of short parts, where it is one of categories
+_BETWEEN = re.compile(r"\s*[>|;•]+\s*")  # between the categories of one cell
+_LISTED = re.compile(r"\s*[/,]+\s*")  # the same where no such sign stands there
 _EDGES = "\"'()[]{}<>.,;:!?*|/\\-–—“”„’"
+_AROUND = _EDGES + string.whitespace
+_NAMING = ("text", "categorical")  # kinds of columns
 _ALONE = re.compile("([\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff])")  # characters that are words
 
 
@@ -45,18 +51,23 @@ class Fields:
 
 
 def fields_of(documents: Documents) -> Fields:
-    """Titles are the first text column; categories stand in the others and in columns of categories."""
-    table, features = documents.table, documents.features
-    texts = [each.name for each in features if each.kind == "text"]
-    titles = table[texts[0]] if table.schema[texts[0]] == pl.String else table[TEXT]
-    filled = titles.fill_null("").to_list()
-    unit_M = [units(title) or units(text) for title, text in zip(filled, documents.text_M, strict=True)]
-    named = list(dict.fromkeys([*texts[1:], *(each.name for each in features if each.kind == "categorical")]))
-    cells = [table[name].to_list() for name in named]
-    found_M = [
-        list(dict.fromkeys(piece for cell in row for piece in pieces(cell)))
-        for row in (zip(*cells, strict=True) if cells else ([] for _ in filled))
-    ]
+    """Titles are an item's first text; categories stand in its others and in columns of categories."""
+    title_M, column_M = documents.titles()
+    unit_M = [units(title) or units(text) for title, text in zip(title_M, documents.text_M, strict=True)]
+    found_M: list[list[str]] = [[] for _ in title_M]
+    of_categories = {each.name for each in documents.features if each.kind == "categorical"}
+    named = [each.name for kind in _NAMING for each in documents.features if each.kind == kind]
+    for name in dict.fromkeys(named):
+        cells = documents.table[name].to_list()
+        if name in of_categories:
+            told = [pieces(cell) for cell in cells]
+        else:
+            told = pieces_of_texts(
+                [None if name == mine else cell for cell, mine in zip(cells, column_M, strict=True)]
+            )
+        for found, more in zip(found_M, told, strict=True):
+            found.extend(more)
+    found_M = [list(dict.fromkeys(found)) for found in found_M]
     had = Counter(piece.casefold() for found in found_M for piece in found)
     most = max(COMMON[0] * len(found_M), COMMON[1])
     return Fields(
@@ -90,12 +101,44 @@ def joined(several: Sequence[str]) -> str:
 def pieces(cell: object) -> list[str]:
     """Categories of a cell: parts of a list, or of a text between signs such as > and |; long ones are none.
 
-    >>> pieces("Beauty > Hair Care > Shampoos")
-    ['Beauty', 'Hair Care', 'Shampoos']
+    Where such a sign stands in it, a comma is part of a name.
+
+    >>> pieces("Beauty > Wigs, Curls > Shampoos"), pieces("Action, Crime")
+    (['Beauty', 'Wigs, Curls', 'Shampoos'], ['Action', 'Crime'])
     """
-    parts = cell if isinstance(cell, list) else [] if cell is None else _BETWEEN.split(str(cell))
-    bare = (str(part).strip().strip(_EDGES) for part in parts if part is not None)
-    return [part for part in bare if part and len(part) <= LETTERS]
+    return [part for part in _parts(cell) if len(part) <= LETTERS]
+
+
+def pieces_of_texts(cells: Sequence[object]) -> list[list[str]]:
+    """The same for the cells of a text column, of which prose has none.
+
+    A column of which nearly all cells are made of short parts is one of categories. Of another column a cell
+    counts that is a list or has such a sign, and short parts alone.
+
+    >>> pieces_of_texts(["Rain, however, fell on all the houses of the town", "red; warm", ["wool"], None])
+    [[], ['red', 'warm'], ['wool'], []]
+    """
+    part_M = [_parts(cell) for cell in cells]
+    short_M = [bool(parts) and all(_is_short(part) for part in parts) for parts in part_M]
+    filled = sum(bool(parts) for parts in part_M)
+    whole = sum(short_M) >= TOLD * filled
+    return [
+        parts if short and (whole or isinstance(cell, list) or _BETWEEN.search(str(cell))) else []
+        for cell, parts, short in zip(cells, part_M, short_M, strict=True)
+    ]
+
+
+def _parts(cell: object) -> list[str]:
+    """Parts of a cell without the signs at their edges."""
+    text = "" if cell is None else str(cell)
+    signs = _BETWEEN if _BETWEEN.search(text) else _LISTED
+    parts = cell if isinstance(cell, list) else signs.split(text)
+    bare = (str(part).strip(_AROUND) for part in parts if part is not None)
+    return [part for part in bare if part]
+
+
+def _is_short(part: str) -> bool:
+    return len(part) <= LETTERS and len(part.split()) <= WORDS_OF_ONE
 
 
 def made_of(

@@ -92,10 +92,7 @@ def prompts(
 
 def short_titles(documents: Documents) -> list[str]:
     """What a sentence calls each item: the beginning of its title, up to a whole word."""
-    name = next((each.name for each in documents.features if each.kind == "text"), TEXT)
-    table = documents.table
-    titles = table[name] if table.schema[name] == pl.String else table[TEXT]
-    return [shortened(title or text) for title, text in zip(titles.to_list(), documents.text_M, strict=True)]
+    return [shortened(title) for title in documents.titles()[0]]
 
 
 def shortened(title: str) -> str:
