@@ -1,6 +1,7 @@
 """Queries and the items that are right for them: out of files, and made of a catalogue and a log."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,33 @@ def read(
     config = config_of(folder, rows, **task)
     found = read_rows(config.text_tasks[0], config.data, folder, 0, None, taken)
     assert isinstance(found, ItemPairs)
-    return found
+    return in_order(found)
+
+
+def in_order(rows: ItemPairs) -> ItemPairs:
+    """The same with items numbered as they lie in the file, by their ids."""
+    order_M = rows.item_M.arg_sort().to_numpy()
+    number_M = np.argsort(order_M)
+    right = [sorted(number_M[rows.right(row)].tolist()) for row in range(len(rows))]
+    return replace(
+        rows,
+        answers=[rows.answers[at] for at in order_M],
+        right_F=np.concatenate(right),
+        item_M=rows.item_M.gather(order_M),
+        learns_M=rows.learns_M[order_M],
+    )
+
+
+def test_items_are_not_numbered_as_they_lie_in_a_file(tmp_path):
+    config = config_of(tmp_path)
+    first = read_rows(config.text_tasks[0], config.data, tmp_path, 0)
+    config_of(tmp_path, catalogue()[::-1])
+    second = read_rows(config.text_tasks[0], config.data, tmp_path, 0)
+    assert isinstance(first, ItemPairs)
+    assert isinstance(second, ItemPairs)
+    assert first.item_M.to_list() == second.item_M.to_list() != list(range(500, 600))
+    assert first.answers == second.answers
+    assert first.answers[0].startswith(f"alpha{first.item_M[0] - 500} ")
 
 
 def asked(rows: ItemPairs, part: int) -> set[int]:
@@ -240,7 +267,7 @@ def test_items_of_one_kind_with_a_text_are_looked_for(tmp_path):
     config = config_from_dict({"data": {"items": source}, "tasks": [task]})
     found = read_rows(config.text_tasks[0], config.data, tmp_path, 0)
     assert isinstance(found, ItemPairs)
-    assert found.item_M.to_list() == list(range(502, 700, 2))
+    assert found.item_M.sort().to_list() == list(range(502, 700, 2))
     assert "1 items without a text cannot be found" in " ".join(found.statements)
     wrong = config_from_dict({"data": {"items": source}, "tasks": [task | {"items": "song"}]})
     with pytest.raises(DataError, match=r"no item is of kind 'song'\. The items are book, film"):

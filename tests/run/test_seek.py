@@ -290,7 +290,9 @@ def test_queries_of_a_file_name_the_items(tmp_path):
 def test_the_vectors_of_the_items_are_kept_with_the_run():
     bundle = open_bundle(run("search"))
     kept = bundle.answers["search"]
-    assert kept.item_M.to_list() == items()["id"].to_list()
+    assert kept.item_M.sort().to_list() == items()["id"].to_list()
+    texts = {row["id"]: f"{row['title']}. {row['sorts']}" for row in items().iter_rows(named=True)}
+    assert list(kept.texts) == [texts[item] for item in kept.item_M]
     assert kept.vector_MT.shape == (ITEMS, 16)
     tables = [name for name in bundle.model.state_dict() if "tables" in name]
     assert tables == []

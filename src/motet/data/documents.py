@@ -4,13 +4,13 @@ Shapes: M items.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from motet.config.data import DataConfig
-from motet.data.catalogue import item_texts
+from motet.data.catalogue import item_texts, shuffled_ids
 from motet.data.readers import join_items
 from motet.data.readers_raw import open_source
 from motet.data.table import ITEM, KIND, PLAIN_KIND, Feature
@@ -45,6 +45,11 @@ class Documents:
     def text_M(self) -> list[str]:
         """Their texts."""
         return self.table[TEXT].to_list()
+
+    def shuffled(self) -> "Documents":
+        """The same in the order of a seeded hash of the ids, so that the order of a file decides no tie."""
+        order = shuffled_ids(self.item_M, 0).to_frame()
+        return replace(self, table=order.join(self.table, on=ITEM, how="left", maintain_order="left"))
 
     def titles(self) -> tuple[list[str], list[str | None]]:
         """What names each item: the first of its text columns that is filled there; and which one that is.

@@ -58,7 +58,7 @@ def read_item_pairs(
     """
     made = task.texts == "items"
     column = task.split.column if made and task.split and task.split.kind == "column" else None
-    documents = read_documents(data, folder, task.items, column)
+    documents = read_documents(data, folder, task.items, column).shuffled()
     if len(documents) < 2:
         raise DataError(
             f"tasks.{task.name}: there is one item alone; to find the right one there must be several."
