@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from motet.data.letters import same_text
 from motet.data.readers_files import open_bytes
 
 SHOTS = 10
@@ -133,7 +134,7 @@ def questions(data: Path, fold: int, seed: int = 0) -> pl.DataFrame:
         )
     )
     table = table.unique(maintain_order=True)
-    key = pl.col("Question").str.to_lowercase()
+    key = same_text(pl.col("Question"))
     asked = table.select(key).unique(maintain_order=True)["Question"].to_list()
     order = np.random.default_rng(seed).permutation(len(asked))
     fold_N = np.empty(len(asked), np.int64)

@@ -12,6 +12,7 @@ from bm25s.tokenization import tokenize
 from sklearn.linear_model import LogisticRegression
 
 from motet.config.model import Language
+from motet.data.letters import same_text
 from motet.language.backbone import load_language
 
 STRENGTHS = (0.1, 1.0, 10.0, 100.0, 1000.0)  # of a linear head, the inverse of its weight decay
@@ -24,10 +25,14 @@ def vectors(name: str, texts: Sequence[str], max_tokens: int) -> np.ndarray:
     return found
 
 
-def linear_head(name: str, tables: Mapping[str, pl.DataFrame], max_tokens: int) -> float:
+def linear_head(
+    name: str, tables: Mapping[str, pl.DataFrame], max_tokens: int, columns: Sequence[str] = ("text",)
+) -> float:
     """Test accuracy of a linear head on a frozen language model, its strength chosen on validation rows."""
+    joined = pl.concat_str(*columns, separator=" ").str.strip_chars()
     inputs = {
-        part: vectors(name, tables[part]["text"].to_list(), max_tokens) for part in ("train", "valid", "test")
+        part: vectors(name, tables[part].select(text=joined)["text"].to_list(), max_tokens)
+        for part in ("train", "valid", "test")
     }
     labels = {part: tables[part]["label"].to_numpy() for part in inputs}
     mean_T, spread_T = inputs["train"].mean(0), inputs["train"].std(0) + 1e-6
@@ -46,7 +51,7 @@ def to_answer(table: pl.DataFrame) -> tuple[list[str], list[str], list[set[int]]
     """The test questions, all answers, and which of them are right for each question."""
     answers = table["Answer"].unique(maintain_order=True).to_list()
     number = {answer: place for place, answer in enumerate(answers)}
-    key = pl.col("Question").str.to_lowercase().alias("key")
+    key = same_text(pl.col("Question")).alias("key")
     asked = (
         table.filter(part="test").group_by(key, maintain_order=True).agg(pl.col("Question").first(), "Answer")
     )
