@@ -266,6 +266,9 @@ def test_the_command_takes_a_sentence_alone_and_with_users(capsys):
     assert len(lines) == 5
     assert main(["recommend", place, "--text", "small dog", "--users", "all", "--k", "1"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == USERS + 1
+    for nobody in (",", ""):
+        assert main(["recommend", place, "--text", "small dog", "--users", nobody]) == 2
+        assert f"--users {nobody!r} names nobody" in capsys.readouterr().err
     assert main(["recommend", place, "--text", "small dog", "--item", "1000"]) == 2
     assert "users and a sentence together" in capsys.readouterr().err
 

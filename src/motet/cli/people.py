@@ -7,9 +7,20 @@ from motet.errors import DataError
 
 
 def wanted_users(text: str) -> list[Any] | None:
-    """User ids of ``all`` (None), of a file (the first column; of .txt each line), or of ``ID,ID,...``."""
+    """User ids of ``all`` (None), of a file (the first column; of .txt each line), or of ``ID,ID,...``.
+
+    Raises:
+        DataError: There is no such file, or nobody is named.
+    """
     if text == "all":
         return None
+    found = _named(text)
+    if not found:
+        raise DataError(f"--users {text!r} names nobody. Name users, a file that has some, or  all .")
+    return found
+
+
+def _named(text: str) -> list[Any]:
     path = Path(text)
     if not _is_file(path):
         if path.suffix in (".txt", ".csv", ".jsonl", ".parquet"):

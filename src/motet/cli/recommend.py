@@ -46,7 +46,9 @@ def recommend(
     if item is not None:
         found = model.similar(item, task, k)
     elif text is not None:
-        found = model.find(text, task, k, None if users is None else wanted_users(users) or "all", keep_seen)
+        wanted = None if users is None else wanted_users(users)
+        asked = "all" if wanted is None and users is not None else wanted
+        found = model.find(text, task, k, asked, keep_seen)
     else:
         assert users is not None
         found = model.recommend(wanted_users(users), task, k, keep_seen)
