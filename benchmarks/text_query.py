@@ -48,10 +48,10 @@ import motet
 from benchmarks.record import claim, record
 from benchmarks.text_query_data import CATALOGUES, KINDS, Catalogue, held_out, queries
 from benchmarks.text_query_peers import PEERS, Scores, Settings, chosen, peers, settings_of
+from motet.classify import retrieval_task
 from motet.evaluation.compare import gain_family
 from motet.evaluation.records import RankingPredictions
 from motet.metrics.ranking import rank_of_targets
-from motet.seek import Shelf
 from motet.use import TrainedModel
 
 CONFIG = Path(__file__).parent / "configs" / "text_query.yaml"
@@ -126,7 +126,7 @@ def ours(run: Path, ids: Sequence[Any], asked: Asked) -> dict[str, RankingPredic
     """
     model = motet.open(run)
     assert isinstance(model, TrainedModel)
-    shelf = Shelf.of(model.bundle, "search", model.seeker.items_now(None))
+    shelf = model.shelves.of(retrieval_task(model.bundle.config, "search"))
     assert shelf.item_M is not None
     column_M = pl.Series(ids).to_frame("id").join(
         shelf.item_M.to_frame("id").with_row_index("at"), on="id", how="left", maintain_order="left"

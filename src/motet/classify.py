@@ -15,6 +15,7 @@ import torch
 from motet.bundle import Bundle
 from motet.config import Config
 from motet.config.tasks import Multiclass, Retrieval, Tagging
+from motet.data.documents import Documents, read_documents, state_of
 from motet.data.letters import same_text
 from motet.data.tagged import Tagged, rows_of
 from motet.data.tags import OUTSIDE, as_read, units_of
@@ -27,7 +28,7 @@ from motet.evaluation.retrieval import least_sure
 from motet.evaluation.tagging import found_spans
 from motet.evaluation.texts import probabilities, readings
 from motet.features.texts import with_units
-from motet.seek import Shelf, reads
+from motet.seek import Shelf, Shelves, reads
 
 AT_ONCE = 1024  # questions
 
@@ -75,10 +76,7 @@ class TextReader:
         Raises:
             ConfigError: There is no such task.
         """
-        name = retrieval_task(self.bundle.config, task).name
-        if name not in self.shelves:
-            self.shelves[name] = Shelf.of(self.bundle, name)
-        return answer_table(self.bundle, self.shelves[name], texts, k)
+        return answer_table(self.bundle, self.shelves.of(retrieval_task(self.bundle.config, task)), texts, k)
 
     def label_next(
         self, texts: Sequence[str], k: int = 50, by: str = "both", task: str | None = None
@@ -97,9 +95,21 @@ class TextReader:
         return wanted_table(self.bundle, texts, text_task(self.bundle.config, task), (k, by))
 
     @cached_property
-    def shelves(self) -> "dict[str, Shelf]":
+    def shelves(self) -> Shelves:
         """Answers of the tasks that were asked so far."""
-        return {}
+        return Shelves(self.bundle, self.items_now, self.items_state)
+
+    def items_now(self, kind: str | None) -> Documents | None:
+        """The items of a kind as they stand in the files now; None where nobody knows.
+
+        Raises:
+            DataError: A file is gone, or has no such item.
+        """
+        return read_documents(self.bundle.config.data, self.bundle.folder, kind)
+
+    def items_state(self) -> object:
+        """What changes with those files."""
+        return state_of(self.bundle.config.data, self.bundle.folder)
 
 
 def text_task(config: Config, task: str | None) -> Multiclass:

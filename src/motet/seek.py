@@ -3,8 +3,9 @@
 Shapes: N texts, M answers or items, T width of the language model, B users.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,13 +21,14 @@ from motet.data.answers import Answers
 from motet.data.documents import Documents
 from motet.data.lexical import Lexical
 from motet.data.pairs import PairRows
+from motet.data.table import KIND
 from motet.data.text_feed import TextSet
 from motet.data.timelines import TEST
 from motet.errors import ConfigError, DataError
 from motet.evaluation.beside import rankings, sought
 from motet.evaluation.retrieval import answer_directions, compared, retrieval_head
 from motet.features.texts import TextInput, with_answers
-from motet.language.backbone import TextEncoder
+from motet.language.backbone import TextEncoder, load_language
 from motet.system.log import say
 from motet.tasks.retrieval import TEMPERATURE
 
@@ -39,11 +41,13 @@ class Shelf:
         texts: The task without a question.
         direction_MT: Vectors of the answers.
         item_M: Ids of the items, of a task that looks for them.
+        kind_M: Their kinds; None where those are items of the training.
     """
 
     texts: TextSet
     direction_MT: Tensor
     item_M: pl.Series | None = None
+    kind_M: pl.Series | None = None
 
     @classmethod
     def of(cls, bundle: Bundle, task: str, now: Documents | None = None) -> "Shelf":
@@ -73,15 +77,17 @@ class Shelf:
             direction_MT[torch.from_numpy(at_M < 0)] = answer_directions(model, task, answers)
         rows = questions([], found)
         shelf = Answers(rows, 0, _none(), Lexical(found, typed=True))
-        return cls(
-            TextSet(task, rows, answers=shelf), direction_MT, kept.item_M if now is None else now.item_M
-        )
+        texts = TextSet(task, rows, answers=shelf)
+        if now is None:
+            return cls(texts, direction_MT, kept.item_M)
+        return cls(texts, direction_MT, now.item_M, now.table[KIND])
 
     def scores(self, bundle: Bundle, texts: Sequence[str]) -> Tensor:
         """How well each answer fits each text, ``(N, M)``; their softmax is a probability."""
         name = self.texts.task
         rows = questions(texts, self.texts.answers.rows.answers if self.texts.answers else [])
-        asked = TextSet(name, rows, *reads(bundle).read(texts), answers=self.texts.answers)
+        read_by = replace(reads(bundle), encoder=sentence_encoder)
+        asked = TextSet(name, rows, *read_by.read(texts), answers=self.texts.answers)
         found = compared(bundle.model, asked, np.arange(len(texts)), self.direction_MT)
         parts = [each.score_BM for each in found]
         return torch.cat(parts) if parts else torch.zeros(0, len(self.direction_MT))
@@ -91,47 +97,41 @@ class Shelf:
 
         Raises:
             ConfigError: There is no word in it.
+            DataError: No item is left.
         """
         _refuse_empty(text)
+        if others_M.all():
+            raise DataError(
+                f"None of the {len(others_M):,} items that {self.texts.task} looks for takes part. "
+                "Look at the kinds of items in data.items and in the tasks, or name another  --task ."
+            )
         score_M = self.scores(bundle, [text])[0]
         return torch.log_softmax(score_M.masked_fill(others_M, -torch.inf), 0)
 
 
 @dataclass(frozen=True)
-class Seeker:
-    """Finds items for a sentence, in a run that is in use.
+class Shelves:
+    """What the tasks of a run look for, made once for each state of the files that the items stand in.
 
     Args:
         bundle: The model.
-        encoder: Opens the language model of runs without a task that looks for items.
         items_now: The items of a kind as they are now; None where nobody knows.
-        shelves: What was asked so far.
+        state: Of those files.
+        made: Task -> the state, and what was made of it.
     """
 
     bundle: Bundle
-    encoder: Callable[[Language], TextEncoder]
     items_now: Callable[[str | None], Documents | None]
-    shelves: dict[str, Shelf]
+    state: Callable[[], object]
+    made: dict[str, tuple[object, Shelf]] = field(default_factory=dict)
 
-    def words(self, text: str, search: Retrieval, task: str | None = None) -> tuple[Tensor, pl.Series]:
-        """Logarithms of the probabilities of items by a sentence ``(M,)``, and their ids.
-
-        Where a task is named that ranks items of one kind, no item of another kind takes part.
-        """
-        if search.name not in self.shelves:
-            self.shelves[search.name] = Shelf.of(self.bundle, search.name, self._now(search))
-        shelf = self.shelves[search.name]
-        assert shelf.item_M is not None
-        return shelf.chances(self.bundle, text, self._others(shelf.item_M, task)), shelf.item_M
-
-    def _others(self, item_M: pl.Series, task: str | None) -> Tensor:
-        """Items that the task of that name does not rank, bool ``(M,)``."""
-        if task not in rankings(self.bundle.config.tasks):
-            return torch.zeros(len(item_M), dtype=torch.bool)
-        assert task is not None
-        number_M = torch.from_numpy(self.bundle.catalogue.numbers(item_M).astype(np.int64))
-        allowed_I = self.bundle.model.part(task).next_heads[task].get_buffer("allowed_I")
-        return (number_M > 0) & ~allowed_I[number_M]
+    def of(self, task: Retrieval) -> Shelf:
+        """What a task looks for: answers of the training, or the items as they are now."""
+        state = self.state() if task.seeks_items else None
+        if task.name not in self.made or self.made[task.name][0] != state:
+            now = self._now(task) if task.seeks_items else None
+            self.made[task.name] = state, Shelf.of(self.bundle, task.name, now)
+        return self.made[task.name][1]
 
     def _now(self, search: Retrieval) -> Documents | None:
         try:
@@ -140,12 +140,51 @@ class Seeker:
             say(f"{search.name}: the items are those of the training, for they cannot be read now ({error})")
             return None
 
+
+@dataclass(frozen=True)
+class Seeker:
+    """Finds items for a sentence, in a run that is in use."""
+
+    bundle: Bundle
+    shelves: Shelves
+
+    def words(self, text: str, search: Retrieval, ranking: str | None) -> tuple[Tensor, pl.Series]:
+        """Logarithms of the probabilities of items by a sentence ``(M,)``, and their ids.
+
+        Args:
+            text: The sentence.
+            search: Looks for them.
+            ranking: A task that ranks items: no item of another kind takes part. None: all do.
+        """
+        shelf = self.shelves.of(search)
+        assert shelf.item_M is not None
+        return shelf.chances(self.bundle, text, self._others(shelf, ranking)), shelf.item_M
+
+    def _others(self, shelf: Shelf, ranking: str | None) -> Tensor:
+        """Items that a task does not rank, bool ``(M,)``; of those that are new to the run by their kind."""
+        assert shelf.item_M is not None
+        if ranking is None:
+            return torch.zeros(len(shelf.item_M), dtype=torch.bool)
+        number_M = torch.from_numpy(self.bundle.catalogue.numbers(shelf.item_M).astype(np.int64))
+        allowed_I = self.bundle.model.part(ranking).next_heads[ranking].get_buffer("allowed_I")
+        wanted = rankings(self.bundle.config.tasks)[ranking]
+        if wanted is None or shelf.kind_M is None:
+            return (number_M > 0) & ~allowed_I[number_M]
+        other_M = torch.from_numpy((shelf.kind_M != wanted).to_numpy().copy())
+        return torch.where(number_M > 0, ~allowed_I[number_M], other_M)
+
     def nearness(self, text: str, task: str) -> Tensor:
         """Cosines of all items' texts with a sentence ``(I,)``; minus infinity for what takes no part."""
         text_IT = _readable(self.bundle, text)
         assert self.bundle.language is not None
-        asked_T = torch.from_numpy(self.encoder(self.bundle.language).encode([text])[0])
+        asked_T = torch.from_numpy(sentence_encoder(self.bundle.language).encode([text])[0])
         return cosines(self.bundle, text_IT, asked_T, task)
+
+
+@lru_cache(maxsize=1)
+def sentence_encoder(language: Language) -> TextEncoder:
+    """The language model, opened once for all models and members that ask it one after the other."""
+    return load_language(language)
 
 
 def alone(bundle: Bundle, cosine_I: Tensor) -> tuple[Tensor, pl.Series]:
@@ -173,17 +212,49 @@ def reads(bundle: Bundle) -> TextInput:
     return TextInput(bundle.language, bundle.model.texts.language)
 
 
-def search_of(bundle: Bundle, task: str | None) -> Retrieval | None:
-    """The task that finds items for a sentence: the one of that name, else the first; None without one.
+def tasks_of(bundle: Bundle, task: str | None, *, users: bool) -> tuple[Retrieval | None, str | None]:
+    """The tasks that find items for a sentence, and for users: the one that is named, and the first to fit.
+
+    A search and a ranking fit where both are about one kind of item, or one of them about all.
+
+    Args:
+        bundle: The model.
+        task: Name of one of them; None: the first of each.
+        users: Whether items are ranked for users.
+
+    Returns:
+        The search, None in a run without; and the ranking, None where users are not asked about and none is
+        named, or where the run has none.
 
     Raises:
-        ConfigError: A task is named that neither finds items for a sentence nor ranks them for users.
+        ConfigError: A task is named that neither finds items for a sentence nor ranks them for users, or no
+            two fit.
     """
-    found, ranking = sought(bundle.config.tasks), rankings(bundle.config.tasks)
-    names = [*(each.name for each in found), *ranking]
-    if found and task is not None and task not in names:
-        raise ConfigError(f"{task!r} is no task that finds items. Those of this run: {', '.join(names)}.")
-    return next((each for each in found if each.name == task), found[0] if found else None)
+    searches, kinds = sought(bundle.config.tasks), rankings(bundle.config.tasks)
+    if not searches:
+        return None, task
+    named = [each for each in searches if each.name == task]
+    if task is not None and not named and task not in kinds:
+        names = ", ".join([*(each.name for each in searches), *kinds])
+        raise ConfigError(f"{task!r} is no task that finds items. Those of this run: {names}.")
+    if task not in kinds and not (users and kinds):
+        return (named or searches)[0], None
+    ranked = {task: kinds[task]} if task in kinds else kinds
+    for ranking, kind in ranked.items():
+        fit = [each for each in named or searches if kind is None or each.items in (None, kind)]
+        if fit:
+            return next((each for each in fit if each.items == kind), fit[0]), ranking
+    raise ConfigError(_apart(named or searches, ranked))
+
+
+def _apart(searches: Sequence[Retrieval], ranked: Mapping[str, str | None]) -> str:
+    """Searches and rankings that have no item in common, in words."""
+    looks = [f"{each.name} looks for items of kind {each.items!r}" for each in searches]
+    ranks = [f"{name} ranks those of kind {kind!r}" for name, kind in ranked.items()]
+    return (
+        f"{', '.join([*looks, *ranks])}: no list is of both. Name another  --task , or train a search of all "
+        "kinds, or of that one."
+    )
 
 
 def weight_beside(bundle: Bundle, search: Retrieval | None, ranking: str) -> float:
@@ -197,7 +268,7 @@ def weight_beside(bundle: Bundle, search: Retrieval | None, ranking: str) -> flo
     if search is None:
         return 1.0
     weight_X = retrieval_head(bundle.model, search.name).get_buffer("beside_X")
-    return float(weight_X[rankings(bundle.config.tasks).index(ranking)])
+    return float(weight_X[list(rankings(bundle.config.tasks)).index(ranking)])
 
 
 def likeness(bundle: Bundle, item_ID: Tensor, task: str, item: Any) -> Tensor:

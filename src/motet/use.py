@@ -6,7 +6,7 @@ it is asked.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,12 @@ from torch import Tensor
 
 from motet.bundle import open_bundle
 from motet.classify import TextReader
-from motet.config.model import Language
 from motet.config.tasks import RowTask
 from motet.data.collate import Collator
 from motet.data.counting import CountedRows, count_asked, counted_before
 from motet.data.dataset import Dataset, reopen
 from motet.data.division import clean_again
-from motet.data.documents import Documents, documents_of, read_documents
+from motet.data.documents import Documents, documents_of
 from motet.data.loader import sorted_windows
 from motet.data.nothing import nothing
 from motet.data.provenance import refuse_gone, were_tables
@@ -41,7 +40,6 @@ from motet.evaluation.protocol import views
 from motet.evaluation.scoring import Scorer
 from motet.features.texts import gather_texts
 from motet.gather import count, counter_source, known_users, split_columns
-from motet.language.backbone import TextEncoder, load_language
 from motet.model import Motet
 from motet.present import (
     Score,
@@ -55,7 +53,7 @@ from motet.present import (
     row_task,
     together,
 )
-from motet.seek import Seeker, alone, likeness, search_of, weight_beside
+from motet.seek import Seeker, alone, likeness, tasks_of, weight_beside
 from motet.system.files import read_json
 from motet.system.log import progress
 
@@ -183,18 +181,19 @@ class TrainedModel(TextReader):
             of a probability; without a task that looks for items a cosine, if no user is given.
 
         Raises:
-            ConfigError: The run has no language model, or its items have no text.
-            DataError: A user has no event in the log.
+            ConfigError: The run has no language model, its items have no text, or no two tasks fit.
+            DataError: A user has no event in the log, or no item takes part.
         """
-        search = search_of(self.bundle, task)
+        search, ranking = tasks_of(self.bundle, task, users=users is not None)
         if search is None and users is None:
             return one_list(self.nearness(text, task), self.bundle.catalogue, k)
-        words = (
-            self.seeker.words(text, search, task) if search else alone(self.bundle, self.nearness(text, task))
-        )
-        if users is None:
+        name = None if users is None else ranking_task(self.bundle.config, ranking)
+        if search is None:
+            words = alone(self.bundle, self.nearness(text, name))
+        else:
+            words = self.seeker.words(text, search, ranking)
+        if name is None:
             return list_of(*words, k)
-        name = ranking_task(self.bundle.config, None if search and search.name == task else task)
         keep = not self.bundle.encodings.seen_once if keep_seen is None else keep_seen
         asked = self.asked_now(self.user_numbers(None if users == "all" else users), name)
         beside = (*words, weight_beside(self.bundle, search, name))
@@ -211,11 +210,12 @@ class TrainedModel(TextReader):
     @cached_property
     def seeker(self) -> Seeker:
         """What finds items for a sentence."""
-        return Seeker(self.bundle, lambda language: sentence_encoder(language), self._items_now, self.shelves)
+        return Seeker(self.bundle, self.shelves)
 
-    def _items_now(self, kind: str | None) -> Documents | None:
+    def items_now(self, kind: str | None) -> Documents | None:
+        """The items of a kind as they stand in the files, or in the tables that were given."""
         if self.given is None:
-            return read_documents(self.bundle.config.data, self.bundle.folder, kind)
+            return super().items_now(kind)
         tables = self.read()
         return None if tables.items is None else documents_of(tables.items, tables.roles.item, kind)
 
@@ -367,12 +367,6 @@ class TrainedModel(TextReader):
                 state_QD[torch.from_numpy(windows)] = part.ask(batch, self.item_PID[part], task)
                 bar.advance()
         return state_QD
-
-
-@lru_cache(maxsize=1)
-def sentence_encoder(language: Language) -> TextEncoder:
-    """The language model, opened once for all models and members that ask it one after the other."""
-    return load_language(language)
 
 
 def table_of(rows: Any) -> pl.DataFrame:

@@ -105,6 +105,16 @@ def test_a_mistyped_word_stands_for_the_known_ones_with_its_letters():
     assert Spelling({"lotion"}).near("xyz") == []
 
 
+def test_no_more_words_than_a_bound_are_remembered(monkeypatch):
+    monkeypatch.setattr("motet.data.spelling.KEPT", 2)
+    spelling = Spelling({"shampoo"})
+    first = spelling.near("shampo")
+    for word in ("shapoo", "shhampoo", "shampop"):
+        spelling.near(word)
+    assert list(spelling.found) == ["shhampoo", "shampop"]
+    assert spelling.near("shampo") == first
+
+
 def test_typed_words_are_corrected_and_more_of_them_are_worth_more():
     documents = ["dry shampoo", "body lotion", "dry lotion for men"]
     plain, typed = Lexical(documents), Lexical(documents, typed=True)

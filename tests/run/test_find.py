@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import motet
-import motet.use
+import motet.seek
 from motet.config.model import Language
 from motet.errors import ConfigError
 from motet.use import TrainedModel
@@ -37,7 +37,7 @@ def test_the_item_whose_text_says_the_same_comes_first(model: TrainedModel, monk
     )
     seventh = np.eye(len(text_IT), dtype=np.float32)[[7]]
     monkeypatch.setattr(
-        motet.use, "sentence_encoder", lambda _: SimpleNamespace(encode=lambda texts: seventh)
+        motet.seek, "sentence_encoder", lambda _: SimpleNamespace(encode=lambda texts: seventh)
     )
     found = TrainedModel(read).find("the seventh", k=3)
     assert found["item"][0] == bundle.catalogue.ids[6]
@@ -55,9 +55,9 @@ def test_an_empty_sentence_is_refused(model: TrainedModel):
 
 def test_members_that_ask_one_after_the_other_open_the_language_model_once(monkeypatch: pytest.MonkeyPatch):
     opened: list[Language] = []
-    monkeypatch.setattr(motet.use, "load_language", opened.append)
-    motet.use.sentence_encoder.cache_clear()
+    monkeypatch.setattr(motet.seek, "load_language", opened.append)
+    motet.seek.sentence_encoder.cache_clear()
     for _ in range(2):
-        motet.use.sentence_encoder(Language())
-    motet.use.sentence_encoder.cache_clear()
+        motet.seek.sentence_encoder(Language())
+    motet.seek.sentence_encoder.cache_clear()
     assert opened == [Language()]

@@ -12,6 +12,7 @@ import polars as pl
 from motet.config.data import DataConfig
 from motet.data.catalogue import item_texts, shuffled_ids
 from motet.data.readers import join_items
+from motet.data.readers_files import find_files
 from motet.data.readers_raw import open_source
 from motet.data.table import ITEM, KIND, PLAIN_KIND, Feature
 from motet.data.text_parts import TEXT
@@ -88,6 +89,15 @@ def read_documents(
     if split is not None and not any(split in raw.schema for raw in raws):
         raws[0].need(split, "split.column")
     return documents_of(*join_items(raws, data.items, split), kind)
+
+
+def state_of(data: DataConfig, folder: Path) -> tuple[object, ...]:
+    """What tells states of the files of items apart: when each was written, and how long it is."""
+    try:
+        files = [file for source in data.items for file in find_files(source.path, folder)]
+        return tuple((file, (told := file.stat()).st_mtime_ns, told.st_size) for file in files)
+    except (DataError, OSError):
+        return ()  # one is gone
 
 
 def documents_of(items: pl.DataFrame, features: Sequence[Feature], kind: str | None = None) -> Documents:

@@ -10,6 +10,7 @@ import numpy as np
 
 NEAREST = 3  # known words that an unknown one stands for
 LEAST = 0.5  # likeness below which it stands for none
+KEPT = 10_000  # words that were asked for, at most
 
 
 class Spelling:
@@ -42,6 +43,8 @@ class Spelling:
         [('shampoo', 0.933...), ('shampoos', 0.75)]
         """
         if word not in self.found:
+            if len(self.found) >= KEPT:
+                self.found.pop(next(iter(self.found)))  # the oldest
             own = pairs(word)
             common_W = np.zeros(len(self.words))
             for pair in own:

@@ -165,6 +165,6 @@ def sought(tasks: Sequence[object]) -> list[Retrieval]:
     return [task for task in tasks if isinstance(task, Retrieval) and task.seeks_items]
 
 
-def rankings(tasks: Sequence[object]) -> list[str]:
-    """The tasks that rank items by timelines, in the order of their weights beside words."""
-    return [task.name for task in tasks if isinstance(task, NextItem)]
+def rankings(tasks: Sequence[object]) -> dict[str, str | None]:
+    """The tasks that rank items by timelines, in the order of their weights beside words, and their kinds."""
+    return {task.name: task.items for task in tasks if isinstance(task, NextItem)}

@@ -1,6 +1,6 @@
 """The texts of text tasks as a model reads them: tokens for a tuned language model, else vectors."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from motet.data.text_feed import TextSet
 from motet.data.text_rows import read_rows
 from motet.data.timelines import TRAIN
 from motet.data.tokens import Tokens, Units, oracle
-from motet.language.backbone import load_language
+from motet.language.backbone import TextEncoder, load_language
 from motet.language.cache import TextVectors
 from motet.language.tuned import TunedLanguage
 from motet.system.log import say
@@ -32,10 +32,13 @@ class TextInput:
     Args:
         language: The language model.
         tuned: The same as it is tuned; None where it is frozen.
+        encoder: Opens the frozen one for texts that are asked once, of which nothing is kept. None: vectors
+            are kept on disk.
     """
 
     language: Language
     tuned: TunedLanguage | None
+    encoder: Callable[[Language], TextEncoder] | None = None
 
     @classmethod
     def of(cls, language: Language, *, tuned: bool) -> "TextInput":
@@ -46,6 +49,10 @@ class TextInput:
         """Tokens, or vectors ``(N, T)``."""
         if self.tuned is not None:
             return Tokens(*self.tuned.tokens(texts)), None
+        if self.encoder is not None:
+            opened = self.encoder(self.language)
+            TextVectors().settle(opened)
+            return None, opened.encode(texts)
         return None, TextVectors().lookup_or_encode(texts, load_language(self.language))
 
 

@@ -78,6 +78,15 @@ class TextVectors:
             self._encode(missing, encoder, store)
         return store.read(np.array([store.rows[key] for key in keys], np.int64))
 
+    def settle(self, encoder: Encoder) -> None:
+        """Choose the precision of an encoder as its vectors here have it, if it is open.
+
+        Raises:
+            ConfigError: The folder cannot be written.
+        """
+        if encoder.precision is None:
+            self._store(encoder)
+
     def _encode(self, missing: dict[bytes, str], encoder: Encoder, store: "_Store") -> None:
         keys, texts = list(missing), list(missing.values())
         with progress(len(texts), self.what) as bar:
