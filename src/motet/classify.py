@@ -24,13 +24,13 @@ from motet.data.texts import TextRows
 from motet.data.timelines import TEST
 from motet.errors import ConfigError
 from motet.evaluation.labelling import WAYS, By, choose
-from motet.evaluation.retrieval import least_sure
+from motet.evaluation.retrieval import least_sure, rows_at_once
 from motet.evaluation.tagging import found_spans
 from motet.evaluation.texts import probabilities, readings
 from motet.features.texts import with_units
 from motet.seek import Shelf, Shelves, reads
 
-AT_ONCE = 1024  # questions
+AT_ONCE = 1024  # questions, at most
 
 AnyTask = TypeVar("AnyTask", Multiclass, Tagging, Retrieval)
 
@@ -238,8 +238,9 @@ def answer_table(bundle: Bundle, shelf: Shelf, texts: Sequence[str], k: int) -> 
     assert shelf.texts.answers is not None
     answers = shelf.texts.answers.rows.answers
     least, lines = least_sure(bundle.model, shelf.texts.task), []
-    for begin in range(0, len(texts), AT_ONCE):
-        score_BM = shelf.scores(bundle, texts[begin : begin + AT_ONCE])
+    step = rows_at_once(len(answers), AT_ONCE)
+    for begin in range(0, len(texts), step):
+        score_BM = shelf.scores(bundle, texts[begin : begin + step])
         share_BK, best_BK = torch.softmax(score_BM, 1).topk(min(k, score_BM.shape[1]), 1)
         for row, (share_K, best_K) in enumerate(
             zip(share_BK.tolist(), best_BK.tolist(), strict=True), begin + 1

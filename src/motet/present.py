@@ -15,12 +15,13 @@ from motet.config import Config
 from motet.config.tasks import Binary, NextItem, Regression, RowTask, Task, is_row_task
 from motet.data.catalogue import Catalogue
 from motet.data.requests import Plan, histories
-from motet.data.timelines import PARTS, Timelines
+from motet.data.timelines import PARTS, Timelines, Unmet
 from motet.errors import ConfigError
 from motet.evaluation.beside import user_chances
+from motet.evaluation.retrieval import rows_at_once
 from motet.system.log import progress
 
-BLOCK = 1024  # users ranked at a time
+BLOCK = 1024  # users ranked at a time, at most
 
 Score = Callable[[np.ndarray], Tensor]
 """Queries, as places in a plan, to scores of the whole catalogue ``(B, I)``."""
@@ -179,17 +180,20 @@ def best_items(
 
 
 def scored_blocks(
-    log: Timelines, task: str, asked: tuple[Plan, Score, Tensor], *, keep: bool
+    log: Timelines, task: str, asked: tuple[Plan, Score, Tensor], *, keep: bool, wide: int = 0
 ) -> Iterator[tuple[np.ndarray, Tensor]]:
     """Scores of the whole catalogue for some queries at a time; arguments as those of `best_items`.
+
+    Of so many columns as the catalogue has, or as are `wide`, a block has rows that fit into memory.
 
     Yields:
         Places of the queries in the plan, and scores ``(B, I)``: minus infinity for what takes no part.
     """
     plan, score, allowed_I = asked
     hidden_I = torch.where(allowed_I, 0.0, -torch.inf)
-    for begin in range(0, len(plan), BLOCK):
-        query_B = np.arange(begin, min(begin + BLOCK, len(plan)))
+    step = rows_at_once(max(wide, len(allowed_I)), BLOCK)
+    for begin in range(0, len(plan), step):
+        query_B = np.arange(begin, min(begin + step, len(plan)))
         score_BI = score(query_B) + hidden_I
         if not keep:
             offset, place = histories(plan, query_B, log.positive[task])
@@ -226,11 +230,33 @@ def together(
     word_M, ids, weight = words
     plan, number_M = asked[0], catalogue.numbers(ids)
     lists = [user_lists(log, plan, np.zeros(0, np.int64), ids, None)]
-    for query_B, score_BI in scored_blocks(log, task, asked, keep=keep):
-        both_BM = torch.log_softmax(word_M + weight * user_chances(score_BI, number_M), 1)
+    for query_B, score_BI in scored_blocks(log, task, asked, keep=keep, wide=len(ids)):
+        both_BM = word_M + weight * user_chances(score_BI, number_M)
+        if not keep:
+            both_BM[_had(log.unmet.get(task), plan.user_W[query_B], ids)] = -torch.inf
+        both_BM = torch.log_softmax(both_BM, 1)
         best = both_BM.topk(min(k, len(ids)), 1)
         lists.append(user_lists(log, plan, query_B, ids, (best.values, best.indices)))
     return pl.concat(lists)
+
+
+def _had(unmet: Unmet | None, user_B: np.ndarray, ids: pl.Series) -> tuple[Tensor, Tensor]:
+    """Items that users have and that a run does not know: rows and places in `ids`.
+
+    Args:
+        unmet: Such events of the log.
+        user_B: Numbers of the users of each row, ascending.
+        ids: Of the items.
+    """
+    rows, places = np.zeros(0, np.int64), np.zeros(0, np.int64)
+    if unmet is not None and len(unmet.user_X) and len(user_B):
+        place = ids.cast(pl.String).to_frame("id").with_row_index("place")
+        asked = unmet.item_X.cast(pl.String).to_frame("id")
+        found_X = asked.join(place, on="id", how="left", maintain_order="left")["place"].fill_null(-1)
+        row_X = np.searchsorted(user_B, unmet.user_X).clip(max=len(user_B) - 1)
+        has_X = (user_B[row_X] == unmet.user_X) & (found_X >= 0).to_numpy()
+        rows, places = row_X[has_X], found_X.to_numpy()[has_X].astype(np.int64)
+    return torch.from_numpy(rows), torch.from_numpy(places)
 
 
 def user_lists(

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -210,6 +211,28 @@ def test_words_and_a_user_together_are_the_sum_of_both():
     assert len(kept) == ITEMS
 
 
+def test_lists_of_all_users_are_the_same_in_blocks(monkeypatch):
+    from motet.evaluation import retrieval
+
+    whole = both().find("red", k=5, users="all")
+    monkeypatch.setattr(retrieval, "AT_ONCE", 7 * (ITEMS + 1))  # seven users at a time
+    found = both().find("red", k=5, users="all")
+    assert found.drop("score").equals(whole.drop("score"))
+    np.testing.assert_allclose(found["score"], whole["score"], atol=1e-5)
+
+
+def test_what_is_fitted_in_blocks_is_as_at_once_and_rows_that_are_drawn_are_told(monkeypatch):
+    from motet.evaluation import retrieval
+
+    model = motet.open(run("search"))
+    (first,) = model.examiner.fit_answers(model.bundle.model)
+    monkeypatch.setattr(retrieval, "AT_ONCE", 3 * ITEMS)
+    assert model.examiner.fit_answers(model.bundle.model) == [first]
+    monkeypatch.setattr(retrieval, "FEWEST", 4)
+    (drawn,) = model.examiner.fit_answers(model.bundle.model)
+    assert re.search(r"; 4 of \d+ validation rows were drawn$", drawn)
+
+
 def test_the_weight_of_the_user_is_fitted_on_validation_rows_and_said():
     metrics = read_json(run("next", "search") / "metrics.json")
     said = [each for each in metrics["statements"] if "beside next" in each]
@@ -243,6 +266,14 @@ def test_a_new_item_comes_to_a_user_too(tmp_path):
     found = model.find("blue ears rain 99", k=ITEMS, users=["u02"])
     assert found.filter(pl.col("item") == 5000)["rank"].item() < 10
     assert len(found) == ITEMS + 1 - 8  # without those that the user has
+    with (tmp_path / "events.csv").open("a") as file:
+        file.write("u02,5000,1800000000\n")
+    model = motet.open(place)
+    asked = {"text": "blue ears rain 99", "k": 2 * ITEMS, "users": ["u01", "u02", "u05"]}
+    found = model.find(**asked)
+    assert found.filter(item=5000)["user"].to_list() == ["u01", "u05"]  # u02 has it
+    assert found.group_by("user", maintain_order=True).len()["len"].to_list() == [65, 64, 65]
+    assert model.find(**asked, keep_seen=True).filter(item=5000)["user"].to_list() == ["u01", "u02", "u05"]
 
 
 def test_without_a_search_the_cosine_stands_beside_a_user_with_a_weight_of_one():

@@ -20,7 +20,7 @@ from motet.data.labels import label_columns, signal_values
 from motet.data.order import materialise_order
 from motet.data.suspects import statements, suspects
 from motet.data.table import Feature, Roles, Tables
-from motet.data.timelines import TRAIN, Timelines, asked_before, moment_starts, refuse_empty_tasks
+from motet.data.timelines import TRAIN, Timelines, Unmet, asked_before, moment_starts, refuse_empty_tasks
 from motet.data.vocabulary import Encoding, fit_encoding
 from motet.data.windows import cut_times
 from motet.system.log import stage
@@ -212,6 +212,10 @@ def _timelines(
         for t in config.tasks
         if isinstance(t, NextItem)
     }
+    unmet = {
+        name: Unmet(user_N[new_N], events["@item"].filter(pl.Series(new_N)))
+        for name, new_N in ((name, mask & (item_N == 0)) for name, mask in positive.items())
+    }
     positive = {name: mask & (item_N > 0) for name, mask in positive.items()}
     any_positive = np.logical_or.reduce(list(positive.values())) if positive else np.ones(len(item_N), bool)
     label = {t.name: _label(events, t, encodings.classes) for t in config.tasks if is_row_task(t)}
@@ -239,6 +243,7 @@ def _timelines(
         seen_once=encodings.seen_once,
         told={t.name: label[t.name] for t in config.tasks if is_row_task(t) and known_at_once(t)},
         signal=signal_values(events, config.data.counters.signals),
+        unmet=unmet,
     )
 
 

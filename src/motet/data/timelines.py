@@ -40,6 +40,7 @@ class Timelines:
     seen_once: bool  # items do not come again
     signal: dict[str, np.ndarray] = field(default_factory=dict)  # what counters read beside labels, (N,)
     told: dict[str, np.ndarray] = field(default_factory=dict)  # row task -> labels that later states may read
+    unmet: dict[str, "Unmet"] = field(default_factory=dict)  # next_item task -> items that have no number
 
     def __len__(self) -> int:
         return len(self.item_N)
@@ -62,6 +63,19 @@ class Timelines:
         known = [~np.isnan(label_N) for label_N in self.label.values()]
         labelled_N: np.ndarray = np.logical_or.reduce(known) if known else np.zeros(len(self), bool)
         return labelled_N
+
+
+@dataclass(frozen=True)
+class Unmet:
+    """Positive events of items that a trained model does not know, X of them, never saved with a model.
+
+    Args:
+        user_X: Numbers of the users, ascending.
+        item_X: Ids of the items.
+    """
+
+    user_X: np.ndarray
+    item_X: pl.Series
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,14 @@ from motet.config.tasks import NextItem, Retrieval
 from motet.data.item_pairs import ItemPairs
 from motet.data.text_feed import TextSet
 from motet.evaluation.protocol import View
-from motet.evaluation.retrieval import AT_ONCE, compared
+from motet.evaluation.retrieval import FEWEST, compared, rows_at_once
 from motet.evaluation.scoring import Questions, Score, Scorer, hide_seen
 from motet.metrics.ranking import rank_of_targets
 from motet.system.randomness import generator
 from motet.tasks.retrieval import RetrievalHead
 
 ENOUGH = 20  # pairs to fit a weight on
+BLOCK = 256  # pairs at a time, at most
 SHOWN = 10  # of a list, for what is told of it
 NEVER = -1e4  # logarithm of the probability of what takes no part, where a gradient goes through it
 
@@ -52,8 +53,13 @@ class Pairs:
         row_P: Places of the queries.
         query_P: Which question of the ranking.
         item_P: The item that is right for both, by its number among the items that are looked for.
-        words: Logarithms of the probabilities by the words of some queries, ``(B, M)``.
-        users: The same by the users of some questions.
+        texts: The queries and the items.
+        scorer: The model and the log.
+        asked: The questions of the ranking.
+        score: What scores the catalogue for some of them.
+        number_M: Which items of the catalogue those are that are looked for; 0 for one that it lacks.
+        ranking: Name of the ranking task.
+        whole: How many pairs there are; these may be drawn of them.
     """
 
     row_P: np.ndarray
@@ -65,6 +71,7 @@ class Pairs:
     score: Score
     number_M: np.ndarray
     ranking: str
+    whole: int
 
     def __len__(self) -> int:
         return len(self.row_P)
@@ -73,7 +80,7 @@ class Pairs:
     def of(cls, scorer: Scorer, view: View, ranking: str, texts: TextSet, part: int, seed: int) -> "Pairs":
         """Each question of a part whose item some query of that part asks for, beside one of these.
 
-        So many as fit into memory, drawn by the seed where there are more.
+        So many as fit into memory, and `FEWEST` at least, drawn by the seed where there are more.
         """
         rows = texts.rows
         assert isinstance(rows, ItemPairs)
@@ -86,16 +93,31 @@ class Pairs:
         row_of = _one_row_each(rows, part, random)
         item_T = place_I[asked.target_T]
         target = np.flatnonzero((item_T >= 0) & (row_of[item_T] >= 0))
-        most = max(1, AT_ONCE // max(len(number_M), 1))
-        if len(target) > most:
+        most, whole = max(FEWEST, rows_at_once(len(number_M))), len(target)
+        if whole > most:
             target = np.sort(random.choice(target, most, replace=False))
         item_P = item_T[target]
         return cls(
-            row_of[item_P], asked.query_T[target], item_P, texts, scorer, asked, score, number_M, ranking
+            row_of[item_P],
+            asked.query_T[target],
+            item_P,
+            texts,
+            scorer,
+            asked,
+            score,
+            number_M,
+            ranking,
+            whole,
         )
 
-    def blocks(self, size: int = 256) -> Iterator[tuple[np.ndarray, Tensor, Tensor]]:
+    @property
+    def counted(self) -> str:
+        """How many they are, and of how many where they are drawn."""
+        return f"{len(self):,}" if self.whole == len(self) else f"{len(self):,} (of {self.whole:,})"
+
+    def blocks(self) -> Iterator[tuple[np.ndarray, Tensor, Tensor]]:
         """Places of some pairs, and logarithms of the probabilities by words and by users."""
+        size = rows_at_once(max(len(self.number_M), len(self.scorer.dataset.catalogue)), BLOCK)
         log = self.scorer.dataset.log
         banned = np.flatnonzero(~self.scorer.allowed(self.ranking))
         for begin in range(0, len(self), size):
@@ -133,7 +155,7 @@ def fit_beside(pairs: Pairs, head: RetrievalHead, ranking: int) -> str:
     parts = [(words, users) for _, words, users in pairs.blocks()]
     word_PM, user_PM = (torch.cat(each) for each in zip(*parts, strict=True))
     weight = head.fit_beside(ranking, word_PM, user_PM.clamp(min=NEVER), torch.from_numpy(pairs.item_P))
-    return f"beside {pairs.ranking} a weight of {weight:.2f} for the user, by {len(pairs):,} validation rows"
+    return f"beside {pairs.ranking} a weight of {weight:.2f} for the user, by {pairs.counted} validation rows"
 
 
 def ranks_beside(pairs: Pairs, weight: float) -> dict[str, np.ndarray]:
@@ -154,7 +176,7 @@ def told_beside(task: str, pairs: Pairs, weight: float) -> list[str]:
         return []
     found = {name: f"{(rank_P <= SHOWN).mean():.1%}" for name, rank_P in ranks_beside(pairs, weight).items()}
     return [
-        f"{task} beside {pairs.ranking}: of {len(pairs):,} test rows that have a user and a query for one "
+        f"{task} beside {pairs.ranking}: of {pairs.counted} test rows that have a user and a query for one "
         f"item, that is among the first {SHOWN} in {found['words']} by the words, in {found['user']} by the "
         f"user, in {found['both']} by both."
     ]

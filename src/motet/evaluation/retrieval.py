@@ -27,6 +27,16 @@ SHOWN = 20  # errors that a report shows
 LONGEST = 200  # letters of a text that a report shows
 STEPS = 10  # points of the curve of confidence
 AT_ONCE = 20_000_000  # questions times answers
+FEWEST = 100  # validation rows to fit on, however many answers there are
+
+
+def rows_at_once(columns: int, most: int = AT_ONCE) -> int:
+    """Rows of so many columns that are scored at once: what fits into memory, and one at least.
+
+    >>> rows_at_once(1_000_000), rows_at_once(100, 1024)
+    (20, 1024)
+    """
+    return max(1, min(most, AT_ONCE // max(columns, 1)))
 
 
 @dataclass(frozen=True)
@@ -62,7 +72,7 @@ def compared(
     assert model.texts is not None
     model.eval()
     answer_MT = answer_directions(model, texts.task, answers) if answer_MT is None else answer_MT
-    step = max(1, AT_ONCE // max(len(answer_MT), 1))
+    step = rows_at_once(len(answer_MT))
     for begin in range(0, len(row_R), step):
         row_B = row_R[begin : begin + step]
         cosine_BM = _asked(model, texts, row_B, answer_MT) @ answer_MT.T
@@ -124,7 +134,7 @@ def ranks_of(
 def by_words(texts: TextSet, part: int) -> RankingPredictions:
     """The record of BM25."""
     rows, row_R, answers = _pairs(texts), texts.rows.rows(part), _answers(texts)
-    step = max(1, AT_ONCE // max(answers.lexical.size, 1))
+    step = rows_at_once(answers.lexical.size)
     blocks = (row_R[begin : begin + step] for begin in range(0, len(row_R), step))
     parts = (
         (row_B, answers.lexical.scores([rows.text_N[row] for row in row_B.tolist()])) for row_B in blocks
@@ -135,15 +145,20 @@ def by_words(texts: TextSet, part: int) -> RankingPredictions:
 def fit_retrieval(model: Motet, texts: TextSet, hand_over: float | None, seed: int) -> str:
     """Fit on validation rows what scores and confidences are; what came of it.
 
-    So many rows as fit into memory with all answers, drawn by the seed where there are more.
+    So many rows as fit into memory with all answers, and `FEWEST` at least, drawn by the seed where there are
+    more.
     """
     row_R = texts.rows.rows(VALID)
-    most = max(1, AT_ONCE // max(len(_pairs(texts).answers), 1))
-    if len(row_R) > most:
+    most, whole = max(FEWEST, rows_at_once(len(_pairs(texts).answers))), len(row_R)
+    if whole > most:
         row_R = np.sort(generator(seed, f"questions of {texts.task}").choice(row_R, most, replace=False))
-    (found,) = compared(model, texts, row_R)
-    right_BM = _right(_pairs(texts), found.row_B)
-    return retrieval_head(model, texts.task).fit(found.cosine_BM, found.word_BM, right_BM, hand_over)
+    found = list(compared(model, texts, row_R))
+    cosine_BM, word_BM = (
+        torch.cat(each) for each in zip(*((a.cosine_BM, a.word_BM) for a in found), strict=True)
+    )
+    right_BM = _right(_pairs(texts), row_R)
+    said = retrieval_head(model, texts.task).fit(cosine_BM, word_BM, right_BM, hand_over)
+    return said if whole == len(row_R) else f"{said}; {len(row_R):,} of {whole:,} validation rows were drawn"
 
 
 def mistaken_answers(model: Motet, texts: TextSet, part: int) -> dict[str, Any]:
