@@ -267,7 +267,7 @@ def test_a_new_item_comes_to_a_user_too(tmp_path):
     assert found.filter(pl.col("item") == 5000)["rank"].item() < 10
     assert len(found) == ITEMS + 1 - 8  # without those that the user has
     with (tmp_path / "events.csv").open("a") as file:
-        file.write("u02,5000,1800000000\n")
+        file.write("u02,5000,1700100000\n")
     model = motet.open(place)
     asked = {"text": "blue ears rain 99", "k": 2 * ITEMS, "users": ["u01", "u02", "u05"]}
     found = model.find(**asked)
