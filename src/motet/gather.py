@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from motet.config import Config
-from motet.config.tasks import Binary, Texts, is_row_task, is_text_task
+from motet.config.tasks import Binary, Retrieval, Texts, is_row_task, is_text_task
 from motet.data.counters import CounterScaler
 from motet.data.counting import (
     CountedRows,
@@ -102,7 +102,20 @@ def _of_texts(config: Config, texts: dict[str, TextSet]) -> Material:
     dataset = nothing()
     prepared = Prepared(dataset, build_content(dataset.catalogue, None), None, None, [], texts)
     statements = [said for each in texts.values() for said in each.rows.statements]
-    return Material(config, prepared, [], {}, {}, [*_told_idle(config), *statements])
+    unread = _told_unread(config)
+    for doubt in unread:
+        warn(doubt)
+    return Material(config, prepared, [], {}, {}, [*_told_idle(config), *unread, *statements])
+
+
+def _told_unread(config: Config) -> list[str]:
+    """A sentence on each search that a log could teach, were it read."""
+    return [
+        f"{task.name}: data.events is not read, as no task is about events: no query is made of what users "
+        "took, and items that the log would hold out train."
+        for task in config.tasks
+        if config.data.events and isinstance(task, Retrieval) and task.texts == "items"
+    ]
 
 
 def _told_idle(config: Config) -> list[str]:

@@ -165,6 +165,10 @@ def test_items_are_looked_for_with_queries_of_a_file_or_with_their_own():
             finds(texts="items", templates=["{words}", "after {items}"]),
             "{items} stands for what users took; declare the log under data.events",
         ),
+        (
+            finds(SHOP | {"events": EVENTS}, texts="items", templates=["{words}", "after {items}"]),
+            "tasks.search.templates: {items} stands for what users took, but no task reads the log; add one",
+        ),
         (finds(texts="items", documents="texts"), "tasks.search.documents: found 'texts'"),
     ],
 )

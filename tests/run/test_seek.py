@@ -15,7 +15,9 @@ import torch
 import motet
 from motet.bundle import open_bundle
 from motet.cli.app import main
+from motet.config.read import config_from_dict
 from motet.errors import ConfigError, DataError
+from motet.gather import gather
 from motet.system.files import read_json
 from motet.use import TrainedModel
 from tests.language.conftest import WORDS, save_tiny_bert
@@ -302,6 +304,15 @@ def test_the_command_takes_a_sentence_alone_and_with_users(capsys):
         assert f"--users {nobody!r} names nobody" in capsys.readouterr().err
     assert main(["recommend", place, "--text", "small dog", "--item", "1000"]) == 2
     assert "users and a sentence together" in capsys.readouterr().err
+
+
+def test_a_log_that_no_task_reads_is_told(tmp_path):
+    given = settings("search")
+    given["data"]["events"] = settings("next")["data"]["events"]
+    said = gather(config_from_dict(given), tmp_path).statements
+    assert any(
+        each.startswith("search: data.events is not read, as no task is about events") for each in said
+    )
 
 
 def test_check_says_how_many_items_and_queries_there_are(tmp_path, capsys):

@@ -54,6 +54,18 @@ def _each(tasks: list[Any], data: DataConfig | None) -> Found:
         if task and is_text_task(task):
             for path, text in _task(task, data):
                 yield ("tasks", number, *path), f"tasks.{task.name}{text}"
+            if data and data.events and all(tasks) and all(is_text_task(each) for each in tasks):
+                yield from _log_unread(task, number)
+
+
+def _log_unread(task: Any, number: int) -> Found:
+    """Sentences of what users took, where the log is read for no task."""
+    if isinstance(task, Retrieval) and any("{items}" in each for each in task.templates or ()):
+        said = f"tasks.{task.name}.templates: {{items}} stands for what users took, but no task reads the log"
+        yield (
+            ("tasks", number, "templates"),
+            f"{said}; add one, such as  {{name: next, kind: next_item}} , or leave these templates out",
+        )
 
 
 def _frozen(tasks: list[Any], model: ModelConfig | None) -> Found:
