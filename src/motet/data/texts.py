@@ -12,7 +12,7 @@ import polars as pl
 
 from motet.config.data import Column, DataConfig, ItemsSource
 from motet.config.tasks import Multiclass, Retrieval, Texts
-from motet.data.readers_cells import as_text, in_words
+from motet.data.readers_cells import as_id, as_text, in_words, unify_ids
 from motet.data.readers_raw import Raw, open_source
 from motet.data.text_parts import PART, TEXT, again, key_of, parts
 from motet.data.timelines import PARTS, TRAIN, UNUSED
@@ -114,7 +114,8 @@ def _unlabelled(task: Multiclass, folder: Path, held: pl.Series) -> tuple[list[s
 def labelled(task: Multiclass | Retrieval, data: DataConfig, folder: Path) -> tuple[pl.DataFrame, list[str]]:
     """Rows that have text and label, and what is to be told of the others.
 
-    The table has columns ``@text``, ``@label``, ``@part`` (null: to be split) and that of the split.
+    The table has columns ``@text``, ``@label`` (a text, or the id of an item), ``@part`` (null: to be split)
+    and that of the split.
     """
     table = _table(task, data, folder)
     whole = table.height
@@ -138,7 +139,14 @@ def _table(task: Multiclass | Retrieval, data: DataConfig, folder: Path) -> pl.D
         _shaped(open_source(source, folder, f"tasks.{task.name}.texts"), columns, task, part)
         for source, part in sources(texts)
     ]
+    if _names_items(task):
+        frames = pl.collect_all(unify_ids([frame.lazy() for frame in frames], LABEL))
     return pl.concat(frames, how="diagonal_relaxed")
+
+
+def _names_items(task: Multiclass | Retrieval) -> bool:
+    """Whether labels are ids of items."""
+    return isinstance(task, Retrieval) and task.seeks_items
 
 
 def sources(texts: Texts) -> Iterator[tuple[Texts, int | None]]:
@@ -161,11 +169,8 @@ def _shaped(
     joined = _joined(raw, text)
     raw.need(task.label, "label")
     own = [] if item is None else [pl.col(item).cast(pl.String).alias(ID)]
-    kept = [
-        *own,
-        joined,
-        pl.col(task.label).cast(pl.String).alias(LABEL),
-    ]
+    label = as_id(raw, task.label) if _names_items(task) else pl.col(task.label).cast(pl.String)
+    kept = [*own, joined, label.alias(LABEL)]
     if task.split and task.split.kind == "column" and task.split.column:
         kept.append(pl.col(raw.need(task.split.column, "split.column")).cast(pl.String))
     frame = raw.frame.select(kept).collect(engine="streaming")
