@@ -135,7 +135,8 @@ class Shelves:
 
     def _now(self, search: Retrieval) -> Documents | None:
         try:
-            return self.items_now(search.items)
+            now = self.items_now(search.items)
+            return now and now.shuffled()
         except DataError as error:
             say(f"{search.name}: the items are those of the training, for they cannot be read now ({error})")
             return None
@@ -201,7 +202,7 @@ def questions(texts: Sequence[str], answers: Sequence[str]) -> PairRows:
     count = len(texts)
     return PairRows(
         text_N=texts, label_N=np.zeros(count, np.int64), part_N=np.full(count, TEST, np.int8), classes=(),
-        answers=answers, right_F=np.zeros(0, np.int64), offset_N=np.zeros(count + 1, np.int64),
+        answers=answers, right_F=np.zeros(0, np.int64), offset_S=np.zeros(count + 1, np.int64),
     )  # fmt: skip
 
 

@@ -41,7 +41,12 @@ def config_of(folder: Path, rows: list[dict[str, Any]] | None = None, **task: An
     source = {"path": "items.jsonl", "id": "id", "text": ["title", "path"], "categorical": ["colour"]}
     settings = {"name": "search", "kind": "retrieval", "texts": "items"} | task
     events = {"path": "events.csv", "user": "who", "item": "what"}
-    return config_from_dict({"data": {"items": source, "events": events}, "tasks": [settings]})
+    return config_from_dict(
+        {
+            "data": {"items": source, "events": events},
+            "tasks": [settings, {"name": "next", "kind": "next_item"}],
+        }
+    )
 
 
 def read(
@@ -62,6 +67,8 @@ def in_order(rows: ItemPairs) -> ItemPairs:
         rows,
         answers=[rows.answers[at] for at in order_M],
         right_F=np.concatenate(right),
+        offset_S=np.cumsum([0, *(len(each) for each in right)]),
+        set_N=None,
         item_M=rows.item_M.gather(order_M),
         learns_M=rows.learns_M[order_M],
     )
@@ -125,6 +132,20 @@ def test_more_queries_are_more_to_learn_from_and_not_to_measure(tmp_path):
     for part in (VALID, TEST):
         assert len(six.rows(part)) <= 2 * len(asked(six, part))
         assert asked(six, part) == asked(two, part)
+
+
+def test_right_items_are_kept_once_for_all_queries_that_ask_for_the_same(tmp_path):
+    """Of a category of 200 items each of which asks for it, there are not 200 times 200 of them."""
+    rows = [row | {"path": f"Group {at // 200}", "colour": None} for at, row in enumerate(catalogue(4000))]
+    config = config_of(tmp_path, rows, queries=4)
+    found = read_rows(config.text_tasks[0], config.data, tmp_path, 0)
+    assert isinstance(found, ItemPairs)
+    assert int(found.count_N.sum()) > 10 * len(found.right_F)
+    assert len(found.right_F) < 6 * 4000
+    of = {text.casefold(): row for row, text in enumerate(found.text_N)}
+    assert len(found.right(of["group 7"])) == pytest.approx(160, abs=20)  # those that train
+    drawn = found.one_right(np.random.default_rng(0))
+    assert all(number in found.right(row) for row, number in enumerate(drawn.tolist()))
 
 
 def test_all_items_of_a_category_are_right_for_it(tmp_path):
@@ -240,6 +261,28 @@ def test_queries_of_a_file_name_items_by_their_ids(tmp_path):
         tmp_path, texts=texts, documents="items", label="item", taken=taken_of(held=tuple(range(500, 530)))
     )
     assert not asked(held, TRAIN) & set(range(30))
+
+
+def test_ids_are_read_as_those_of_the_catalogue(tmp_path):
+    """Where a cell is empty, other programs write whole numbers as 512.0."""
+    lines = [f"word{at} please,{500 + at}.0" for at in range(60)]
+    (tmp_path / "q.csv").write_text("\n".join(["q,item", "no item,", *lines]), "utf8")
+    (tmp_path / "t.csv").write_text(
+        "\n".join(["q,item", *(f"ask{at},{500 + at}" for at in range(9))]), "utf8"
+    )
+    texts = {"path": "q.csv", "text": "q", "test": "t.csv"}
+    rows = read(tmp_path, texts=texts, documents="items", label="item")
+    assert {text: rows.right(row).tolist() for row, text in enumerate(rows.text_N)} == {
+        **{f"word{at} please": [at] for at in range(60)},
+        **{f"ask{at}": [at] for at in range(9)},
+    }
+    pl.DataFrame({"q": lines, "item": [None, *(500.0 + at for at in range(1, 60))]}).write_parquet(
+        tmp_path / "q.parquet"
+    )
+    named = [row | {"id": f"{row['id']}" if at else "first"} for at, row in enumerate(catalogue())]
+    rows = read(tmp_path, named, texts={"path": "q.parquet", "text": "q"}, documents="items", label="item")
+    assert len(rows) == 59
+    assert rows.item_M.dtype == pl.String
 
 
 def test_items_of_one_kind_with_a_text_are_looked_for(tmp_path):

@@ -46,10 +46,7 @@ class Answers:
 
     def drawn(self, random: np.random.Generator) -> "Drawn | DrawnItems":
         """Which right answer of each text is learned in an epoch, and which wrong ones stand beside it."""
-        count_N = np.diff(self.rows.offset_N)
-        own_N = self.rows.right_F[
-            self.rows.offset_N[:-1] + (random.random(len(count_N)) * count_N).astype(np.int64)
-        ]
+        own_N = self.rows.one_right(random)
         if isinstance(self.rows, ItemPairs):
             order_A = random.permutation(np.flatnonzero(self.rows.learns_M))
             return DrawnItems(self, own_N, order_A, random.random(len(own_N)))

@@ -214,8 +214,11 @@ def _of_task(rows: TextRows) -> pl.DataFrame:
         text for text, part in zip(rows.text_N, rows.part_N.tolist(), strict=True) if part in (TRAIN, UNUSED)
     ]
     if isinstance(rows, PairRows):
-        for row in rows.rows(TRAIN):
-            found += [rows.answers[at] for at in rows.right_F[rows.offset_N[row] : rows.offset_N[row + 1]]]
+        train_R = rows.rows(TRAIN)
+        if rows.set_N is not None:  # of each set once
+            train_R = train_R[np.sort(np.unique(rows.set_N[train_R], return_index=True)[1])]
+        for row in train_R.tolist():
+            found += [rows.answers[at] for at in rows.right(row)]
     text = pl.Series(TEXT, found, pl.String)
     return pl.DataFrame([text, text.alias(FIRST)]).with_columns(
         pl.lit("").alias(REST), pl.lit(None, pl.String).alias(ID), pl.lit("tasks").alias(SOURCE)

@@ -1,7 +1,8 @@
 """Queries and the items that are right for them: the rows of retrieval tasks that look for items.
 
 Queries stand in files, or are made of the catalogue itself. An item that validates or tests is in no query
-that trains; nor is one that the log holds out. Shapes: N queries, M items, F right items of all queries.
+that trains; nor is one that the log holds out. Right items are kept once for all queries that ask for the
+same. Shapes: N queries, S sets of right items, M items, F right items of all sets.
 """
 
 from collections.abc import Mapping
@@ -24,7 +25,10 @@ from motet.data.timelines import TEST, TRAIN, UNUSED, VALID
 from motet.errors import DataError
 from motet.system.randomness import derived_seed
 
-KEY, RIGHT = "@key", "@right"
+KEY, RIGHT, SET = "@key", "@right", "@set"
+Queries = tuple[pl.DataFrame, pl.DataFrame, list[str]]
+"""A row a query (``@text``, ``@part``, ``@set``), a row a set of right items (``@set``, ``@right``,
+``@part``), and what is to be told."""
 HELD = 2  # queries made of an item that validates or tests, at most, however many those have that train
 
 
@@ -67,37 +71,39 @@ def read_item_pairs(
     found = (
         _made(task, documents, held_M, seed, taken) if made else _given(task, data, folder, seed, documents)
     )
-    queries, said = found
-    queries = _without_held(queries, held_M)
+    (queries, sets), said = _without_held(*found[:2], held_M), found[2]
     part_N = queries[PART].to_numpy()
     refuse_empty(part_N, task)
-    count_N = queries[RIGHT].list.len().to_numpy().astype(np.int64)
-    right_F = queries[RIGHT].explode(empty_as_null=False).to_numpy().astype(np.int64)
+    count_S = sets[RIGHT].list.len().to_numpy().astype(np.int64)
+    right_F = sets[RIGHT].explode(empty_as_null=False).to_numpy().astype(np.int64)
     learns_M = np.zeros(len(documents), bool)
-    learns_M[right_F[np.repeat(part_N == TRAIN, count_N)]] = True
+    learns_M[right_F[np.repeat(sets[PART].to_numpy() == TRAIN, count_S)]] = True
+    set_N = queries[SET].to_numpy().astype(np.int64)
     return ItemPairs(
         text_N=queries[TEXT].to_list(),
         label_N=np.zeros(len(queries), np.int64),
         part_N=part_N,
         classes=(),
-        statements=[*_told(task, documents, queries, held_M), *said],
+        statements=[*_told(task, documents, queries, count_S[set_N], held_M), *said],
         answers=documents.text_M,
         right_F=right_F,
-        offset_N=np.concatenate([[0], np.cumsum(count_N)]),
+        offset_S=np.concatenate([[0], np.cumsum(count_S)]),
+        set_N=set_N,
         item_M=documents.item_M,
         learns_M=learns_M,
     )
 
 
-def _given(
-    task: Retrieval, data: DataConfig, folder: Path, seed: int, documents: Documents
-) -> tuple[pl.DataFrame, list[str]]:
+def _given(task: Retrieval, data: DataConfig, folder: Path, seed: int, documents: Documents) -> Queries:
     """Queries of files, each once with all items that its rows name."""
     table, said = labelled(task, data, folder)
     ids = documents.item_M.cast(pl.String)
     number = pl.DataFrame({LABEL: ids, NUMBER: np.arange(len(ids))})
     whole = table.height
-    table = table.with_columns(pl.col(LABEL).str.strip_chars(), same_text(pl.col(TEXT)).alias(KEY))
+    label = pl.col(LABEL).cast(pl.String)
+    if documents.item_M.dtype.is_integer():  # other programs write 12.0 where a cell of the column is empty
+        label = label.str.replace(r"\.0+$", "")
+    table = table.with_columns(label, same_text(pl.col(TEXT)).alias(KEY))
     asked = table[LABEL].head(1).to_list()
     table = table.join(number, on=LABEL, how="inner", maintain_order="left")
     if table.is_empty():
@@ -117,12 +123,13 @@ def _given(
     )
     part_N = parts(once, task, seed)
     said += again(once, part_N, task)
-    return once.select(TEXT, RIGHT, pl.Series(PART, part_N)), said
+    once = once.select(TEXT, RIGHT, pl.Series(PART, part_N)).with_row_index(SET)
+    return once.select(TEXT, PART, SET), once.select(SET, RIGHT, PART), said
 
 
 def _made(
     task: Retrieval, documents: Documents, held_M: np.ndarray, seed: int, taken: Taken | None
-) -> tuple[pl.DataFrame, list[str]]:
+) -> Queries:
     """Queries made of the items: of a part's items for that part, and of what users took for the training.
 
     A query that fits items of several parts trains with those that train, or validates, and tests nobody. In
@@ -146,8 +153,11 @@ def _made(
     fits = _fits(rows, having, part_M)
     lowest = fits.group_by(KEY).agg(pl.col(PART).min().alias("@lowest"))
     right = fits.join(lowest, on=KEY).filter(pl.col(PART) == pl.col("@lowest"))
-    right = right.group_by(KEY).agg(pl.col(NUMBER).unique().sort().alias(RIGHT), pl.col(PART).first())
-    kept = rows.join(right, on=[KEY, PART], how="inner", maintain_order="left")
+    right = right.group_by(KEY, maintain_order=True).agg(
+        pl.col(NUMBER).unique().sort().alias(RIGHT), pl.col(PART).first()
+    )
+    right = right.with_row_index(SET)
+    kept = rows.join(right.select(KEY, PART, SET), on=[KEY, PART], how="inner", maintain_order="left")
     kept = kept.filter((pl.col(PART) == TRAIN) | pl.struct(KEY, PART).is_first_distinct())
     torn = rows.select(KEY, PART).unique().height - right.height
     if torn:
@@ -155,7 +165,7 @@ def _made(
             f"{task.name}: {torn:,} queries of items that validate or test fit items of another part too; "
             "they are left out there."
         )
-    return kept.select(TEXT, RIGHT, PART), said
+    return kept.select(TEXT, PART, SET), right.select(SET, RIGHT, PART), said
 
 
 def _parts_of_items(task: Retrieval, documents: Documents, seed: int) -> np.ndarray:
@@ -187,19 +197,28 @@ def _held(documents: Documents, taken: Taken | None) -> np.ndarray:
     return documents.item_M.cast(pl.String).is_in(taken.held.cast(pl.String).implode()).to_numpy()
 
 
-def _without_held(queries: pl.DataFrame, held_M: np.ndarray) -> pl.DataFrame:
-    """Training queries without the items that the log holds out; those that have no other do not train."""
-    if not held_M.any():
-        return queries
-    held = np.flatnonzero(held_M).tolist()
-    trains = pl.col(PART) == TRAIN
-    left = pl.col(RIGHT).list.set_difference(pl.lit(held, pl.List(pl.Int64)))
-    queries = queries.with_columns(pl.when(trains).then(left).otherwise(pl.col(RIGHT)).alias(RIGHT))
-    return queries.filter(pl.col(RIGHT).list.len() > 0)
+def _without_held(
+    queries: pl.DataFrame, sets: pl.DataFrame, held_M: np.ndarray
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Training queries without the items that the log holds out; those that have no other do not train.
+
+    Of sets that are left and asked for the numbers are new: their places.
+    """
+    if held_M.any():
+        one = sets.explode(RIGHT)
+        held = pl.Series(held_M[one[RIGHT].to_numpy()])
+        one = one.filter(~(held & (one[PART] == TRAIN)))
+        sets = one.group_by(SET, maintain_order=True).agg(pl.col(RIGHT), pl.col(PART).first())
+    sets = sets.join(queries.select(SET).unique(), on=SET, how="semi", maintain_order="left")
+    place = sets.select(SET).with_row_index("@place")
+    queries = queries.join(place, on=SET, how="inner", maintain_order="left").drop(SET)
+    return queries.rename({"@place": SET}), sets
 
 
-def _told(task: Retrieval, documents: Documents, queries: pl.DataFrame, held_M: np.ndarray) -> list[str]:
-    several = int((queries[RIGHT].list.len() > 1).sum())
+def _told(
+    task: Retrieval, documents: Documents, queries: pl.DataFrame, count_N: np.ndarray, held_M: np.ndarray
+) -> list[str]:
+    several = int((count_N > 1).sum())
     rows = {part: int((queries[PART] == number).sum()) for part, number in
             (("train", TRAIN), ("validate", VALID), ("test", TEST))}  # fmt: skip
     counted = ", ".join(f"{many:,} {part}" for part, many in rows.items())

@@ -1,6 +1,6 @@
 """Questions and their answers: the rows of retrieval tasks.
 
-Shapes: N questions, M answers, F right answers of all questions one after the other.
+Shapes: N questions, S sets of right answers, M answers, F right answers of all sets one after the other.
 """
 
 from collections.abc import Sequence
@@ -24,18 +24,34 @@ class PairRows(TextRows):
 
     Args:
         answers: Texts of all answers, each once.
-        right_F: Numbers of the right answers, int64; those of question n are from ``offset_N[n]`` to
-            ``offset_N[n + 1]``.
-        offset_N: int64 ``(N + 1,)``.
+        right_F: Numbers of the right answers, int64; those of set s are from ``offset_S[s]`` to
+            ``offset_S[s + 1]``.
+        offset_S: int64 ``(S + 1,)``.
+        set_N: Which set is that of each question, int64; None: each has one of its own, in their order.
     """
 
     answers: Sequence[str]
     right_F: np.ndarray
-    offset_N: np.ndarray
+    offset_S: np.ndarray
+    set_N: np.ndarray | None = None
 
     def right(self, row: int) -> np.ndarray:
         """Numbers of the answers that are right for a question."""
-        found: np.ndarray = self.right_F[self.offset_N[row] : self.offset_N[row + 1]]
+        at = row if self.set_N is None else int(self.set_N[row])
+        found: np.ndarray = self.right_F[self.offset_S[at] : self.offset_S[at + 1]]
+        return found
+
+    @property
+    def count_N(self) -> np.ndarray:
+        """How many answers are right for each question, int64 ``(N,)``."""
+        count_S: np.ndarray = np.diff(self.offset_S)
+        return count_S if self.set_N is None else count_S[self.set_N]
+
+    def one_right(self, random: np.random.Generator) -> np.ndarray:
+        """Numbers of one right answer of each question, drawn, int64 ``(N,)``."""
+        count_N = self.count_N
+        begin_N = self.offset_S[:-1] if self.set_N is None else self.offset_S[self.set_N]
+        found: np.ndarray = self.right_F[begin_N + (random.random(len(count_N)) * count_N).astype(np.int64)]
         return found
 
 
@@ -84,7 +100,7 @@ def read_pairs(task: Retrieval, data: DataConfig, folder: Path, seed: int) -> Pa
         statements=said,
         answers=answers,
         right_F=once["@number"].explode().to_numpy().astype(np.int64),
-        offset_N=np.concatenate([[0], np.cumsum(count_N)]),
+        offset_S=np.concatenate([[0], np.cumsum(count_N)]),
     )
 
 
