@@ -25,7 +25,7 @@ from motet.data.table import KIND
 from motet.data.text_feed import TextSet
 from motet.data.timelines import TEST
 from motet.errors import ConfigError, DataError
-from motet.evaluation.beside import rankings, sought
+from motet.evaluation.beside import meet, rankings, sought
 from motet.evaluation.retrieval import answer_directions, compared, retrieval_head
 from motet.features.texts import TextInput, with_answers
 from motet.language.backbone import TextEncoder, load_language
@@ -242,7 +242,7 @@ def tasks_of(bundle: Bundle, task: str | None, *, users: bool) -> tuple[Retrieva
         return (named or searches)[0], None
     ranked = {task: kinds[task]} if task in kinds else kinds
     for ranking, kind in ranked.items():
-        fit = [each for each in named or searches if kind is None or each.items in (None, kind)]
+        fit = [each for each in named or searches if meet(each, kind)]
         if fit:
             return next((each for each in fit if each.items == kind), fit[0]), ranking
     raise ConfigError(_apart(named or searches, ranked))

@@ -16,6 +16,7 @@ from motet.config.read import config_from_dict
 from motet.errors import ConfigError, DataError
 from motet.language.cache import TextVectors
 from motet.seek import tasks_of
+from motet.system.files import read_json
 from motet.use import TrainedModel
 from tests.run.test_seek import ITEMS, folder, items, settings
 from tests.trained import world_folder
@@ -63,6 +64,12 @@ def test_kinds_that_have_nothing_in_common_are_refused():
     with pytest.raises(ConfigError, match=said):
         model().find("red shoe", "books", users=["u01"])
     assert len(model().find("red shoe", "books", k=3)) == 3
+
+
+def test_no_weight_is_fitted_for_kinds_that_have_nothing_in_common():
+    said = read_json(trained() / "metrics.json")["statements"]
+    assert any("search: beside next a weight of" in each for each in said)
+    assert not any("books: beside next" in each for each in said)
 
 
 def bundle(*tasks: dict[str, Any]) -> Any:

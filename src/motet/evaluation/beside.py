@@ -187,6 +187,11 @@ def sought(tasks: Sequence[object]) -> list[Retrieval]:
     return [task for task in tasks if isinstance(task, Retrieval) and task.seeks_items]
 
 
+def meet(search: Retrieval, kind: str | None) -> bool:
+    """Whether a search has items in common with a ranking of a kind; None: of all kinds."""
+    return kind is None or search.items in (None, kind)
+
+
 def rankings(tasks: Sequence[object]) -> dict[str, str | None]:
     """The tasks that rank items by timelines, in the order of their weights beside words, and their kinds."""
     return {task.name: task.items for task in tasks if isinstance(task, NextItem)}

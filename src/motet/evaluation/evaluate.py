@@ -16,7 +16,7 @@ from motet.data.requests import histories
 from motet.data.text_feed import TextSet
 from motet.data.timelines import VALID
 from motet.evaluation.baselines import RankingBaseline
-from motet.evaluation.beside import Pairs, fit_beside, rankings, sought, told_beside
+from motet.evaluation.beside import Pairs, fit_beside, meet, rankings, sought, told_beside
 from motet.evaluation.following import Following
 from motet.evaluation.lists import Catalogue as CatalogueFacts
 from motet.evaluation.lists import Lists
@@ -134,16 +134,16 @@ class Examiner:
         return said
 
     def _beside(self, model: Motet, part: int) -> Iterator[tuple[str, int, Pairs]]:
-        """Tasks that look for items, each with each that ranks them: its name, and which ranking it is."""
+        """Tasks that look for items, each with each that ranks some of them: its name, which ranking."""
         asked = [] if model.texts is None else model.texts.tasks
-        wanted = [task.name for task in sought(self.config.tasks) if task.name in asked]
+        wanted = [task for task in sought(self.config.tasks) if task.name in asked]
         if not wanted:
             return
         length, seed = self.config.model.timeline.length, self.config.training.seed
-        for at, ranking in enumerate(rankings(self.config.tasks)):
+        for at, (ranking, kind) in enumerate(rankings(self.config.tasks).items()):
             if model.ranks(ranking):
                 scorer, view = Scorer(model, self.dataset, length), self.view_of(ranking)
-                for name in wanted:
+                for name in (task.name for task in wanted if meet(task, kind)):
                     yield name, at, Pairs.of(scorer, view, ranking, self.texts[name], part, seed)
 
     def fit_answers(self, model: Motet) -> list[str]:
