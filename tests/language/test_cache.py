@@ -74,6 +74,10 @@ def test_the_first_choice_of_precision_is_kept(tmp_path: Path) -> None:
     later.choose_precision = lambda: pytest.fail("measured again")
     TextVectors(tmp_path).lookup_or_encode(["bee"], later)
     assert later.precision == "bf16"
+    asked = Letters(precision=None)
+    asked.choose_precision = lambda: pytest.fail("measured again")
+    TextVectors(tmp_path).settle(asked)
+    assert asked.precision == "bf16"
     assert later.asked == []
 
 
