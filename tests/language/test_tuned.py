@@ -167,6 +167,22 @@ def test_adapters_alone_are_trained_and_lie_beside_the_model(tiny_bert, tmp_path
     assert all(torch.equal(bare[name], original[name]) for name in original)
 
 
+def test_adapters_of_a_folder_go_on_learning(tiny_bert, tmp_path):
+    first = tuned(tiny_bert, tuning="adapter", rank=4)
+    step(first)
+    first.save(tmp_path / "first")
+    second = tuned(tmp_path / "first", tuning="adapter", rank=4).eval()
+    learned = {name for name, p in second.named_parameters() if p.requires_grad}
+    assert learned == {name for name, _ in second.named_parameters() if "adapters" in name}
+    step(second)
+    before = second.vectors(*batch(second)).detach()
+    second.save(tmp_path / "second")
+    again = tuned(tmp_path / "second").eval()
+    assert torch.equal(again.vectors(*batch(again)), before)
+    with pytest.raises(ConfigError, match=r"found 8, but .* adapters of rank 4.* write {2}rank: 4"):
+        tuned(tmp_path / "first", tuning="adapter", rank=8)
+
+
 def test_words_may_stay_as_they_are(tiny_bert):
     made = tuned(tiny_bert, tuning="full", words=False)
     still = [name for name, p in made.named_parameters() if not p.requires_grad]

@@ -60,6 +60,29 @@ def attach(model: Any, width: int, inner: int) -> nn.ModuleList:
     return found
 
 
+def attach_or_go_on(model: Any, width: int, inner: int) -> nn.ModuleList:
+    """Adapters to train: those that came with the model, or new ones behind every block.
+
+    Args:
+        model: As `attach_saved` left it.
+        width: Of the language model.
+        inner: Of the bottlenecks.
+
+    Raises:
+        ConfigError: Its adapters are of another width, or it has none and no blocks were found.
+    """
+    saved: nn.ModuleList | None = getattr(model, "adapters", None)
+    if saved is None:
+        return attach(model, width, inner)
+    rank = saved[0].down.out_features
+    if rank != inner:
+        raise ConfigError(
+            f"model.language.rank: found {inner}, but the model's folder holds adapters of rank {rank}, "
+            f"which go on learning; write  rank: {rank} , or name a model without adapters."
+        )
+    return saved.requires_grad_(True)
+
+
 def attach_saved(model: Any, folder: Path) -> None:
     """Put adapters back that lie in the folder of a model, if there are some."""
     if not (folder / FILE).exists():

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from motet.config.model import Language
 from motet.errors import ConfigError
-from motet.language.adapters import attach, save
+from motet.language.adapters import attach_or_go_on, save
 from motet.language.backbone import longest, pool, texts_as_letters, texts_as_tokens
 from motet.language.find import find_model
 from motet.language.pooling import pooling_of, write_pooling
@@ -34,6 +34,9 @@ class TunedLanguage(nn.Module):
     Args:
         language: The `model.language` part of a configuration.
         folder: Of the model; None looks for the one that is named.
+
+    Raises:
+        ConfigError: The model is not found or cannot be read, or it does not fit what is to be put in.
     """
 
     def __init__(self, language: Language, folder: Path | None = None) -> None:
@@ -49,7 +52,7 @@ class TunedLanguage(nn.Module):
         if language.tuning == "lora":
             self.model = _with_lora(self.model, language)
         if language.tuning == "adapter":
-            attach(self.model, self.width, language.rank)
+            attach_or_go_on(self.model, self.width, language.rank)
         if not language.words:
             self.model.get_input_embeddings().requires_grad_(False)
         if language.checkpointing:
