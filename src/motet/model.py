@@ -307,14 +307,21 @@ class Motet(nn.Module):
             assert self.texts is not None
             return self.texts.losses(batch)
         losses: dict[str, Tensor] = {}
-        encoded = self.encode(batch)
+        read: dict[Motet, Encoded] = {}
         for part in self.parts:
-            losses |= part.losses(batch, encoded if part is self or part.leans else part.encode(batch))
-        first = next((name for name in self.next_heads if name in losses), None)
-        if self.training and self.contrast is not None and first is not None:
-            more = self.contrast.loss(batch, encoded.item_ID, self.encode)
-            losses |= {} if more is None else {first: losses[first] + more}
+            read[part] = read[self] if part.leans else part.encode(batch)
+            losses |= part.losses(batch, read[part])
+        for whole in read:
+            losses |= {} if whole.leans else whole._contrasted(batch, read[whole], losses)
         return losses
+
+    def _contrasted(self, batch: Batch, encoded: Encoded, losses: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The loss of this backbone's first task that ranks, with what is learned of whole timelines."""
+        first = next((n for each in (self, *self.leaning) for n in each.next_heads if n in losses), None)
+        if not self.training or self.contrast is None or first is None:
+            return {}
+        more = self.contrast.loss(batch, encoded.item_ID, self.encode)
+        return {} if more is None else {first: losses[first] + more}
 
     def losses(self, batch: Batch, encoded: Encoded) -> dict[str, Tensor]:
         """The same after the backbone."""

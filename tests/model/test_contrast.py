@@ -29,6 +29,25 @@ def test_the_loss_of_the_views_is_a_part_of_the_first_ranking_tasks_loss(monkeyp
     assert losses(model) == losses(plain.eval())
 
 
+@pytest.mark.parametrize("backbone", ["own", "shared"])
+def test_a_ranking_task_in_a_group_has_the_loss_of_the_views(monkeypatch, backbone):
+    monkeypatch.setattr(Contrast, "view", lambda his, batch, item_ID: batch)
+    groups = [{"tasks": ["next"], "backbone": backbone}]
+    found = []
+    for contrast in (None, 0.5):
+        config = changed(
+            model__timeline__dropout=0.0, model__timeline__contrast=contrast, model__groups=groups
+        )
+        torch.manual_seed(0)
+        model = new_model(config, material().prepared, learn_facts(config, material().prepared)).train()
+        found.append(losses(model))
+    before, after = found
+    assert 0 < after["next"] - before["next"] < 0.5
+    assert {name: after[name] for name in ("click", "stars")} == {
+        name: before[name] for name in ("click", "stars")
+    }
+
+
 def test_it_teaches_the_backbone():
     model = made(contrast=0.5).train()
     torch.manual_seed(0)

@@ -101,7 +101,9 @@ class Contrast(Record):
     """Two views of each timeline, told from those of others, beside the tasks. A number is its `weight`."""
 
     in_words = "a number, a mapping"
-    weight: float = Field(0.1, gt=0, description="Of its loss, in that of the first task that ranks items.")
+    weight: float = Field(
+        0.1, gt=0, description="Of its loss, in that of a backbone's first task that ranks items."
+    )
     views: list[Literal["crop", "mask", "reorder", "insert"]] = Field(
         ["crop", "mask", "reorder", "insert"],
         min_length=1,
