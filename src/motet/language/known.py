@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+OWN_VISION = "efficientnet-lite0"  # the vision model that Motet reads by itself
+
 
 @dataclass(frozen=True)
 class Package:
