@@ -86,7 +86,8 @@ class Bundle:
         own = self.folder / LANGUAGE
         if chosen is None or not own.is_dir():
             return chosen
-        return Language(name=str(own), max_tokens=chosen.max_tokens, precision=chosen.precision)
+        precision = "fp32" if chosen.precision == "auto" else chosen.precision
+        return Language(name=str(own), max_tokens=chosen.max_tokens, precision=precision)
 
     def titles(self) -> list[str]:
         """A readable name of every item number; its id where the catalogue has no text."""

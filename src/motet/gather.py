@@ -187,6 +187,22 @@ def _encoder(config: Config) -> Encode | None:
     return lambda texts: TextVectors().lookup_or_encode(texts, load_language(language))
 
 
+def with_language_settled(material: Material) -> Material:
+    """The same with the precision of the vectors of its texts, and the fingerprint of what made them.
+
+    So whoever opens the run, on whatever machine, reads texts as it did. Where no frozen language model read
+    any, nothing is settled.
+    """
+    language = material.config.model.language
+    read = material.prepared.content.text_IT is not None or material.prepared.texts
+    if language is None or language.tuned or not read:
+        return material
+    encoder = load_language(language)
+    update = {"precision": TextVectors().precision(encoder), "fingerprint": encoder.fingerprint}
+    model = material.config.model.model_copy(update={"language": language.model_copy(update=update)})
+    return replace(material, config=material.config.model_copy(update={"model": model}))
+
+
 def _words(config: Config, dataset: Dataset) -> Tokens | None:
     """Tokens of the items' texts, for a language model that is tuned; none of an item without a text."""
     language, text_I = config.model.language, dataset.catalogue.text_I

@@ -24,7 +24,7 @@ from motet.data.provenance import Read, files_read, tables_read, texts_read
 from motet.data.table import Tables
 from motet.errors import ConfigError
 from motet.evaluation.report import write_report
-from motet.gather import Material, gather, with_absolute_paths
+from motet.gather import Material, gather, with_absolute_paths, with_language_settled
 from motet.guard import Hopeless, guard, hopes, refuse_without_twins
 from motet.judge import UNGUARDED, examiner_of, judge, variants
 from motet.language.find import find_model, hidden_size
@@ -40,7 +40,7 @@ from motet.training.fit import Hooks, Prepared, Start, Trained, fit, learn_facts
 from motet.training.loggers import refuse_missing, trackers
 from motet.training.loop import Keep, Look
 from motet.training.snapshots import FOLDER, BestEpochs, Snapshots
-from motet.training.unfinished import begin, begun, go_on, working_folder
+from motet.training.unfinished import begin, begun, go_on, settle_more, working_folder
 
 BEST_EPOCHS = "best epochs"  # for the guard, beside the checkpoints
 
@@ -101,7 +101,8 @@ def train(
         read = _read(config, folder, tables)
         config = begin_or_go_on(config, work, folder, read, guarded=guarded)
         with JsonLines(work / "log.jsonl") as log:
-            material = gather(config, folder, tables)
+            material = with_language_settled(gather(config, folder, tables))
+            settle_more(work, material.config)
             material, models = fit_all(material, work, log, guarded=guarded)
             metrics = judge(material, models)
         metrics["cost"] |= {

@@ -76,7 +76,7 @@ def test_the_first_choice_of_precision_is_kept(tmp_path: Path) -> None:
     assert later.precision == "bf16"
     asked = Letters(precision=None)
     asked.choose_precision = lambda: pytest.fail("measured again")
-    TextVectors(tmp_path).settle(asked)
+    assert TextVectors(tmp_path).precision(asked) == "bf16"
     assert asked.precision == "bf16"
     assert later.asked == []
 

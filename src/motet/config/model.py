@@ -59,10 +59,15 @@ class Language(Record):
     targets: list[str] | None = Field(
         None, description="lora: names of the layers that have one; null: all products of the blocks."
     )
+    fingerprint: str | None = Field(
+        None,
+        description="frozen: written into a run: of the model that read its texts; another one is refused.",
+    )
 
     @model_validator(mode="after")
     def _reads(self) -> "Language":
-        of = {
+        of: dict[str, tuple[str, ...]] = {
+            "fingerprint": ("frozen",),
             "learning_rate": ("lora", "adapter", "full"),
             "layer_decay": ("full",),
             "rank": ("lora", "adapter"),

@@ -51,7 +51,7 @@ class TextInput:
             return Tokens(*self.tuned.tokens(texts)), None
         if self.encoder is not None:
             opened = self.encoder(self.language)
-            TextVectors().settle(opened)
+            TextVectors().precision(opened)
             return None, opened.encode(texts)
         return None, TextVectors().lookup_or_encode(texts, load_language(self.language))
 

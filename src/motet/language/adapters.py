@@ -74,7 +74,7 @@ def attach_or_go_on(model: Any, width: int, inner: int) -> nn.ModuleList:
     saved: nn.ModuleList | None = getattr(model, "adapters", None)
     if saved is None:
         return attach(model, width, inner)
-    rank = saved[0].down.out_features
+    rank = next(each.down.out_features for each in saved if isinstance(each, Adapter))
     if rank != inner:
         raise ConfigError(
             f"model.language.rank: found {inner}, but the model's folder holds adapters of rank {rank}, "

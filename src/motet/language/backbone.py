@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from motet.config.model import Language
+from motet.errors import ConfigError
 from motet.language.find import find_model
 from motet.language.pooling import Pooling, pooling_of, read_pooling
 from motet.language.transformer import last_layer, load_transformer
@@ -31,6 +32,7 @@ Precision = Literal["fp32", "bf16", "int8"]
 TOKENS_OF_A_BATCH = 512  # on a CPU: what a layer says of them stays in the cache of a core
 TOKENS_ELSEWHERE = 8192
 TEXTS_AT_ONCE = 8192  # are tokenised and sorted together
+ARITHMETIC = 1  # raise it when Motet would make other vectors of the same files
 
 
 def load_language(
@@ -44,12 +46,12 @@ def load_language(
         device: Where to compute.
 
     Raises:
-        ConfigError: The model was not found, or cannot be read.
+        ConfigError: The model was not found, cannot be read, or is another than its fingerprint says.
     """
     folder = find_model(language.name)
     if precision is None and language.precision != "auto":
         precision = language.precision
-    return TextEncoder(
+    encoder = TextEncoder(
         folder,
         language.name,
         language.max_tokens,
@@ -57,6 +59,13 @@ def load_language(
         precision=precision,
         device=device,
     )
+    if language.fingerprint not in (None, encoder.fingerprint):
+        raise ConfigError(
+            f"model.language: {language.name} in {folder} is not the model that the run was trained with: "
+            "its files, how it is read, or Motet's own arithmetic are others, and so would be its vectors. "
+            "Put that model back, or train again with this one, without  fingerprint:  under model.language."
+        )
+    return encoder
 
 
 class TextEncoder:
@@ -262,4 +271,5 @@ def _fingerprint(folder: Path, pooling: Pooling, max_tokens: int) -> str:
     files += sorted(folder.glob("*.model"))
     hashes = {path.name: sha256_file(path) for path in files if path.exists()}
     settings = {"files": hashes, "pooling": asdict(pooling), "max_tokens": max_tokens}
+    settings |= {"arithmetic": ARITHMETIC}
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

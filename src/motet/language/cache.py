@@ -78,14 +78,15 @@ class TextVectors:
             self._encode(missing, encoder, store)
         return store.read(np.array([store.rows[key] for key in keys], np.int64))
 
-    def settle(self, encoder: Encoder) -> None:
-        """Choose the precision of an encoder as its vectors here have it, if it is open.
+    def precision(self, encoder: Encoder) -> Precision:
+        """In which its vectors here are computed; chosen and kept now if it is open.
 
         Raises:
             ConfigError: The folder cannot be written.
         """
-        if encoder.precision is None:
-            self._store(encoder)
+        self._store(encoder)
+        assert encoder.precision is not None
+        return encoder.precision
 
     def _encode(self, missing: dict[bytes, str], encoder: Encoder, store: "_Store") -> None:
         keys, texts = list(missing), list(missing.values())

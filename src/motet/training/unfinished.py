@@ -86,6 +86,11 @@ def begin(work: Path, asked: Config, settled: Config, data: Read, *, guarded: bo
     write_config(asked, work / ASKED)
 
 
+def settle_more(work: Path, settled: Config) -> None:
+    """Write down what was chosen since the training began."""
+    write_config(settled, work / SETTLED)
+
+
 def go_on(work: Path, asked: Config, data: Read, *, guarded: bool = False) -> Config:
     """The settled configuration of a training that was begun with this configuration and these data.
 
