@@ -1,5 +1,6 @@
 """Pictures of items: read once, by their content, missing ones told of."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,108 @@ def test_pictures_that_cannot_be_read_are_told_and_are_missing(tmp_path, capsys)
     assert "gone.png" in said
     with pytest.raises(DataError, match=r"no other is there\. Paths begin where the file lies"):
         picture_vectors({"poster": ["", str(tmp_path / "gone.png")]}, OWN)
+
+
+def test_a_picture_that_could_not_be_read_once_is_read_the_next_time(tmp_path, monkeypatch):
+    paths = ["", draw(tmp_path / "red.png", (255, 0, 0)), draw(tmp_path / "blue.png", (0, 0, 255))]
+    with monkeypatch.context() as patch:
+        patch.setattr(images, "opened", lambda file, read=images.opened: file.stem == "red" and read(file))
+        assert np.isnan(picture_vectors({"poster": paths}, OWN)["image:poster"][2]).all()
+    assert not np.isnan(picture_vectors({"poster": paths}, OWN)["image:poster"][1:]).any()
+
+
+def test_whatever_a_decoder_raises_and_a_locked_file_are_missing_pictures(tmp_path, monkeypatch):
+    from PIL import Image
+
+    paths = [
+        draw(tmp_path / f"{name}.png", (255, 0, at)) for at, name in enumerate(("red", "damaged", "locked"))
+    ]
+    real_open, real_hash = Image.open, images.sha256_file
+
+    def broken(file):
+        if file.stem == "damaged":
+            raise RuntimeError("Failed to decode image")  # as a damaged AVIF
+        return real_open(file)
+
+    def locked(file):
+        if file.stem == "locked":
+            raise PermissionError(13, "Permission denied")
+        return real_hash(file)
+
+    monkeypatch.setattr(Image, "open", broken)
+    monkeypatch.setattr(images, "sha256_file", locked)
+    found = picture_vectors({"poster": ["", *paths]}, OWN)["image:poster"]
+    assert np.isnan(found[:, 0]).tolist() == [True, False, True, True]
+
+
+def test_a_damaged_avif_is_none(tmp_path):
+    from PIL import features
+
+    if not features.check("avif"):
+        pytest.skip("this Pillow reads no AVIF")
+    whole = Path(draw(tmp_path / "a.avif", (255, 0, 0))).read_bytes()
+    begin = whole.index(b"mdat") + 4
+    (tmp_path / "a.avif").write_bytes(whole[:begin] + bytes(len(whole) - begin))
+    assert images.opened(tmp_path / "a.avif") is None
+
+
+def test_pictures_are_seen_as_they_are_meant(tmp_path):
+    from PIL import Image
+
+    def colour(name: str, at: tuple[int, int] = (0, 0)) -> tuple[int, ...]:
+        return images.opened(tmp_path / name).getpixel(at)
+
+    Image.fromarray(np.full((4, 4), 128 * 257, np.uint16)).save(tmp_path / "grey.png")
+    assert colour("grey.png") == (128, 128, 128)
+    Image.new("RGBA", (4, 4), (0, 0, 0, 0)).save(tmp_path / "clear.png")
+    assert colour("clear.png") == (255, 255, 255)
+    palette = Image.new("P", (4, 4), 0)
+    palette.putpalette([10, 20, 30])
+    palette.save(tmp_path / "palette.png", transparency=0)
+    assert colour("palette.png") == (255, 255, 255)
+    turned = Image.new("RGB", (4, 2), "red")
+    turned.putpixel((0, 0), (0, 0, 255))
+    turned.save(tmp_path / "turned.png", exif=_turned())
+    assert images.opened(tmp_path / "turned.png").size == (2, 4)
+    assert colour("turned.png", (1, 0)) == (0, 0, 255)
+
+
+def _turned():
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees clockwise
+    return exif
+
+
+def test_how_files_are_read_is_a_part_of_the_fingerprint(monkeypatch):
+    before = ImageEncoder(OWN).fingerprint
+    monkeypatch.setattr(images, "READING", images.READING + 1)
+    assert ImageEncoder(OWN).fingerprint != before
+
+
+def test_without_pillow_it_says_what_to_install(tmp_path, monkeypatch):
+    path = draw(tmp_path / "red.png", (255, 0, 0))
+    for name in [each for each in sys.modules if each.split(".")[0] == "PIL"]:
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in (OWN, "./some/folder"):
+        with pytest.raises(ConfigError, match=r"needs the package pillow.*pip install 'motet\[images\]'"):
+            picture_vectors({"poster": ["", path]}, name)
+
+
+def test_weights_of_half_precision_compute_in_fp32(tmp_path, monkeypatch):
+    asked: dict[str, object] = {}
+
+    def network(folder, **settings):
+        asked.update(settings)
+        return torch.nn.Identity()
+
+    for name in ("config.json", "model.safetensors"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("transformers.AutoModel.from_pretrained", network)
+    monkeypatch.setattr("transformers.AutoImageProcessor.from_pretrained", lambda *_, **__: None)
+    images.OfTransformers(str(tmp_path))
+    assert asked["dtype"] == torch.float32
 
 
 def test_no_pictures_need_no_model():

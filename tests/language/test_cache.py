@@ -52,6 +52,23 @@ def test_new_texts_are_added(tmp_path: Path) -> None:
     assert encoder.asked == ["bee", "a", "eel"]
 
 
+def test_what_could_not_be_encoded_is_tried_again(tmp_path: Path) -> None:
+    class Breaks(Letters):
+        def encode(self, texts: Sequence[str], progress: Any = None) -> np.ndarray:
+            found = super().encode(texts, progress)
+            found[[text == "eel" for text in texts]] = np.nan
+            return found
+
+    texts = ["eel", "bee", "a"]
+    for _ in range(2):
+        found = TextVectors(tmp_path).lookup_or_encode(texts, encoder := Breaks())
+        np.testing.assert_array_equal(found, [[np.nan] * 2, [3, 2], [1, 0]])
+    assert encoder.asked == ["eel"]
+    np.testing.assert_array_equal(
+        TextVectors(tmp_path).lookup_or_encode(texts, Letters()), [[3, 2], [3, 2], [1, 0]]
+    )
+
+
 def test_rows_in_order_are_a_view_of_the_file(tmp_path: Path) -> None:
     texts = ["bee", "a", "eel"]
     TextVectors(tmp_path).lookup_or_encode(texts, Letters())

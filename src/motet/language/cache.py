@@ -65,7 +65,8 @@ class TextVectors:
             encoder: The language model. If its precision is open, the first choice made here is kept.
 
         Returns:
-            ``(N, D)``: a read-only view of the file where the rows lie there in order, else a copy.
+            ``(N, D)``: a read-only view of the file where the rows lie there in order, else a copy; NaN of
+            what could not be encoded, which is not kept, and so tried again the next time.
 
         Raises:
             ConfigError: The folder cannot be written.
@@ -76,7 +77,7 @@ class TextVectors:
         missing = {key: text for key, text in zip(keys, texts, strict=True) if key not in store.rows}
         if missing:
             self._encode(missing, encoder, store)
-        return store.read(np.array([store.rows[key] for key in keys], np.int64))
+        return store.read(np.array([store.rows.get(key, -1) for key in keys], np.int64))
 
     def precision(self, encoder: Encoder) -> Precision:
         """In which its vectors here are computed; chosen and kept now if it is open.
@@ -140,24 +141,26 @@ class _Store:
         self._seen = whole
 
     def append(self, keys: list[bytes], vectors_ND: NDArray[np.float32]) -> None:
-        """Write the vectors that nobody wrote in the meantime, then their keys."""
+        """Write the vectors that nobody wrote in the meantime, then their keys; none of NaN."""
+        lacks_N: NDArray[np.bool_] = np.isnan(vectors_ND).max(axis=1)
         with self._lock:
             self.refresh()
-            new = [number for number, key in enumerate(keys) if key not in self.rows]
+            new = [number for number, key in enumerate(keys) if key not in self.rows and not lacks_N[number]]
             added = np.ascontiguousarray(vectors_ND[new], dtype="<f4")
             _write(self._vectors, self._seen * 4 * self.width, added.tobytes())
             _write(self._keys, self._seen * _DIGEST, b"".join(keys[number] for number in new))
             self.refresh()
 
     def read(self, row_N: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The vectors of these rows."""
-        if not row_N.size:
-            return np.zeros((0, self.width), np.float32)
+        """The vectors of these rows, NaN of row -1."""
+        has_N = row_N >= 0
+        if not has_N.any():
+            return np.full((len(row_N), self.width), np.nan, np.float32)
         shape = (self._seen, self.width)
         kept: NDArray[Any] = np.memmap(self._vectors, dtype="<f4", mode="r", shape=shape)
-        if (np.diff(row_N) == 1).all():
+        if has_N.all() and (np.diff(row_N) == 1).all():
             return kept[row_N[0] : row_N[-1] + 1]
-        return np.asarray(kept[row_N])
+        return np.where(has_N[:, None], kept[row_N], np.float32(np.nan))
 
 
 def _key(text: str) -> bytes:
