@@ -37,6 +37,7 @@ from motet.features.items import PICTURE
 from motet.features.texts import gather_texts
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
+from motet.language.find import placed
 from motet.language.tuned import TunedLanguage
 from motet.system.log import Bar, progress, say, stage, warn
 from motet.training.fit import Prepared
@@ -221,7 +222,7 @@ def split_columns(config: Config) -> list[str]:
 
 
 def with_absolute_paths(config: Config, folder: Path) -> Config:
-    """The same sources with absolute paths, so that a run finds its files from anywhere on this machine."""
+    """The same with absolute paths of files and models: a run finds them from anywhere on this machine."""
 
     def moved(source: Any) -> Any:
         named = {name: getattr(source, name, None) for name in ("path", "valid", "test", "unlabelled")}
@@ -240,7 +241,13 @@ def with_absolute_paths(config: Config, folder: Path) -> Config:
     pretraining = config.pretraining
     if pretraining is not None:
         pretraining = pretraining.model_copy(update={"files": [moved(each) for each in pretraining.files]})
+    models = {
+        kind: each.model_copy(update={"name": placed(each.name, folder)})
+        for kind, each in (("language", config.model.language), ("vision", config.model.vision))
+        if each is not None
+    }
     changed = {"data": data.model_copy(update=update), "tasks": tasks, "pretraining": pretraining}
+    changed |= {"model": config.model.model_copy(update=models)}
     return config.model_copy(update=changed)
 
 

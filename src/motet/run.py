@@ -135,7 +135,7 @@ def settle(config: Config, folder: Path, width: int | None = None) -> Config:
         folder: Where relative paths begin.
         width: Of the layers that take most of the time; None: of those that a training of tasks has.
     """
-    settings = config.training
+    config, settings = with_absolute_paths(config, folder), config.training
     tune_memory()
     threads, width = settings.threads, width or _width(config)
     if threads == "auto":
@@ -147,7 +147,7 @@ def settle(config: Config, folder: Path, width: int | None = None) -> Config:
         chosen = kept(name, lambda: measure_precision(width))
     precision = "bf16" if chosen == "bf16" else "fp32"
     training = settings.model_copy(update={"threads": threads, "precision": precision})
-    return with_absolute_paths(config, folder).model_copy(update={"training": training})
+    return config.model_copy(update={"training": training})
 
 
 def _width(config: Config) -> int:

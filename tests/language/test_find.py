@@ -8,7 +8,7 @@ from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, LocalEntr
 
 from motet.errors import ConfigError
 from motet.language import find
-from motet.language.find import VISION, Package, find_model
+from motet.language.find import VISION, Package, find_model, placed
 from motet.language.pooling import read_pooling
 from tests.language.conftest import write_modules
 
@@ -155,6 +155,21 @@ def test_a_mistake_in_a_vision_model_is_told_as_one():
         find_model("nobody/nothing", VISION)
     with pytest.raises(ConfigError, match=r"model\.vision: the folder './no/such' does not exist"):
         find_model("./no/such", VISION)
+
+
+def test_a_folder_is_looked_for_beside_the_configuration_first(tmp_path, monkeypatch):
+    for place in ("conf/own", "conf/both", "cwd/both", "cwd/here"):
+        (tmp_path / place).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "cwd")
+    found = {name: placed(name, tmp_path / "conf") for name in ("own", "./both", "here", "../none", "gpt2")}
+    assert found == {
+        "own": str(tmp_path / "conf" / "own"),
+        "./both": str(tmp_path / "conf" / "both"),
+        "here": str(tmp_path / "cwd" / "here"),
+        "../none": str(tmp_path / "none"),
+        "gpt2": "gpt2",
+    }
+    assert placed(str(tmp_path), tmp_path / "conf") == str(tmp_path)
 
 
 def test_a_misspelt_language_model_is_told_the_nearest():

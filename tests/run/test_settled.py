@@ -14,6 +14,7 @@ from motet.errors import ConfigError
 from motet.gather import gather, with_language_settled
 from motet.language import backbone
 from motet.language.backbone import load_language
+from motet.run import settle
 from motet.system.home import home
 from tests.run.test_texts import folder, run_of, settings
 
@@ -75,6 +76,17 @@ def test_a_tuned_one_reads_in_fp32_where_nothing_else_is_set():
     language = motet.open(run_of("side")).bundle.language
     assert language is not None
     assert language.precision == "fp32"
+
+
+def test_folders_of_models_begin_where_the_configuration_lies(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    raw = settings("side")
+    raw["model"] |= {"language": raw["model"]["language"] | {"name": "bert"}, "vision": "./vit"}
+    found = settle(config_from_dict(raw), folder(), width=16).model
+    assert found.language is not None
+    assert found.vision is not None
+    assert [found.language.name, found.vision.name] == [str(folder() / each) for each in ("bert", "vit")]
+    assert settle(config_from_dict(raw), folder()).model == found  # the width too is that of this folder
 
 
 def test_where_no_text_is_read_nothing_is_settled():

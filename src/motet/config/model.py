@@ -14,7 +14,8 @@ class Language(Record):
 
     in_words = "none, a name, a mapping"
     name: str = Field(
-        "all-MiniLM-L6-v2", description="A name that `motet models` lists or the hub has, or a folder."
+        "all-MiniLM-L6-v2",
+        description="A name that `motet models` lists or the hub has, or a folder, relative to this file.",
     )
     tuning: Literal["frozen", "lora", "adapter", "full"] = Field(
         "frozen",
@@ -168,7 +169,7 @@ class Vision(Record):
     name: str = Field(
         "efficientnet-lite0",
         description="efficientnet-lite0 (in the extra images), or a vision model of transformers: a folder, "
-        "or a name on the hub.",
+        "relative to this file, or a name on the hub.",
     )
 
 

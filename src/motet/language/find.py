@@ -48,6 +48,20 @@ def find_model(name: str, key: str = LANGUAGE) -> Path:
     return _whole(folder, name, key)
 
 
+def placed(name: str, folder: Path) -> str:
+    """A model's name where a configuration writes it: of a folder, its absolute path; else as it is.
+
+    Args:
+        name: As it is written.
+        folder: Of the configuration, where relative paths begin; then the working directory is looked into.
+    """
+    path = Path(name).expanduser()
+    found = next((place / path for place in (folder, Path()) if (place / path).is_dir()), None)
+    if name == OWN_VISION or (found is None and not _is_path(name)):
+        return name
+    return os.path.abspath(found or folder / path)
+
+
 def hidden_size(folder: Path) -> int:
     """Width of a model's layers, as its configuration says it."""
     from transformers import AutoConfig

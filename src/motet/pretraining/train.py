@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from motet.config import Config
-from motet.config.model import Language
 from motet.config.pretraining import Pretraining
 from motet.config.training import TrainingConfig
 from motet.data.mixed import MixedFeed
 from motet.data.provenance import Read, files_read
 from motet.errors import ConfigError
 from motet.evaluation.curve import drawing, points
-from motet.language.find import find_model, hidden_size, refuse_decoder
+from motet.language.find import find_model, hidden_size, placed, refuse_decoder
 from motet.metrics.names import Metrics
 from motet.pretraining.course import Course, lay_out
 from motet.run import begin_or_go_on, refuse_taken
@@ -68,7 +67,7 @@ def pretrain(config: Config, folder: Path, target: Path) -> dict[str, Any]:
         refuse_taken(target, "--out")  # another process may have finished it before this one had the folder
         began = time.monotonic()
         read = files_read(config, folder)
-        width = _width(config.pretraining, config.model.language)
+        width = _width(config.pretraining, placed(config.model.language.name, folder))
         config = begin_or_go_on(config, work, folder, read, width=width)
         course = lay_out(config, folder, work)
         with JsonLines(work / LOG) as log, first_asks(ASKED) as stop:
@@ -84,12 +83,12 @@ def pretrain(config: Config, folder: Path, target: Path) -> dict[str, Any]:
     return account
 
 
-def _width(settings: Pretraining, language: Language) -> int:
-    """Of the model's layers."""
+def _width(settings: Pretraining, name: str) -> int:
+    """Of the layers of the model of that name, or of the one that begins from nothing."""
     if settings.scratch is not None:
         return settings.scratch.width
-    folder = find_model(language.name)
-    refuse_decoder(folder, language.name)
+    folder = find_model(name)
+    refuse_decoder(folder, name)
     return hidden_size(folder)
 
 
