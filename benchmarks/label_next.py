@@ -10,6 +10,7 @@ here: ten lots of 77 texts, one for each class on average.
 """
 
 import argparse
+import hashlib
 import itertools
 import json
 from pathlib import Path
@@ -27,9 +28,16 @@ CONFIG = Path(__file__).parent / "configs" / "label_next.yaml"
 LOT, LOTS = 77, 10
 
 
+def name_of(by: str, seed: int) -> str:
+    """Of the files of a curve: other settings and other lots have others."""
+    settings = f"{CONFIG.read_text('utf8')} {LOT} {LOTS}"
+    return f"{by}-{seed}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}"
+
+
 def labelled_more(data: Path, work: Path, by: str, seed: int) -> list[float]:
     """Accuracy on the test texts after each lot; what was done already is read again."""
-    done = work / f"{by}-{seed}.json"
+    name = name_of(by, seed)
+    done = work / f"{name}.json"
     if done.exists():
         found: list[float] = json.loads(done.read_text("utf8"))
         return found
@@ -39,13 +47,13 @@ def labelled_more(data: Path, work: Path, by: str, seed: int) -> list[float]:
     known, curve = np.zeros(pool.height, bool), []
     for lot in range(LOTS):
         known[wanted] = True
-        table = work / f"{by}-{seed}.parquet"
+        table = work / f"{name}.parquet"
         pool.filter(known).write_parquet(table)
         text = CONFIG.read_text("utf8").replace("TABLE", str(table.resolve()))
-        config = work / f"{by}-{seed}.yaml"
+        config = work / f"{name}.yaml"
         config.write_text(text, "utf8")
         settled = read_config(config, [f"training.seed={seed}", "training.threads=1"])
-        run = motet.train(settled, work / f"{by}-{seed}-{lot}").folder
+        run = motet.train(settled, work / f"{name}-{lot}").folder
         model = motet.open(run)
         said = model.classify(test["text"].to_list())["prediction"]
         curve.append(float((said == test["category"]).mean() or 0.0))
