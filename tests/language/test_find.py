@@ -4,7 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, LocalEntryNotFoundError
+from huggingface_hub.errors import (
+    EntryNotFoundError,
+    GatedRepoError,
+    LocalEntryNotFoundError,
+    RepositoryNotFoundError,
+)
 
 from motet.errors import ConfigError
 from motet.language import find
@@ -143,6 +148,15 @@ def test_a_model_behind_terms_says_how_to_get_in(kept, monkeypatch):
     with pytest.raises(
         ConfigError, match=r"https://huggingface\.co/somebody/model and log in \(set HF_TOKEN"
     ):
+        find_model("somebody/model")
+
+
+def test_a_model_that_the_hub_does_not_show_may_be_a_private_one(kept, monkeypatch):
+    def fail(*_: object, **__: object) -> str:
+        raise RepositoryNotFoundError.__new__(RepositoryNotFoundError)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fail)
+    with pytest.raises(ConfigError, match="the hub has no such model, or one that you may not read"):
         find_model("somebody/model")
 
 
