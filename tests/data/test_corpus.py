@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from motet.config import Config
+from motet.config.data import Column
 from motet.config.read import config_from_dict
 from motet.data import corpus as module
 from motet.data.corpus import Corpus, read_corpus
@@ -206,3 +207,56 @@ def test_a_missing_column_is_named(tmp_path):
     config = settings(pretraining={"files": {"path": "more.csv", "text": "txt"}})
     with pytest.raises(DataError, match=r"column 'txt' is missing.*text: text  under pretraining\.files"):
         read_corpus(config, tmp_path)
+
+
+def plots(folder: Path) -> dict[str, Any]:
+    """A task that is tested by what items 3 and 7 say in their third column."""
+    return {
+        "name": "kind", "kind": "multiclass", "label": "label",
+        "texts": {
+            "path": few(folder, "train.csv", ["train one", "train two"]),
+            "valid": few(folder, "valid.csv", ["walks  3", "valid two"]),
+            "test": few(folder, "test.csv", ["WALKS 7", "test two"]),
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ["title", "topic", "plot"],
+        ["title", {"column": "plot", "template": "Plot: {}"}],
+        [{"column": "plot", "longest": 5}, "title"],
+        ["title", {"column": "plot", "template": "Plot: {}", "longest": 5}, "topic"],
+    ],
+)
+def test_a_cell_that_validates_or_tests_is_found_in_any_column_and_before_it_is_put_in_words(text, tmp_path):
+    write(tmp_path)
+    config = settings(tasks=[plots(tmp_path)])
+    source = config.data.items[0].model_copy(update={"text": [column(each) for each in text]})
+    config = config.model_copy(update={"data": config.data.model_copy(update={"items": [source]})})
+    found = read_corpus(config, tmp_path)
+    assert found.counts["validate or test a task"] == 2
+    assert {"i3", "i7"}.isdisjoint(found.number)
+    assert {"i5", "i6"} <= set(found.number)
+
+
+def column(written: Any) -> Column:
+    return Column.model_validate(written)
+
+
+def test_a_row_that_is_left_out_does_not_come_back_from_another_source(tmp_path):
+    """The second task reads the items' texts, too, and item 7 trains it; a file has it beside other words."""
+    write(tmp_path)
+    of_items = {"name": "topic", "kind": "multiclass", "label": "topic", "texts": "items"}
+    few(tmp_path, "more.csv", [text(7), "something else"])
+    pl.DataFrame({"text": [text(7).upper(), "new"], "more": ["good", "bad"]}).write_csv(tmp_path / "two.csv")
+    files = [{"path": "more.csv"}, {"path": "two.csv", "text": ["text", "more"]}]
+    config = settings(
+        tasks=[plots(tmp_path), of_items], pretraining={"held_out": 0.1, "files": files}, training={"seed": 1}
+    )
+    rows = module.read_rows(config.text_tasks[1], config.data, tmp_path, 1)
+    assert text(7) in {rows.text_N[at] for at in rows.rows(TRAIN)}
+    found = read_corpus(config, tmp_path)
+    assert not [each for each in found.text_N if "walks7" in "".join(each.lower().split())]
+    assert {"something else", "new. bad"} <= set(found.text_N)

@@ -20,13 +20,13 @@ from motet.data.readers_cells import as_text, in_words
 from motet.data.readers_raw import Raw, open_source
 from motet.data.text_parts import TEXT, key_of
 from motet.data.text_rows import read_rows
-from motet.data.texts import JOINED, TextRows
+from motet.data.texts import TextRows, joined
 from motet.data.timelines import TEST, TRAIN, UNUSED, VALID, Timelines
 from motet.errors import DataError
 from motet.system.randomness import derived_seed
 
 FIRST, REST, ID, SOURCE = "@first", "@rest", "@id", "@source"
-KEYS = ("@key of text", "@key of first", "@key of rest")
+KEY, PARTS, ROW = "@key", "@parts", "@row"
 LEAST, MOST_HELD = 10, 2000
 
 
@@ -147,13 +147,11 @@ def read_corpus(config: Config, folder: Path) -> Corpus:
         ),
     ]
     table = pl.concat(sources, how="diagonal_relaxed").filter(pl.col(TEXT).str.len_chars() > 0)
-    table = table.with_columns(
-        key_of(table[name]).alias(key) for name, key in zip((TEXT, FIRST, REST), KEYS, strict=True)
-    )
+    table = table.with_columns(key_of(table[TEXT]).alias(KEY))
     counts = {"read": table.height}
     table = without_measured(table, held_texts(rows))
     counts["validate or test a task"] = counts["read"] - table.height
-    once = table.unique(KEYS[0], keep="first", maintain_order=True)
+    once = table.unique(KEY, keep="first", maintain_order=True)
     counts["repeated"] = table.height - once.height
     if once.height < LEAST:
         raise DataError(
@@ -164,9 +162,9 @@ def read_corpus(config: Config, folder: Path) -> Corpus:
     held_N = _held_out(once[TEXT], config.pretraining.held_out, config.training.seed)
     counts |= {f"of {name}": count for name, count in sorted(once[SOURCE].value_counts().iter_rows())}
     counts["held out"] = int(held_N.sum())
-    place = {key: number for number, key in enumerate(once[KEYS[0]].to_list())}
+    place = {key: number for number, key in enumerate(once[KEY].to_list())}
     items = table.filter(pl.col(ID).is_not_null()).unique(ID, keep="first", maintain_order=True)
-    number = {name: place[key] for name, key in items.select(ID, KEYS[0]).iter_rows()}
+    number = {name: place[key] for name, key in items.select(ID, KEY).iter_rows()}
     text_N, first_N, rest_N = (once[name].to_list() for name in (TEXT, FIRST, REST))
     return Corpus(text_N, first_N, rest_N, held_N, number, counts)
 
@@ -183,8 +181,24 @@ def held_texts(rows: Sequence[TextRows]) -> pl.Series:
 
 
 def without_measured(table: pl.DataFrame, held: pl.Series) -> pl.DataFrame:
-    """The rows of which neither the whole nor a column is among the texts that validate or test a task."""
-    return table.filter(~pl.any_horizontal(pl.col(key).is_in(held.implode()) for key in KEYS))
+    """The rows of which neither the whole nor a part is among the texts that validate or test a task.
+
+    What a row as a whole says that is left out is left out wherever else it stands.
+
+    Args:
+        table: Columns ``@key`` (of the whole) and ``@parts``.
+        held: Those texts, see `key_of`.
+    """
+    table = table.with_row_index(ROW)
+    part = table.select(ROW, PARTS).explode(PARTS)
+    part = part.with_columns(key_of(part[PARTS]).alias(PARTS))
+    while True:
+        rows = part.filter(pl.col(PARTS).is_in(held.implode()))[ROW].unique()
+        gone = pl.col(ROW).is_in(rows.implode())
+        more = table.filter(gone, ~pl.col(KEY).is_in(held.implode()))[KEY].unique()
+        if more.is_empty():
+            return table.filter(~gone).drop(ROW)
+        held = pl.concat([held, more.rename(held.name)])
 
 
 def _held_out(text: pl.Series, share: float, seed: int) -> np.ndarray:
@@ -221,26 +235,30 @@ def _of_task(rows: TextRows) -> pl.DataFrame:
             found += [rows.answers[at] for at in rows.right(row)]
     text = pl.Series(TEXT, found, pl.String)
     return pl.DataFrame([text, text.alias(FIRST)]).with_columns(
-        pl.lit("").alias(REST), pl.lit(None, pl.String).alias(ID), pl.lit("tasks").alias(SOURCE)
+        pl.lit("").alias(REST),
+        pl.concat_list(TEXT).alias(PARTS),
+        pl.lit(None, pl.String).alias(ID),
+        pl.lit("tasks").alias(SOURCE),
     )
 
 
 def _shaped(raw: Raw, text: Sequence[Column], source: str, identity: pl.Expr | None = None) -> pl.DataFrame:
-    """Rows as a whole text, its first column and the others."""
-    cells = [in_words(each, as_text(raw, raw.need(each.column, "text"))) for each in text]
+    """Rows as a whole text, its first column and the others; and all by which they may be known elsewhere.
+
+    Those are the bare cells, before words are put around them and before they are cut, and the same as they
+    are read; each of them, all, and all but the first.
+    """
+    bare = [as_text(raw, raw.need(each.column, "text")).fill_null("") for each in text]
+    cells = [in_words(each, cell).fill_null("") for each, cell in zip(text, bare, strict=True)]
+    ways = [bare, cells] if any(each.worded for each in text) else [cells]
+    parts = [part for way in ways for part in ([joined(way), joined(way[1:]), *way] if way[1:] else way)]
     own = pl.lit(None, pl.String) if identity is None else identity.cast(pl.String)
     found = [
-        _joined(cells).alias(TEXT),
-        _joined(cells[:1]).alias(FIRST),
-        _joined(cells[1:]).alias(REST),
+        joined(cells).alias(TEXT),
+        joined(cells[:1]).alias(FIRST),
+        joined(cells[1:]).alias(REST),
+        pl.concat_list(parts).list.unique().alias(PARTS),
         own.alias(ID),
         pl.lit(source).alias(SOURCE),
     ]
     return raw.frame.select(found).collect(engine="streaming")
-
-
-def _joined(cells: Sequence[pl.Expr]) -> pl.Expr:
-    if not cells:
-        return pl.lit("")
-    full = [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells]
-    return pl.concat_str(full, separator=JOINED, ignore_nulls=True).fill_null("").str.strip_chars()

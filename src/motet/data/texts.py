@@ -181,11 +181,15 @@ def _joined(raw: Raw, text: Sequence[Column]) -> pl.Expr:
     """Columns as one text a row, ``@text``."""
     for column in text:
         raw.need(column.column, "text")
-    cells = [in_words(column, as_text(raw, column.column)) for column in text]
-    joined = pl.concat_str(
-        [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells], separator=JOINED, ignore_nulls=True
-    )
-    return joined.fill_null("").str.strip_chars().alias(TEXT)
+    return joined([in_words(column, as_text(raw, column.column)) for column in text]).alias(TEXT)
+
+
+def joined(cells: Sequence[pl.Expr]) -> pl.Expr:
+    """Those of some cells that are filled as one text; empty where none is."""
+    if not cells:
+        return pl.lit("")
+    full = [pl.when(cell.str.len_chars() > 0).then(cell) for cell in cells]
+    return pl.concat_str(full, separator=JOINED, ignore_nulls=True).fill_null("").str.strip_chars()
 
 
 def _classes(table: pl.DataFrame, part_N: np.ndarray, task: Multiclass) -> tuple[str, ...]:
