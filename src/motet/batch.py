@@ -112,6 +112,9 @@ class TextBatch:
     answers: AnswerBatch | None = None  # in training of a task that looks for answers
     more: "TextBatch | None" = None  # in training: texts without a label; in pretraining the other views
     asked_BL: Tensor | None = None  # int64, in pretraining: words that are asked for; -1: not asked
+    fits_BB: Tensor | None = (
+        None  # bool, in pretraining: which texts of `more` are partners of which of these
+    )
 
     @property
     def examples(self) -> int:

@@ -1,10 +1,21 @@
 """Batches of pretraining: each text once an epoch, and the same epoch whenever it is asked for."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
 from motet.batch import TextBatch
-from motet.data.corpus_feed import MaskedFeed, NextFeed, PairFeed, hidden_always, one_a_text, with_others
+from motet.data.corpus import Pairs
+from motet.data.corpus_feed import (
+    Known,
+    MaskedFeed,
+    NextFeed,
+    PairFeed,
+    hidden_always,
+    one_a_text,
+    with_others,
+)
 from motet.data.hidden_words import HiddenWords
 from motet.data.tokens import Tokens
 
@@ -54,8 +65,15 @@ def pairs() -> np.ndarray:
     return np.array([(n, n + by) for n in range(TEXTS - 3) for by in (1, 2, 3)])
 
 
+def of(pair_P2: np.ndarray, *, one_side: bool = True, every: bool = False) -> Pairs:
+    """Pairs of texts that are called t0, t1, ...; the two sides are the same list, or two."""
+    names = [f"t{n}" for n in range(TEXTS)]
+    right = names if one_side else [f"r{n}" for n in range(TEXTS)]
+    return Pairs(names, right, pair_P2, np.zeros((0, 2), np.int64), every)
+
+
 def test_a_text_has_one_of_its_partners_an_epoch():
-    feed = PairFeed("contrastive of neighbours", tokens(), tokens(), pairs(), 8, 0)
+    feed = PairFeed("contrastive of neighbours", tokens(), tokens(), of(pairs()), 8, 0)
     drawn = [
         sorted(
             (a, b)
@@ -72,7 +90,7 @@ def test_a_text_has_one_of_its_partners_an_epoch():
 
 def test_both_sides_of_a_pair_have_the_tokens_of_their_texts():
     left, right = tokens(), Tokens(tokens().id_F + 1000, tokens().offset_N)
-    feed = PairFeed("contrastive of columns", left, right, pairs(), 8, 0)
+    feed = PairFeed("contrastive of columns", left, right, of(pairs(), one_side=False), 8, 0)
     batch = next(feed.epoch(0).since(0))
     assert torch.equal(batch.token_BL, left.padded(batch.row_B.numpy())[0])
     assert torch.equal(batch.more.token_BL, right.padded(batch.more.row_B.numpy())[0])
@@ -80,14 +98,58 @@ def test_both_sides_of_a_pair_have_the_tokens_of_their_texts():
 
 def test_no_batch_has_a_single_pair():
     """It would have nothing to be told from."""
-    feed = PairFeed("contrastive of dropout", tokens(), tokens(), np.stack([np.arange(9)] * 2, axis=1), 8, 0)
+    twice_P2 = np.stack([np.arange(9)] * 2, axis=1)
+    pairs = replace(of(twice_P2), held_P2=twice_P2)
+    feed = PairFeed("contrastive of dropout", tokens(), tokens(), pairs, 8, 0)
     assert [len(batch.row_B) for batch in feed.epoch(0).since(0)] == [8]
-    assert [len(batch.row_B) for batch in feed.in_order(feed.pair_P2)] == [8]
+    assert [len(batch.row_B) for batch in feed.held()] == [8]
+
+
+def test_partners_of_a_text_in_its_batch_are_known_on_both_sides_and_when_they_measure():
+    pairs = replace(of(np.array([(0, 5), (0, 6), (1, 6), (2, 0)])), held_P2=np.array([(1, 5)]))
+    batch = PairFeed("contrastive of neighbours", tokens(), tokens(), pairs, 8, 0).batch(
+        np.array([(0, 5), (1, 6), (2, 0)])
+    )
+    assert batch.fits_BB.tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+    own = PairFeed("contrastive of neighbours", tokens(), tokens(), pairs, 8, 0).batch(
+        np.array([(0, 5), (3, 2)])
+    )
+    assert own.fits_BB.tolist() == [[True, True], [False, False]], "2 has the partner 0, so 0 has 2"
+    apart = replace(pairs, right=[f"r{n}" for n in range(TEXTS)])
+    other = PairFeed("contrastive of columns", tokens(), tokens(), apart, 8, 0).batch(
+        np.array([(0, 5), (3, 2)])
+    )
+    assert other.fits_BB.tolist() == [[True, False], [False, False]], "sides number texts of their own"
+
+
+def test_every_row_is_a_pair_of_an_epoch_where_the_first_column_has_few_values():
+    """Forty rows of two brands: each row comes, not one a brand."""
+    pair_P2 = np.stack([np.arange(40) % 2, np.arange(40)], axis=1)
+    feed = PairFeed(
+        "contrastive of columns", tokens(), tokens(), of(pair_P2, one_side=False, every=True), 8, 0
+    )
+    batches = list(feed.epoch(0).since(0))
+    assert sorted(row for batch in batches for row in batch.more.row_B.tolist()) == list(range(40))
+    assert all(batch.fits_BB.sum() >= 8 * 8 / 2 for batch in batches), "rows of the same brand fit it"
+
+
+def test_what_follows_in_some_pair_is_never_said_not_to():
+    pair_P2 = np.array([(left, right) for left in range(20) for right in range(20, 40) if (left + right) % 3])
+    known = Known(of(pair_P2), mutual=False)
+    drawn_Q2 = pair_P2[np.random.default_rng(1).permutation(len(pair_P2))]
+    right_Q, follows_Q = with_others(drawn_Q2, known, np.random.default_rng(0))
+    truly = {tuple(pair) for pair in pair_P2.tolist()}
+    for (left, _), right, follows in zip(
+        drawn_Q2.tolist(), right_Q.tolist(), follows_Q.tolist(), strict=True
+    ):
+        assert ((left, right) in truly) == follows
+    assert not follows_Q.all()
 
 
 def test_half_of_what_follows_is_another_text_and_said_to_be():
     pair_Q2 = np.stack([np.arange(4000), np.arange(4000) + 5000], axis=1)
-    right_Q, follows_Q = with_others(pair_Q2, np.random.default_rng(0))
+    known = Known(Pairs([""] * 9000, [""] * 9000, pair_Q2, pair_Q2[:0]), mutual=False)
+    right_Q, follows_Q = with_others(pair_Q2, known, np.random.default_rng(0))
     assert ((right_Q == pair_Q2[:, 1]) == follows_Q).all()
     assert abs(follows_Q.mean() - 0.5) < 0.03
     assert np.isin(right_Q, pair_Q2[:, 1]).all()
@@ -101,7 +163,7 @@ def test_what_follows_is_joined_to_its_text():
         joined.extend(zip(texts, others, strict=True))
         return tokens(len(texts))
 
-    feed = NextFeed("next of neighbours", names, names, pairs(), join, 8, 0)
+    feed = NextFeed("next of neighbours", of(pairs()), join, 8, 0)
     labels = {}
     for batch in feed.epoch(0).since(0):
         labels |= dict(zip(batch.row_B.tolist(), batch.label_B.tolist(), strict=True))

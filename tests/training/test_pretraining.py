@@ -1,6 +1,7 @@
 """The losses of pretraining, with answers known by hand."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,17 @@ def test_the_text_itself_and_its_partner_are_no_wrong_answers(folder):
     allowed = torch.tensor([[1, 0, 1, 1], [0, 1, 1, 1], [1, 1, 1, 0], [1, 1, 0, 1]], dtype=torch.bool)
     expected = by_hand(found, left, right, allowed)
     assert found(pair(left, right))[VIEWS].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_other_partners_of_a_text_are_no_wrong_answers(folder):
+    """Text 4 is a partner of 0, too."""
+    found = model(folder).eval()
+    left, right = [0, 1, 2], [3, 4, 5]
+    allowed = torch.tensor([[1, 0, 1], [1, 1, 1], [1, 1, 1]], dtype=torch.bool)
+    fits_BB = torch.tensor([[1, 1, 0], [0, 1, 0], [0, 0, 1]], dtype=torch.bool)
+    expected = by_hand(found, left, right, allowed)
+    batch = replace(pair(left, right), fits_BB=fits_BB)
+    assert found(batch)[VIEWS].item() == pytest.approx(expected, abs=1e-4)
 
 
 def words(counts: np.ndarray, texts: int = 300) -> HiddenWords:

@@ -5,7 +5,7 @@ measure, and neither they nor a pair with one of them trains. Shapes: N texts, P
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,9 +59,10 @@ class Corpus:
         return self._divided(np.stack([place_N, place_N], axis=1), self.text_N, self.text_N)
 
     def columns(self) -> "Pairs":
-        """The first column of a text and its others, of those that have both."""
+        """The first column of a text and its others, of those that have both; each is a pair of its own."""
         place_P = np.flatnonzero([bool(a and b) for a, b in zip(self.first_N, self.rest_N, strict=True)])
-        return self._divided(np.stack([place_P, place_P], axis=1), self.first_N, self.rest_N)
+        pair_P2 = np.stack([place_P, place_P], axis=1)
+        return replace(self._divided(pair_P2, self.first_N, self.rest_N), every=True)
 
     def neighbours(self, log: Timelines, ids: pl.Series, near: int) -> "Pairs":
         """Texts whose items came at most so many events after each other in a timeline, as often as they did.
@@ -100,12 +101,21 @@ class Pairs:
         right: Texts that are one.
         train_P2: Their places, int64; of pairs that train.
         held_P2: Of pairs that measure.
+        every: Whether an epoch has all pairs; else one of each text on the left.
     """
 
     left: Sequence[str]
     right: Sequence[str]
     train_P2: np.ndarray
     held_P2: np.ndarray
+    every: bool = False
+
+    def different(self) -> tuple[int, int]:
+        """Of the side that has fewer, how many different texts train, and how many measure."""
+        train, held = (
+            min(len(np.unique(each[:, side])) for side in (0, 1)) for each in (self.train_P2, self.held_P2)
+        )
+        return train, held
 
 
 def _first_of(texts: Sequence[str]) -> np.ndarray:

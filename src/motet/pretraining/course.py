@@ -174,13 +174,41 @@ def every_pairs(config: Config, folder: Path, corpus: Corpus) -> Iterator[tuple[
             else:
                 found = corpus.columns() if kind == "columns" else corpus.twice()
             name = f"{objective} of {kind}"
-            if len(found.train_P2) < 2 or len(found.held_P2) < 2:
-                raise DataError(
-                    f"pretraining: {name}: {len(found.train_P2):,} pairs train and {len(found.held_P2):,} "
-                    "measure; it needs 2 of either at least. Give more texts, or raise  held_out ."
-                )
-            say(f"{name}: {len(found.train_P2):,} pairs train, {len(found.held_P2):,} measure")
+            refuse_few(name, found)
+            say(told_pairs(name, found))
             yield name, found
+
+
+def refuse_few(name: str, pairs: Pairs) -> None:
+    """Refuse pairs that nobody can tell apart.
+
+    Raises:
+        DataError: Too few train or measure.
+    """
+    counts = [len(pairs.train_P2), len(pairs.held_P2)]
+    train, held = pairs.different()
+    if min(counts) < 2:
+        raise DataError(
+            f"pretraining: {name}: {counts[0]:,} pairs train and {counts[1]:,} measure; it needs 2 of either "
+            "at least. Give more texts, or raise  held_out ."
+        )
+    if min(train, held) < 2:
+        raise DataError(
+            f"pretraining: {name}: one side of the pairs has {train} different texts that train and "
+            f"{held} that measure; it needs 2 of either at least. Put a column of more values first, give more texts, or "
+            "raise  held_out ."
+        )
+
+
+def told_pairs(name: str, pairs: Pairs) -> str:
+    """A line on pairs, for the person who waits."""
+    train_P2, held_P2 = pairs.train_P2, pairs.held_P2
+    texts = len(np.unique(train_P2[:, 0]))
+    an_epoch = len(train_P2) if pairs.every else texts
+    return (
+        f"{name}: {len(train_P2):,} pairs of {texts:,} different texts train, {an_epoch:,} of them in an "
+        f"epoch; {len(held_P2):,} measure"
+    )
 
 
 def timelines(config: Config, folder: Path) -> Dataset:
@@ -201,8 +229,8 @@ def of_views(
     """Pairs whose vectors are brought together."""
     left = Tokens(*language.tokens(pairs.left))
     right = left if pairs.right is pairs.left else Tokens(*language.tokens(pairs.right))
-    feed = PairFeed(name, left, right, pairs.train_P2, batch_size, seed)
-    return feed, lambda: feed.in_order(pairs.held_P2)
+    feed = PairFeed(name, left, right, pairs, batch_size, seed)
+    return feed, feed.held
 
 
 def of_following(
@@ -213,5 +241,5 @@ def of_following(
     def joined(texts: Sequence[str], others: Sequence[str]) -> Tokens:
         return Tokens(*language.joined(texts, others))
 
-    feed = NextFeed(name, pairs.left, pairs.right, pairs.train_P2, joined, batch_size, seed)
-    return feed, lambda: feed.in_order(pairs.held_P2)
+    feed = NextFeed(name, pairs, joined, batch_size, seed)
+    return feed, feed.held

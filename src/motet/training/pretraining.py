@@ -83,12 +83,15 @@ class PretrainedLanguage(nn.Module):
         return _summed(logit_HC, place_BL[asked_BL])
 
     def _views(self, batch: TextBatch, more: TextBatch) -> tuple[Tensor, int, int]:
-        """Its partner among those of all; others that are the text itself or its partner are left out."""
+        """Its partner among those of all; others that are the text itself or a partner of it are left out."""
         left_BT, right_BT = (functional.normalize(self._vectors(each), dim=1) for each in (batch, more))
         score_BB = left_BT @ right_BT.T / self.temperature
         own_B = torch.arange(len(score_BB))
         same_BB = more.row_B[None] == more.row_B[:, None]
-        same_BB = (same_BB | (more.row_B[None] == batch.row_B[:, None])).fill_diagonal_(False)
+        same_BB |= more.row_B[None] == batch.row_B[:, None]
+        if batch.fits_BB is not None:
+            same_BB |= batch.fits_BB
+        same_BB.fill_diagonal_(False)
         return _summed(score_BB.masked_fill(same_BB, -torch.inf), own_B)
 
     def _following(self, batch: TextBatch) -> tuple[Tensor, int, int]:
