@@ -81,8 +81,10 @@ def test_groups_of_several_texts_begin_anew():
     assert len(set(apart[apart >= 0])) == 4
 
 
-def test_words_that_occur_are_those_of_the_texts_that_train():
+def test_words_that_occur_are_those_of_the_texts_that_train_and_that_may_be_hidden():
+    """Token 1 is a mark, at the beginning of each text."""
     tokens = Tokens(np.array([1, 5, 5, 1, 7, 1, 9], np.int32), np.array([0, 3, 5, 7]))
-    word_C, count_C = words_that_occur(tokens, np.array([0, 2]))
-    assert word_C.tolist() == [1, 5, 9]
-    assert count_C.tolist() == [2, 2, 1]
+    group_F = np.array([NEVER, 0, 1, NEVER, 2, NEVER, 3])
+    word_C, count_C = words_that_occur(tokens, group_F, np.array([0, 2]))
+    assert word_C.tolist() == [5, 9]
+    assert count_C.tolist() == [2, 1]

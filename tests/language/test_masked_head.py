@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from transformers import (
     BertConfig,
     BertForMaskedLM,
@@ -12,7 +13,7 @@ from transformers import (
     RobertaForMaskedLM,
 )
 
-from motet.language.masked_head import MaskedHead
+from motet.language.masked_head import FILE, MaskedHead
 
 WIDTH, WORDS = 8, 30
 SIZE = {"vocab_size": WORDS, "num_attention_heads": 2, "max_position_embeddings": 16}
@@ -21,7 +22,7 @@ LAYERS = {"hidden_size": WIDTH, "intermediate_size": 16, "num_hidden_layers": 1}
 
 def head(word_C: np.ndarray | None = None, count_C: np.ndarray | None = None) -> MaskedHead:
     word_C = np.arange(WORDS) if word_C is None else word_C
-    return MaskedHead(WIDTH, WORDS, word_C, np.ones(len(word_C)) if count_C is None else count_C)
+    return MaskedHead(WIDTH, (WORDS, WIDTH), word_C, np.ones(len(word_C)) if count_C is None else count_C)
 
 
 def test_a_new_head_says_how_often_each_word_occurs_whatever_the_text():
@@ -73,6 +74,28 @@ def test_what_was_saved_is_read_again(tmp_path):
         for parameter in first.parameters():
             parameter.normal_()
     first.save(tmp_path)
+    assert second.read(tmp_path)
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_it_fits_word_vectors_that_are_narrower_than_the_model():
+    narrow = MaskedHead(WIDTH, (WORDS, 3), np.arange(WORDS), np.ones(WORDS))
+    assert narrow(torch.randn(4, WIDTH), torch.randn(WORDS, 3)).shape == (4, WORDS)
+
+
+def test_a_norm_under_its_older_names_is_found(tmp_path):
+    first, second = head(), head()
+    with torch.no_grad():
+        for parameter in first.parameters():
+            parameter.normal_()
+    first.save(tmp_path)
+    old = load_file(tmp_path / FILE)
+    for new, name in (("weight", "gamma"), ("bias", "beta")):
+        stem = "cls.predictions.transform.LayerNorm"
+        old[f"{stem}.{name}"] = old.pop(f"{stem}.{new}")
+    (tmp_path / FILE).unlink()
+    save_file(old, tmp_path / "model.safetensors")
     assert second.read(tmp_path)
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)

@@ -30,7 +30,7 @@ def model(folder: Path, temperature: float = 0.5, counts: np.ndarray | None = No
     words = len(language.words())
     counts = np.ones(words) if counts is None else counts
     word_C = np.flatnonzero(counts)
-    head = MaskedHead(language.width, words, word_C, counts[word_C])
+    head = MaskedHead(language.width, language.words().shape, word_C, counts[word_C])
     return PretrainedLanguage(language, head, follows=True, temperature=temperature)
 
 
@@ -178,7 +178,7 @@ def test_measuring_says_the_same_twice_and_leaves_chance_and_mode_alone(folder):
 
 def test_word_vectors_that_are_to_stay_have_no_gradient(folder):
     language = TunedLanguage(Language(name=str(folder), tuning="full", words=False))
-    head = MaskedHead(language.width, len(language.words()), np.arange(10, 20), np.ones(10))
+    head = MaskedHead(language.width, language.words().shape, np.arange(10, 20), np.ones(10))
     found = PretrainedLanguage(language, head, follows=False, temperature=1.0)
     token_BL = torch.tensor([[2, 10, 4, 3]])
     asked_BL = torch.tensor([[-1, -1, 11, -1]])

@@ -69,7 +69,7 @@ class HiddenWords:
     Args:
         tokens: Of the texts.
         group_F: Of each token; those of one group are hidden together; -1: never.
-        word_C: Token numbers that training texts have, ascending: one of them stands for another.
+        word_C: Token numbers that are hidden in training texts, ascending: one of them stands for another.
         mask_token: What hides a word.
         share: Of the groups that are asked for.
     """
@@ -117,14 +117,18 @@ class HiddenWords:
         return asked_BL
 
 
-def words_that_occur(tokens: Tokens, place_T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Token numbers that some texts have, ascending, and how often each occurs.
+def words_that_occur(
+    tokens: Tokens, group_F: np.ndarray, place_T: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Token numbers that some texts have and that may be hidden, ascending, and how often each occurs.
 
     Args:
         tokens: Of all texts.
+        group_F: Of each token; -1: never hidden.
         place_T: Those that train.
     """
     length_T = tokens.length_N[place_T]
     at = np.repeat(tokens.offset_N[place_T] - np.concatenate([[0], np.cumsum(length_T)[:-1]]), length_T)
-    word_C, count_C = np.unique(tokens.id_F[at + np.arange(length_T.sum())], return_counts=True)
+    place = at + np.arange(length_T.sum())
+    word_C, count_C = np.unique(tokens.id_F[place[group_F[place] != NEVER]], return_counts=True)
     return word_C.astype(np.int64), count_C

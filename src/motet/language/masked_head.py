@@ -1,6 +1,6 @@
 """The head that names hidden words: tied to the word vectors, beside a model in a file of its own.
 
-Shapes: H hidden words, T width, V words of the tokenizer, C words that occur.
+Shapes: H hidden words, T width, E width of a word's vector, V words of the tokenizer, C words that occur.
 """
 
 from collections.abc import Mapping
@@ -47,17 +47,18 @@ class MaskedHead(nn.Module):
 
     Args:
         width: Of the language model.
-        words: Of its tokenizer.
+        words: How many words its tokenizer has, and the width of their vectors, which may be a smaller one.
         word_C: Words that may be the answer, ascending.
         count_C: How often each occurs.
     """
 
-    def __init__(self, width: int, words: int, word_C: np.ndarray, count_C: np.ndarray) -> None:
+    def __init__(self, width: int, words: tuple[int, ...], word_C: np.ndarray, count_C: np.ndarray) -> None:
         super().__init__()
-        self.dense, self.norm = nn.Linear(width, width), nn.LayerNorm(width, eps=EPSILON)
-        self.bias = nn.Parameter(torch.full((words,), -np.log(count_C.sum() + 1.0)))
+        many, narrow = words
+        self.dense, self.norm = nn.Linear(width, narrow), nn.LayerNorm(narrow, eps=EPSILON)
+        self.bias = nn.Parameter(torch.full((many,), -np.log(count_C.sum() + 1.0)))
         self.register_buffer("word_C", torch.from_numpy(word_C), persistent=False)
-        place_V = torch.full((words,), -1)
+        place_V = torch.full((many,), -1)
         place_V[self.get_buffer("word_C")] = torch.arange(len(word_C))
         self.register_buffer("place_V", place_V, persistent=False)
         nn.init.normal_(self.dense.weight, std=0.02)
@@ -66,16 +67,16 @@ class MaskedHead(nn.Module):
         with torch.no_grad():
             self.bias[self.get_buffer("word_C")] = torch.from_numpy(np.log(count_C / count_C.sum())).float()
 
-    def forward(self, hidden_HT: Tensor, vector_VT: Tensor) -> Tensor:
+    def forward(self, hidden_HT: Tensor, vector_VE: Tensor) -> Tensor:
         """Logits of the words that may be the answer, ``(H, C)``, in fp32.
 
         Args:
             hidden_HT: Vectors of the hidden words.
-            vector_VT: Vectors of all words.
+            vector_VE: Vectors of all words.
         """
         word_C = self.get_buffer("word_C")
-        read_HT = self.norm(nn.functional.gelu(self.dense(hidden_HT)))
-        return torch.addmm(self.bias[word_C], read_HT, vector_VT[word_C].T).float()
+        read_HE = self.norm(nn.functional.gelu(self.dense(hidden_HT)))
+        return torch.addmm(self.bias[word_C], read_HE, vector_VE[word_C].T).float()
 
     def place(self, word_H: Tensor) -> Tensor:
         """Where words stand among the possible answers, ``(H,)``; -1: nowhere."""
@@ -104,10 +105,23 @@ class MaskedHead(nn.Module):
 
 
 def _tensors_of(folder: Path) -> Mapping[str, Tensor]:
-    """Those tensors of a folder that belong to such a head."""
+    """Those tensors of a folder that belong to such a head; old files call those of a norm gamma and beta."""
     wanted = {name for names in HEAD_NAMES for name in names}
     found: dict[str, Tensor] = {}
     for path in sorted(folder.glob("*.safetensors")):
         with safe_open(path, framework="pt") as file:
-            found |= {name: file.get_tensor(name).float() for name in wanted & set(file.keys())}
+            named = {_newer(name): name for name in file.keys()}  # noqa: SIM118
+            found |= {name: file.get_tensor(named[name]).float() for name in wanted & set(named)}
     return found
+
+
+def _newer(name: str) -> str:
+    """What a weight of a norm is called today.
+
+    >>> _newer("cls.predictions.transform.LayerNorm.gamma")
+    'cls.predictions.transform.LayerNorm.weight'
+    """
+    for old, new in ((".gamma", ".weight"), (".beta", ".bias")):
+        if name.endswith(old):
+            return name.removesuffix(old) + new
+    return name

@@ -102,7 +102,7 @@ class TunedLanguage(nn.Module):
         return found
 
     def words(self) -> Tensor:
-        """Vectors of all words of the tokenizer, ``(V, T)``; they are the model's own."""
+        """Vectors of all words of the tokenizer, ``(V, T)``, of some models narrower; they are its own."""
         found: Tensor = self.model.get_input_embeddings().weight
         return found
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from motet.config import Config
 from motet.config.model import Language
@@ -75,13 +76,15 @@ def lay_out(config: Config, folder: Path, work: Path) -> Course:
     torch.manual_seed(derived_seed(seed, "heads of pretraining"))
     if settings.objectives.masked:
         hidden, count_C = hidden_words(settings, language, corpus)
-        head = MaskedHead(language.width, len(language.words()), hidden.word_C, count_C)
+        head = MaskedHead(language.width, language.words().shape, hidden.word_C, count_C)
         known = head.read(language.folder)
         say(f"hidden words: the head {'is that of the model' if known else 'begins anew'}")
         train_T, held_H = np.flatnonzero(~corpus.held_N), np.flatnonzero(corpus.held_N)
         feeds[MASKED] = MaskedFeed(hidden, train_T, settings.batch_size, seed)
         held[MASKED] = lambda: hidden_always(hidden, held_H, seed)
         facts |= {"tokens": int(hidden.tokens.length_N.sum()), "pieces": len(hidden.word_C)}
+    if "dropout" in settings.pairs.get("contrastive", []):
+        refuse_without_dropout(language, config.model.language)
     for name, pairs in every_pairs(config, folder, corpus):
         make = of_views if name.startswith("contrastive") else of_following
         feeds[name], held[name] = make(name, pairs, language, settings.batch_size, seed)
@@ -141,17 +144,38 @@ def open_language(config: Config, corpus: Corpus, work: Path) -> TunedLanguage:
     return language
 
 
+def refuse_without_dropout(language: TunedLanguage, given: Language | None) -> None:
+    """Refuse views that differ by dropout of a model that has none.
+
+    Raises:
+        ConfigError: All of its parts read a text twice in the same way.
+    """
+    if not any(isinstance(part, nn.Dropout) and part.p > 0 for part in language.modules()):
+        name = "the model" if given is None else repr(given.name)
+        raise ConfigError(
+            f"pretraining.views: {name} has no dropout, so both views of a text would be the same. Write  "
+            "views: columns  (two columns of a text) or  views: neighbours  (items near each other in "
+            "the log), or name another model."
+        )
+
+
 def hidden_words(
     settings: Pretraining, language: TunedLanguage, corpus: Corpus
 ) -> tuple[HiddenWords, np.ndarray]:
-    """All texts and what may be hidden in them; how often each word that training texts have occurs there."""
+    """All texts and what may be hidden in them; how often each word that training texts have occurs there.
+
+    Raises:
+        DataError: They have none.
+    """
     tokens = Tokens(*language.tokens(corpus.text_N))
     letters_F = language.letters(corpus.text_N)
     if settings.whole_words:
         group_F = groups_of_words(corpus.text_N, letters_F, tokens.offset_N)
     else:
         group_F = groups_of_tokens(letters_F)
-    word_C, count_C = words_that_occur(tokens, np.flatnonzero(~corpus.held_N))
+    word_C, count_C = words_that_occur(tokens, group_F, np.flatnonzero(~corpus.held_N))
+    if not len(word_C):
+        raise DataError("pretraining: the texts have no words that could be hidden. Name other texts.")
     mask = int(language.tokenizer.mask_token_id)
     return HiddenWords(tokens, group_F, word_C, mask, settings.mask_share), count_C
 
@@ -195,8 +219,8 @@ def refuse_few(name: str, pairs: Pairs) -> None:
     if min(train, held) < 2:
         raise DataError(
             f"pretraining: {name}: one side of the pairs has {train} different texts that train and "
-            f"{held} that measure; it needs 2 of either at least. Put a column of more values first, give more texts, or "
-            "raise  held_out ."
+            f"{held} that measure; it needs 2 of either at least. Put a column of more values first, give "
+            "more texts, or raise  held_out ."
         )
 
 

@@ -15,7 +15,7 @@ from motet.config.pretraining import Pretraining
 from motet.config.training import TrainingConfig
 from motet.data.mixed import MixedFeed
 from motet.data.provenance import Read, files_read
-from motet.errors import ConfigError
+from motet.errors import ConfigError, DataError
 from motet.evaluation.curve import drawing, points
 from motet.language.find import find_model, hidden_size, placed, refuse_decoder
 from motet.metrics.names import Metrics
@@ -98,10 +98,21 @@ def _measured(config: Config, course: Course) -> Metrics:
 
 
 def _before(config: Config, course: Course, work: Path) -> Metrics:
-    """What held-out texts said before the first step; kept for a training that goes on."""
+    """What held-out texts said before the first step; kept for a training that goes on.
+
+    Raises:
+        DataError: They say nothing of what is learned.
+    """
     if not (work / BEFORE).exists():
-        write_json(work / BEFORE, _measured(config, course))
-    found: Metrics = read_json(work / BEFORE)
+        found: Metrics = _measured(config, course)
+        if silent := [name for name in course.held if name not in found]:
+            raise DataError(
+                f"pretraining: {silent[0]}: nothing is asked of the {course.facts['held out']:,} texts that "
+                "are held out, so no epoch could be told from another. Raise  held_out , give more texts, or "
+                "(of hidden words) raise  mask_share ."
+            )
+        write_json(work / BEFORE, found)
+    found = read_json(work / BEFORE)
     for name, values in found.items():
         say(f"before, {name}: {figures(values)}")
     return found

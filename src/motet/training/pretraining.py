@@ -78,8 +78,8 @@ class PretrainedLanguage(nn.Module):
         if not asked_BL.any():
             return torch.zeros(()), 0, 0
         hidden_HT = self.language(batch.token_BL, batch.real_BL)[asked_BL]
-        vector_VT = self.language.words()
-        logit_HC = self.masked(hidden_HT, vector_VT)
+        vector_VE = self.language.words()
+        logit_HC = self.masked(hidden_HT, vector_VE)
         return _summed(logit_HC, place_BL[asked_BL])
 
     def _views(self, batch: TextBatch, more: TextBatch) -> tuple[Tensor, int, int]:
