@@ -1,7 +1,8 @@
 """A language model that is tuned: what learns, how fast, and that what is saved reads as it did."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from safetensors.torch import load_file
 
 from motet.config.model import Language
 from motet.errors import ConfigError
+from motet.language import tuned as module
 from motet.language.backbone import TextEncoder
 from motet.language.pooling import read_pooling
 from motet.language.tuned import TunedLanguage, _block
@@ -140,6 +142,24 @@ def test_what_lies_above_all_blocks_learns_at_the_full_rate(tiny_bert):
 def test_no_text_is_no_token(tiny_bert):
     id_F, offset_N = tuned(tiny_bert).tokens([])
     assert (len(id_F), offset_N.tolist()) == (0, [0])
+
+
+def test_tokens_of_many_texts_are_found_some_texts_at_a_time(tiny_bert, monkeypatch):
+    made, seen = tuned(tiny_bert), list[int]()
+    (id_F, offset_N), letters_F = made.tokens(TEXTS), made.letters(TEXTS)
+
+    def watched(whole: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda tokenizer, pooling, texts, most: (
+            seen.append(len(texts)) or whole(tokenizer, pooling, texts, most)
+        )
+
+    monkeypatch.setattr(module, "SLAB", 3)
+    for name in ("texts_as_tokens", "texts_as_letters"):
+        monkeypatch.setattr(module, name, watched(getattr(module, name)))
+    again_F, offset_again_N = made.tokens(TEXTS)
+    assert (again_F.tolist(), offset_again_N.tolist()) == (id_F.tolist(), offset_N.tolist())
+    assert made.letters(TEXTS).tolist() == letters_F.tolist()
+    assert seen == [3, 1, 3, 1]
 
 
 def test_adapters_alone_are_trained_and_lie_beside_the_model(tiny_bert, tmp_path):

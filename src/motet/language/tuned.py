@@ -24,6 +24,7 @@ from motet.language.transformer import last_layer, load_transformer, quiet
 from motet.nn.blockwise import fast_products
 
 ALPHA = 2  # of LoRA, in its ranks
+SLAB = 4096  # texts whose tokens are found together
 _BLOCK = re.compile(r"(?:^|\.)(?:layer|layers|h|block|blocks)\.(\d+)\.")
 _BELOW = re.compile(r"embed|(?:^|\.)w[tp]e\.")
 
@@ -60,11 +61,12 @@ class TunedLanguage(nn.Module):
 
     def tokens(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Token numbers of texts one after the other ``(F,)``, and where each begins ``(N + 1,)``."""
-        if not len(texts):
-            return np.zeros(0, np.int32), np.zeros(1, np.int64)
-        ids = texts_as_tokens(self.tokenizer, self.pooling, texts, self.max_tokens)
-        offset_N = np.cumsum([0, *(len(each) for each in ids)])
-        return np.fromiter((token for each in ids for token in each), np.int32, int(offset_N[-1])), offset_N
+        id_F, length_N = [np.zeros(0, np.int32)], [0]
+        for slab in _slabs(texts):
+            ids = texts_as_tokens(self.tokenizer, self.pooling, slab, self.max_tokens)
+            length_N += [len(each) for each in ids]
+            id_F.append(np.concatenate([np.array(each, np.int32) for each in ids]))
+        return np.concatenate(id_F), np.cumsum(length_N, dtype=np.int64)
 
     def joined(self, texts: Sequence[str], others: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """The same of two texts each as one, with the tokenizer's marks between; the longer one is cut."""
@@ -91,10 +93,11 @@ class TunedLanguage(nn.Module):
                 f"model.language: the tokenizer of {self.settings.name} does not say where its tokens lie in "
                 "a text, which tagging and hidden words ask; name another model."
             )
-        if not len(texts):
-            return np.zeros((0, 2), np.int32)
-        found = texts_as_letters(self.tokenizer, self.pooling, texts, self.max_tokens)
-        return np.array([pair for each in found for pair in each], np.int32).reshape(-1, 2)
+        letters_F = [np.zeros((0, 2), np.int32)]
+        for slab in _slabs(texts):
+            found = texts_as_letters(self.tokenizer, self.pooling, slab, self.max_tokens)
+            letters_F += [np.array(each, np.int32).reshape(-1, 2) for each in found]
+        return np.concatenate(letters_F)
 
     def embeddings(self, token_BL: Tensor) -> Tensor:
         """Vectors of the words themselves, before any of them knows of another, ``(B, L, T)``."""
@@ -164,6 +167,12 @@ class TunedLanguage(nn.Module):
             if not torch.is_grad_enabled():  # a backward pass would not be in here
                 ways.enter_context(fast_products(device))
             yield
+
+
+def _slabs(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Some texts at a time: as objects of Python, tokens take twenty times the memory."""
+    for begin in range(0, len(texts), SLAB):
+        yield texts[begin : begin + SLAB]
 
 
 def _without_adapters(model: Any) -> dict[str, Tensor]:
