@@ -15,7 +15,7 @@ from motet.data.corpus import Corpus, read_corpus
 from motet.data.dataset import Dataset
 from motet.data.timelines import TEST, TRAIN, VALID
 from motet.errors import DataError
-from motet.pretraining.course import timelines
+from motet.pretraining.course import taken_in, timelines
 
 WORDS = ["red", "blue", "green", "old", "new", "big"]
 ITEMS = 40
@@ -207,6 +207,39 @@ def test_a_missing_column_is_named(tmp_path):
     config = settings(pretraining={"files": {"path": "more.csv", "text": "txt"}})
     with pytest.raises(DataError, match=r"column 'txt' is missing.*text: text  under pretraining\.files"):
         read_corpus(config, tmp_path)
+
+
+def test_what_the_log_holds_out_lets_no_measured_query_train(tmp_path):
+    """The items of a group are one of training, which the log holds out, and two that validate or test."""
+    parts = ["train", "valid", "valid"] * 6 + ["test"] * 6 + ["train"] * 12
+    table = {
+        "id": [f"i{n}" for n in range(36)],
+        "title": [f"alpha{n} beta{n} gamma{n}" for n in range(36)],
+        "path": [f"Shop > Group {n // 3}" for n in range(36)],
+        "part": parts,
+    }
+    pl.DataFrame(table).write_csv(tmp_path / "items.csv")
+    rows = [(f"u{n % 3}", f"i{n}", n) for n in range(24, 36)]
+    late = [(f"u{n % 3}", f"i{n}", 100 + n) for n in range(0, 18, 3)]
+    pl.DataFrame(rows + late, schema=["user", "item", "at"], orient="row").write_csv(tmp_path / "events.csv")
+    seek = {
+        "name": "search", "kind": "retrieval", "texts": "items", "queries": 6,
+        "split": {"kind": "column", "column": "part"},
+    }  # fmt: skip
+    follow = {"name": "next", "kind": "next_item", "split": {"kind": "time", "valid": 0.17, "test": 0.16}}
+    data = settings().model_dump(mode="json", exclude_defaults=True)["data"]
+    data["items"][0]["text"] = ["title", "path"]
+    config = settings(data=data, tasks=[follow, seek])
+    taken = taken_in(config, lambda: timelines(config, tmp_path))
+    assert taken is not None
+    assert (len(taken.item_N), set(taken.held)) == (0, {f"i{n}" for n in range(0, 18, 3)})
+    groups = {f"group {n}" for n in range(6)}
+    careless, careful = (
+        {each.lower() for each in read_corpus(config, tmp_path, given).text_N} for given in (None, taken)
+    )
+    assert len(groups & careless) > 3
+    assert not groups & careful
+    assert taken_in(config.model_copy(update={"tasks": config.text_tasks}), lambda: 1 / 0) is None
 
 
 def plots(folder: Path) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from motet.data.fingerprint import fingerprint
 from motet.data.pairs import PairRows
 from motet.data.readers_cells import as_text, in_words
 from motet.data.readers_raw import Raw, open_source
+from motet.data.taken import Taken, follows_from
 from motet.data.text_parts import TEXT, key_of
 from motet.data.text_rows import read_rows
 from motet.data.texts import TextRows, joined
@@ -124,29 +125,19 @@ def _first_of(texts: Sequence[str]) -> np.ndarray:
     return np.array([first.setdefault(text, place) for place, text in enumerate(texts)], np.int64)
 
 
-def follows_from(log: Timelines) -> np.ndarray:
-    """Events out of which pairs are made, boolean ``(N,)``: training rows that somebody wanted.
-
-    What a `next_item` task takes for positive; every event where there is no such task.
-    """
-    wanted = [*log.positive.values()]
-    wanted_N = np.logical_or.reduce(wanted) if wanted else np.ones(len(log), bool)
-    pairs_N: np.ndarray = wanted_N & log.train_N & (log.item_N > 0)
-    return pairs_N
-
-
-def read_corpus(config: Config, folder: Path) -> Corpus:
+def read_corpus(config: Config, folder: Path, taken: Taken | None = None) -> Corpus:
     """Read, compare and divide.
 
     Args:
         config: With `pretraining`.
         folder: Where paths begin.
+        taken: What users took in training, for tasks that look for items: it decides what measures them.
 
     Raises:
         DataError: A column is missing, or there are too few texts.
     """
     assert config.pretraining is not None
-    rows = [read_rows(task, config.data, folder, config.data_seed) for task in config.text_tasks]
+    rows = [read_rows(task, config.data, folder, config.data_seed, taken=taken) for task in config.text_tasks]
     sources = [
         *_of_items(config, folder),
         *_of_files(config, folder),

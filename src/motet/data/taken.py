@@ -4,7 +4,8 @@ Shapes: N events that train and that users want (positive ones), in the order of
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -12,6 +13,7 @@ import polars as pl
 from motet.data.dataset import Dataset
 from motet.data.documents import Documents
 from motet.data.text_parts import TEXT
+from motet.data.timelines import Timelines
 from motet.system.randomness import generator
 
 ITEMS = "{items}"
@@ -41,8 +43,7 @@ class Taken:
     def of(cls, dataset: Dataset) -> "Taken":
         """Those of a log: the positive events of the tasks that rank, of all events where no task does."""
         log, ids = dataset.log, dataset.catalogue.ids
-        wanted_N = np.logical_or.reduce(list(log.positive.values())) if log.positive else log.item_N > 0
-        place_N = np.flatnonzero(wanted_N & log.train_N & (log.item_N > 0))
+        place_N = np.flatnonzero(follows_from(log))
         seen_I = np.bincount(log.item_N, minlength=len(dataset.catalogue)) > 0
         held_I = seen_I & ~dataset.catalogue.trained_I
         held_I[0] = False
@@ -52,6 +53,20 @@ class Taken:
             log.moment_N[place_N],
             ids.gather(np.flatnonzero(held_I) - 1),
         )
+
+    def without_events(self) -> Self:
+        """The same where no sentence is to be made of what users took."""
+        return replace(self, user_N=self.user_N[:0], item_N=self.item_N[:0], moment_N=self.moment_N[:0])
+
+
+def follows_from(log: Timelines) -> np.ndarray:
+    """Events of which sentences and pairs are made, boolean ``(N,)``: training rows that somebody wanted.
+
+    What a task that ranks takes for positive; every event where there is no such task.
+    """
+    wanted_N = np.logical_or.reduce(list(log.positive.values())) if log.positive else np.ones(len(log), bool)
+    found: np.ndarray = wanted_N & log.train_N & (log.item_N > 0)
+    return found
 
 
 def prompts(

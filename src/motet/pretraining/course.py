@@ -1,6 +1,7 @@
 """The course of a pretraining: which texts and pairs train, which measure, and the model with its heads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch import nn
 from motet.config import Config
 from motet.config.model import Language
 from motet.config.pretraining import Pretraining
-from motet.config.tasks import NextItem, Task
+from motet.config.tasks import NextItem, Retrieval, Task
 from motet.data.corpus import Corpus, Pairs, read_corpus
 from motet.data.corpus_feed import MaskedFeed, NextFeed, PairFeed, hidden_always
 from motet.data.dataset import Dataset, prepare
@@ -20,6 +21,7 @@ from motet.data.division import clean_divided
 from motet.data.hidden_words import MASKED, HiddenWords, groups_of_tokens, groups_of_words, words_that_occur
 from motet.data.mixed import AnyFeed
 from motet.data.readers import read_tables
+from motet.data.taken import Taken
 from motet.data.tokens import Tokens
 from motet.errors import ConfigError, DataError
 from motet.gather import split_columns
@@ -66,8 +68,10 @@ def lay_out(config: Config, folder: Path, work: Path) -> Course:
     """
     settings, seed = config.pretraining, config.training.seed
     assert settings is not None
+    log = functools.cache(lambda: timelines(config, folder))
+    taken = taken_in(config, log)
     with stage("reading texts"):
-        corpus = read_corpus(config, folder)
+        corpus = read_corpus(config, folder, taken)
     for line in told(corpus):
         say(line)
     language = open_language(config, corpus, work)
@@ -85,7 +89,7 @@ def lay_out(config: Config, folder: Path, work: Path) -> Course:
         facts |= {"tokens": int(hidden.tokens.length_N.sum()), "pieces": len(hidden.word_C)}
     if "dropout" in settings.pairs.get("contrastive", []):
         refuse_without_dropout(language, config.model.language)
-    for name, pairs in every_pairs(config, folder, corpus):
+    for name, pairs in every_pairs(config, log, corpus):
         make = of_views if name.startswith("contrastive") else of_following
         feeds[name], held[name] = make(name, pairs, language, settings.batch_size, seed)
         facts[name] = {"train": len(pairs.train_P2), "measure": len(pairs.held_P2)}
@@ -180,21 +184,30 @@ def hidden_words(
     return HiddenWords(tokens, group_F, word_C, mask, settings.mask_share), count_C
 
 
-def every_pairs(config: Config, folder: Path, corpus: Corpus) -> Iterator[tuple[str, Pairs]]:
+def taken_in(config: Config, log: Callable[[], Dataset]) -> Taken | None:
+    """What a training would know of the log when it parts the queries of items, without its sentences."""
+    seeks = any(isinstance(task, Retrieval) and task.seeks_items for task in config.text_tasks)
+    return Taken.of(log()).without_events() if seeks and config.of_events.tasks else None
+
+
+def every_pairs(config: Config, log: Callable[[], Dataset], corpus: Corpus) -> Iterator[tuple[str, Pairs]]:
     """Name of each loss of pairs, and its pairs.
+
+    Args:
+        config: With `pretraining`.
+        log: Reads the timelines.
+        corpus: All texts.
 
     Raises:
         DataError: None is left to learn from, or to measure.
     """
     settings = config.pretraining
     assert settings is not None
-    log: Dataset | None = None
     for objective, kinds in settings.pairs.items():
         for kind in kinds:
             if kind == "neighbours":
-                log = log or timelines(config, folder)
                 near = settings.near if objective == "contrastive" else 1
-                found = corpus.neighbours(log.log, log.catalogue.ids, near)
+                found = corpus.neighbours(log().log, log().catalogue.ids, near)
             else:
                 found = corpus.columns() if kind == "columns" else corpus.twice()
             name = f"{objective} of {kind}"
