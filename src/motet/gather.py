@@ -35,6 +35,7 @@ from motet.features.content import Encode, build_content, items_beside
 from motet.features.images import picture_vectors
 from motet.features.items import PICTURE
 from motet.features.texts import gather_texts
+from motet.features.texts_read import told_read
 from motet.language.backbone import load_language
 from motet.language.cache import TextVectors
 from motet.language.find import placed
@@ -77,6 +78,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     dataset = prepare(tables, config)
     say(describe(dataset))
     texts = gather_texts(whole, folder, taken=Taken.of(dataset))
+    read = _read_before(whole, texts)
     for doubt in dataset.statements:
         if doubt.startswith(SUSPICIOUS):
             warn(doubt)
@@ -93,7 +95,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     content = build_content(dataset.catalogue, _encoder(config), beside, _words(config, dataset))
     statements = [*dataset.statements, *settled, _text_statement(config, content.text_IT is not None)]
     statements += [*seen, *told(config, dataset.log)]
-    statements += [said for each in texts.values() for said in each.rows.statements]
+    statements += [*read, *(said for each in texts.values() for said in each.rows.statements)]
     prepared = Prepared(dataset, content, counter_NC, scaler, names, texts)
     return Material(whole, prepared, asked, account.to_json(), dataset.behaviour, statements)
 
@@ -106,7 +108,8 @@ def _of_texts(config: Config, texts: dict[str, TextSet]) -> Material:
     unread = _told_unread(config)
     for doubt in unread:
         warn(doubt)
-    return Material(config, prepared, [], {}, {}, [*_told_idle(config), *unread, *statements])
+    told_first = [*_read_before(config, texts), *_told_idle(config), *unread]
+    return Material(config, prepared, [], {}, {}, [*told_first, *statements])
 
 
 def _told_unread(config: Config) -> list[str]:
@@ -117,6 +120,14 @@ def _told_unread(config: Config) -> list[str]:
         for task in config.tasks
         if config.data.events and isinstance(task, Retrieval) and task.texts == "items"
     ]
+
+
+def _read_before(config: Config, texts: Mapping[str, TextSet]) -> list[str]:
+    """Warn of validation texts that the language model has read; refuse where it has read test texts."""
+    found = told_read(config, {name: each.rows for name, each in texts.items()})
+    for doubt in found:
+        warn(doubt)
+    return found
 
 
 def _told_idle(config: Config) -> list[str]:

@@ -26,7 +26,7 @@ def write_texts(folder: Path, texts: int = 240) -> None:
     number = [f"{'very ' * (n % 3)}{word} {GOES_WITH[word]} in the rain" for n, word in enumerate(first)]
     title = [f"{text} {' '.join(random.choice(['and', 'a', 'with', 'who'], 4))}" for text in number]
     plot = [f"a {GOES_WITH[word]} for {word}" for word in first]
-    table = pl.DataFrame({"id": [f"i{n}" for n in range(texts)], "title": title, "plot": plot})
+    table = pl.DataFrame({"id": [f"i{n}" for n in range(texts)], "title": title, "plot": plot, "word": first})
     table.write_csv(folder / "items.csv")
     rows = [(f"u{n // 8}", f"i{item}", n) for n, item in enumerate(np.argsort(first, kind="stable"))]
     pl.DataFrame(rows, schema=["user", "item", "at"], orient="row").write_csv(folder / "events.csv")

@@ -14,6 +14,7 @@ import polars as pl
 from motet.config import Config
 from motet.config.data import Column
 from motet.config.tasks import Tagging
+from motet.data.already_read import numbers_of
 from motet.data.fingerprint import fingerprint
 from motet.data.pairs import PairRows
 from motet.data.readers_cells import as_text, in_words
@@ -42,6 +43,7 @@ class Corpus:
         held_N: Which are held out, boolean.
         number: Id of an item, as text -> place of its text.
         counts: Texts of each source, those that were left out and why, those that are held out.
+        read_K: A number for each text that was read, whole or as a column, see `already_read`.
     """
 
     text_N: list[str]
@@ -50,6 +52,7 @@ class Corpus:
     held_N: np.ndarray
     number: Mapping[str, int]
     counts: dict[str, int]
+    read_K: np.ndarray
 
     def __len__(self) -> int:
         return len(self.text_N)
@@ -152,6 +155,7 @@ def read_corpus(config: Config, folder: Path, taken: Taken | None = None) -> Cor
     counts = {"read": table.height}
     table = without_measured(table, held_texts(rows))
     counts["validate or test a task"] = counts["read"] - table.height
+    read_K = numbers_of(table[PARTS].explode().drop_nulls())
     once = table.unique(KEY, keep="first", maintain_order=True)
     counts["repeated"] = table.height - once.height
     if once.height < LEAST:
@@ -167,7 +171,7 @@ def read_corpus(config: Config, folder: Path, taken: Taken | None = None) -> Cor
     items = table.filter(pl.col(ID).is_not_null()).unique(ID, keep="first", maintain_order=True)
     number = {name: place[key] for name, key in items.select(ID, KEY).iter_rows()}
     text_N, first_N, rest_N = (once[name].to_list() for name in (TEXT, FIRST, REST))
-    return Corpus(text_N, first_N, rest_N, held_N, number, counts)
+    return Corpus(text_N, first_N, rest_N, held_N, number, counts, read_K)
 
 
 def held_texts(rows: Sequence[TextRows]) -> pl.Series:

@@ -14,6 +14,7 @@ from motet.config import Config
 from motet.config.model import Language
 from motet.config.pretraining import Pretraining
 from motet.config.tasks import NextItem, Retrieval, Task
+from motet.data.already_read import read_by
 from motet.data.corpus import Corpus, Pairs, read_corpus
 from motet.data.corpus_feed import MaskedFeed, NextFeed, PairFeed, hidden_always
 from motet.data.dataset import Dataset, prepare
@@ -46,6 +47,7 @@ class Course:
         held: Name -> its held-out batches, the same whenever they are asked for.
         weights: Name -> weight.
         facts: Of the corpus, for the account.
+        read_K: A number for each text that the model has read by the end, see `already_read`.
     """
 
     model: PretrainedLanguage
@@ -53,6 +55,7 @@ class Course:
     held: Mapping[str, Held]
     weights: dict[str, float]
     facts: dict[str, Any]
+    read_K: np.ndarray
 
 
 def lay_out(config: Config, folder: Path, work: Path) -> Course:
@@ -99,7 +102,8 @@ def lay_out(config: Config, folder: Path, work: Path) -> Course:
     of = settings.objectives
     weight = {MASKED: of.masked, "contrastive": of.contrastive, "next": of.next}
     weights = {name: weight[name.split(" of ")[0]] for name in feeds}
-    return Course(model, feeds, held, weights, facts)
+    before_K = read_by(language.folder)
+    return Course(model, feeds, held, weights, facts, np.union1d(before_K, corpus.read_K))
 
 
 def told(corpus: Corpus) -> Iterator[str]:

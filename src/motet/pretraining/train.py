@@ -13,6 +13,7 @@ from typing import Any
 from motet.config import Config
 from motet.config.pretraining import Pretraining
 from motet.config.training import TrainingConfig
+from motet.data.already_read import write_read
 from motet.data.mixed import MixedFeed
 from motet.data.provenance import Read, files_read
 from motet.errors import ConfigError, DataError
@@ -192,6 +193,7 @@ def _save(place: Path, course: Course, account: dict[str, Any], work: Path) -> N
     course.model.language.save(place)
     if course.model.masked is not None:
         course.model.masked.save(place)
+    write_read(place, course.read_K)
     write_json(place / ACCOUNT, account)
     write_text(place / CURVE, drawing(account["curve"]))
     shutil.copy(work / LOG, place / LOG)
