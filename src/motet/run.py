@@ -20,7 +20,7 @@ from motet.config import Config
 from motet.config.pretraining_conflicts import refuse_without_tasks
 from motet.config.read import config_folder, config_from_dict, read_config
 from motet.config.tasks import Retrieval
-from motet.data.provenance import Read, files_read, tables_read, texts_read
+from motet.data.provenance import Read, files_read, model_read, tables_read, texts_read
 from motet.data.table import Tables
 from motet.errors import ConfigError
 from motet.evaluation.report import write_report
@@ -325,6 +325,7 @@ def begin_or_go_on(
     config: Config, work: Path, folder: Path, read: Read, *, guarded: bool = False, width: int | None = None
 ) -> Config:
     """Settle the configuration, or find it settled by an earlier try that came as far as a checkpoint."""
+    read = read | model_read(config, folder)
     if not begun(work):
         settled = settle(config, folder, width)
         begin(work, config, settled, read, guarded=guarded)

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import polars as pl
 
-from motet.data.provenance import changes, files_read, tables_read
+from motet.config.read import config_from_dict
+from motet.data.provenance import changes, files_read, model_read, tables_read
 from motet.system.files import sha256_file
-from tests.worlds import tiny_config, tiny_tables, tiny_world
+from tests.worlds import tiny_config, tiny_settings, tiny_tables, tiny_world
 
 
 def write(folder: Path, **files: str) -> None:
@@ -16,6 +17,10 @@ def write(folder: Path, **files: str) -> None:
 
 def config(**paths: object):
     return tiny_config(**{f"data__{name}__path": path for name, path in paths.items()})
+
+
+def reading(name: str):
+    return config_from_dict(tiny_settings() | {"model": {"language": name}})
 
 
 def test_every_file_of_every_source_is_hashed_under_its_absolute_path(tmp_path, monkeypatch):
@@ -37,6 +42,25 @@ def test_a_file_of_the_same_size_and_age_with_other_bytes_has_changed(tmp_path):
     assert changes(before, files_read(config(), tmp_path)) == [
         f"{tmp_path / 'events'} has changed (2 bytes then, 2 bytes now)"
     ]
+
+
+def test_a_language_model_that_is_a_folder_is_hashed_wherever_its_path_begins(tmp_path, monkeypatch):
+    for name in ("model", "model/1_Pooling"):
+        (tmp_path / name).mkdir()
+        write(tmp_path / name, **{"config.json": "{}"})
+    write(tmp_path / "model", **{"model.safetensors": "w", "tokenizer.json": "t", "notes.svg": "s"})
+    own = reading("model")
+    found = model_read(own, tmp_path)
+    assert sorted(Path(name).name for name in found) == [
+        "config.json", "config.json", "model.safetensors", "tokenizer.json"
+    ]  # fmt: skip
+    monkeypatch.chdir(tmp_path / "model")
+    assert model_read(reading("../model"), Path("elsewhere")).keys() != {}
+    write(tmp_path / "model", **{"model.safetensors": "v"})
+    (said,) = changes(found, model_read(own, tmp_path))
+    assert said.endswith("model.safetensors has changed (1 bytes then, 1 bytes now)")
+    assert model_read(reading("none"), tmp_path) == {}
+    assert model_read(reading("all-MiniLM-L6-v2"), tmp_path) == {}
 
 
 def test_a_file_that_a_pattern_finds_anew_was_not_read_then(tmp_path):

@@ -1,6 +1,7 @@
 """A pretraining from its configuration to the folder that the next training names."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 from transformers import AutoModel, GPT2Config, GPT2Model
 
 from motet.config import Config
 from motet.config.model import Language
 from motet.config.read import write_config
-from motet.errors import ConfigError, DataError
+from motet.errors import ConfigError, DataError, MotetError
 from motet.language.backbone import load_language
 from motet.pretraining import train as module
 from motet.pretraining.train import pretrain
@@ -198,6 +200,22 @@ def test_one_that_was_begun_otherwise_is_not_gone_on_with(place, tmp_path, monke
             pretrain(settings(place), place, tmp_path / "out")
     with pytest.raises(ConfigError, match=r"mask_share"):
         pretrain(settings(place, mask_share=0.3), place, tmp_path / "out")
+
+
+def test_one_whose_language_model_has_changed_is_not_gone_on_with(place, tmp_path, monkeypatch):
+    model = shutil.copytree(place / "tiny", tmp_path / "tiny")
+    own = settings(place).model_copy(
+        update={"model": settings(place).model.model_copy(update={"language": Language(
+            name=str(model), max_tokens=24)})}
+    )  # fmt: skip
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_one_step", stopping_after(2))
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(own, place, tmp_path / "out")
+    weights = load_file(model / "model.safetensors")
+    save_file({name: tensor + 0.01 for name, tensor in weights.items()}, model / "model.safetensors")
+    with pytest.raises(MotetError, match=r"tiny/model\.safetensors has changed"):
+        pretrain(own, place, tmp_path / "out")
 
 
 def test_a_folder_that_is_there_is_not_overwritten(place, tmp_path):

@@ -17,6 +17,7 @@ from motet.errors import DataError
 from motet.system.files import sha256_file
 from motet.system.log import stage
 
+MODEL_FILES = ("*.safetensors", "*.json", "*.txt", "*.model", "*/config.json")
 _TABLE = "the table of "
 Read = dict[str, dict[str, Any]]  # name of what was read -> its sha256 and its size
 
@@ -39,6 +40,21 @@ def texts_read(config: Config, folder: Path) -> Read:
     """The same of the files of text tasks alone: what is read beside tables that were given."""
     texts = config.model_copy(update={"data": DataConfig()})
     return _of_files(paths_of(texts), folder)
+
+
+def model_read(config: Config, folder: Path) -> Read:
+    """The same of the language model where it is a folder: its weights, its tokenizer and its settings.
+
+    Args:
+        config: A configuration.
+        folder: Where its paths start.
+    """
+    if config.model.language is None:
+        return {}
+    name = Path(config.model.language.name).expanduser()
+    place = (folder / name if (folder / name).is_dir() else name).absolute()
+    patterns = [str(place / each) for each in MODEL_FILES if any(place.glob(each))]
+    return _of_files(patterns, folder) if place.is_dir() else {}
 
 
 def _of_files(patterns: list[str], folder: Path) -> Read:

@@ -28,10 +28,10 @@ def told_read(config: Config, rows: Mapping[str, TextRows]) -> list[str]:
         read, many = count_read(each, TEST, number_K)
         if read:
             raise ConfigError(
-                f"model.language: {language.name} has read {read:,} of the {many:,} test texts of {name} when "
-                "it was pretrained, so the test would promise too much. Pretrain it with these tasks and the "
-                f"same  training.seed  (now {config.data_seed}), or give  tasks.{name}  a  split  (which no "
-                "other seed changes) and pretrain it with that."
+                f"model.language: {language.name} has read {read:,} of the {many:,} test texts of {name} "
+                "when it was pretrained, so the test would promise too much. Pretrain it with these tasks "
+                f"and the same  training.seed  (now {config.data_seed}), or give  tasks.{name}  a  split  "
+                "(which no other seed changes) and pretrain it with that."
             )
         read, many = count_read(each, VALID, number_K)
         if read:
