@@ -68,6 +68,11 @@ def test_what_does_not_fit_is_said(pretraining, said):
         ({}, {"data": {"items": ITEMS | {"text": []}}}, "there is no text; declare  text:  under data.items"),
         ({}, {"model": {"language": "none"}}, "there is no language model to train"),
         (
+            {"scratch": {}},
+            {"model": {"language": "none"}},
+            r"write  model: \{language: \{max_tokens: 128\}\} ;",
+        ),
+        (
             {"objectives": "contrastive", "views": "neighbours"},
             {"data": {"items": ITEMS}},
             "pretraining.views: neighbours are items with texts in a log; declare data.events",

@@ -50,6 +50,15 @@ def test_the_folder_is_a_plain_one_that_the_next_training_names(place, tmp_path)
     assert not (tmp_path / "out.partial").exists()
 
 
+def test_pooling_and_prefix_that_are_set_are_kept(place, tmp_path):
+    own = settings(place, epochs=1)
+    language = Language(name=str(place / "tiny"), max_tokens=24, pooling="max", prefix="x: ")
+    own = own.model_copy(update={"model": own.model.model_copy(update={"language": language})})
+    pretrain(own, place, tmp_path / "out")
+    found = load_language(Language(name=str(tmp_path / "out")), precision="fp32")
+    assert (found.pooling.mode, found.pooling.prefix) == ("max", "x: ")
+
+
 def test_another_pretraining_goes_on_with_its_head(place, tmp_path):
     first = pretrain(settings(place, epochs=3), place, tmp_path / "first")
     again = settings(place, epochs=1).model_copy(
@@ -97,10 +106,34 @@ def test_objectives_are_mixed_by_their_weights(place, tmp_path):
     assert found["all"]["loss"] == pytest.approx(found["masked"]["loss"] + 0.5 * sum(views))
 
 
+def test_weights_of_objectives_move_the_model(place, tmp_path):
+    found = []
+    for weight in (0.01, 100.0):
+        own = settings(place, objectives={"masked": 1, "contrastive": weight}, views="columns", epochs=1)
+        pretrain(own, place, tmp_path / f"out {weight}")
+        found.append(weights(tmp_path / f"out {weight}")["model.safetensors"])
+    assert found[0] != found[1]
+
+
+SCRATCH = {"tokenizer": "bpe", "vocabulary": 300, "width": 16, "layers": 1, "heads": 2}
+
+
+def test_one_from_nothing_that_was_stopped_goes_on_to_the_same_weights(place, tmp_path, monkeypatch):
+    own = settings(place, scratch=SCRATCH, epochs=1)
+    pretrain(own, place, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_one_step", killing_after(4))
+        with pytest.raises(KeyboardInterrupt):
+            pretrain(own, place, tmp_path / "out")
+    pretrain(own, place, tmp_path / "out")
+    assert weights(tmp_path / "out") == weights(tmp_path / "whole")
+    tokenizers = [(tmp_path / name / "tokenizer.json").read_bytes() for name in ("out", "whole")]
+    assert tokenizers[0] == tokenizers[1]
+
+
 @pytest.mark.parametrize("kind", ["bpe", "unigram", "wordpiece"])
 def test_a_model_begins_from_nothing(kind, place, tmp_path):
-    scratch = {"tokenizer": kind, "vocabulary": 300, "width": 16, "layers": 1, "heads": 2}
-    account = pretrain(settings(place, scratch=scratch), place, tmp_path / "out")
+    account = pretrain(settings(place, scratch=SCRATCH | {"tokenizer": kind}), place, tmp_path / "out")
     assert account["model"] is None
     assert account["after"]["masked"]["perplexity"] < account["before"]["masked"]["perplexity"]
     assert load_language(Language(name=str(tmp_path / "out")), precision="fp32").width == 16

@@ -29,7 +29,11 @@ def of_pretraining(
     path = ("pretraining",)
     if model and model.language is None:
         said = "pretraining: there is no language model to train"
-        yield ("model", "language"), f"{said}; name one under  model.language , or leave pretraining out"
+        write = "name one under  model.language , or leave pretraining out"
+        if pretraining.scratch is not None:
+            said = "pretraining.scratch: model.language says how texts are read (max_tokens, pooling, prefix)"
+            write = "write  model: {language: {max_tokens: 128}} ; its name is not read"
+        yield ("model", "language"), f"{said}; {write}"
     if data is None or None in tasks:
         return
     texts = [source for source in data.items if source.text]
