@@ -49,11 +49,19 @@ def test_held_out_texts_are_told_before_and_after(say, shop):
 
 
 def test_the_next_training_uses_it(say, shop):
-    assert say("pretrain", "motet.yaml", "--out", "mine").status == 0
+    assert say("pretrain", "motet.yaml", "--set", TASK, "--out", "mine").status == 0
     done = say("train", "motet.yaml", "--set", TASK, "--set", "model.language=mine", "--run", "run")
     assert done.status == 0, done.err
     assert "pretraining is read by  motet pretrain  alone" in done.err
     assert say("classify", "run", "--text", "a red shoe").status == 0
+
+
+def test_a_training_that_would_be_tested_by_what_was_read_is_refused(say, shop):
+    assert say("pretrain", "motet.yaml", "--out", "mine").status == 0
+    done = say("train", "motet.yaml", "--set", TASK, "--set", "model.language=mine", "--run", "run")
+    assert done.status == 2
+    assert "mine has read" in done.err
+    assert "Pretrain it with these tasks and the same  training.seed" in done.err
 
 
 def test_a_configuration_of_pretraining_alone_trains_and_checks_no_task(say, shop):
