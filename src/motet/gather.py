@@ -69,7 +69,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
         tables: Ready tables instead of the files.
     """
     if not config.of_events.tasks:
-        return _of_texts(config, gather_texts(config, folder))
+        return _of_texts(config, gather_texts(config, folder), folder)
     whole, config = config, config.of_events
     if tables is None:
         with stage("reading"):
@@ -78,7 +78,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     dataset = prepare(tables, config)
     say(describe(dataset))
     texts = gather_texts(whole, folder, taken=Taken.of(dataset))
-    read = _read_before(whole, texts)
+    read = _read_before(whole, folder, texts)
     for doubt in dataset.statements:
         if doubt.startswith(SUSPICIOUS):
             warn(doubt)
@@ -100,7 +100,7 @@ def gather(config: Config, folder: Path, tables: Tables | None = None) -> Materi
     return Material(whole, prepared, asked, account.to_json(), dataset.behaviour, statements)
 
 
-def _of_texts(config: Config, texts: dict[str, TextSet]) -> Material:
+def _of_texts(config: Config, texts: dict[str, TextSet], folder: Path) -> Material:
     """What runs share whose tasks all read texts."""
     dataset = nothing()
     prepared = Prepared(dataset, build_content(dataset.catalogue, None), None, None, [], texts)
@@ -108,7 +108,7 @@ def _of_texts(config: Config, texts: dict[str, TextSet]) -> Material:
     unread = _told_unread(config)
     for doubt in unread:
         warn(doubt)
-    told_first = [*_read_before(config, texts), *_told_idle(config), *unread]
+    told_first = [*_read_before(config, folder, texts), *_told_idle(config), *unread]
     return Material(config, prepared, [], {}, {}, [*told_first, *statements])
 
 
@@ -122,9 +122,9 @@ def _told_unread(config: Config) -> list[str]:
     ]
 
 
-def _read_before(config: Config, texts: Mapping[str, TextSet]) -> list[str]:
+def _read_before(config: Config, folder: Path, texts: Mapping[str, TextSet]) -> list[str]:
     """Warn of validation texts that the language model has read; refuse where it has read test texts."""
-    found = told_read(config, {name: each.rows for name, each in texts.items()})
+    found = told_read(config, folder, {name: each.rows for name, each in texts.items()})
     for doubt in found:
         warn(doubt)
     return found

@@ -63,10 +63,13 @@ def rows() -> TextRows:
 def test_validation_texts_that_were_read_are_said(place, tmp_path):
     write_read(tmp_path, numbers_of(pl.Series(["train", "VA lid", "something"])))
     assert count_read(rows(), VALID, read_by(tmp_path)) == (1, 2)
-    (said,) = told_read(reading(settings(place), tmp_path), {"word": rows()})
+    assert told_read(reading(settings(place), Path(tmp_path.name)), place, {"word": rows()}) == []
+    beside = told_read(reading(settings(place), Path(tmp_path.name)), tmp_path.parent, {"word": rows()})
+    (said,) = told_read(reading(settings(place), tmp_path), place, {"word": rows()})
+    assert beside == [said]
     assert said.startswith("word: the language model has read 1 of the 2 validation texts")
 
 
 def test_a_model_that_says_nothing_of_what_it_read_is_taken_as_it_is(place, tmp_path):
     assert not (tmp_path / FILE).exists()
-    assert told_read(reading(settings(place), tmp_path), {"word": rows()}) == []
+    assert told_read(reading(settings(place), tmp_path), place, {"word": rows()}) == []

@@ -49,12 +49,19 @@ def model_read(config: Config, folder: Path) -> Read:
         config: A configuration.
         folder: Where its paths start.
     """
-    if config.model.language is None:
+    place = folder_of_model(config, folder)
+    if place is None:
         return {}
+    return _of_files([str(place / each) for each in MODEL_FILES if any(place.glob(each))], folder)
+
+
+def folder_of_model(config: Config, folder: Path) -> Path | None:
+    """The language model's folder, absolute; None where there is no model, or another kind of name."""
+    if config.model.language is None:
+        return None
     name = Path(config.model.language.name).expanduser()
     place = (folder / name if (folder / name).is_dir() else name).absolute()
-    patterns = [str(place / each) for each in MODEL_FILES if any(place.glob(each))]
-    return _of_files(patterns, folder) if place.is_dir() else {}
+    return place if place.is_dir() else None
 
 
 def _of_files(patterns: list[str], folder: Path) -> Read:

@@ -96,7 +96,7 @@ class TunedLanguage(nn.Module):
         letters_F = [np.zeros((0, 2), np.int32)]
         for slab in _slabs(texts):
             found = texts_as_letters(self.tokenizer, self.pooling, slab, self.max_tokens)
-            letters_F += [np.array(each, np.int32).reshape(-1, 2) for each in found]
+            letters_F.append(np.array([pair for each in found for pair in each], np.int32).reshape(-1, 2))
         return np.concatenate(letters_F)
 
     def embeddings(self, token_BL: Tensor) -> Tensor:
