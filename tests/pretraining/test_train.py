@@ -27,11 +27,11 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def test_hidden_words_are_found_that_follow_from_others(place, tmp_path):
-    own = settings(place, epochs=4, batch_size=8, learning_rate=0.03)
+    own = settings(place, epochs=6, batch_size=8, learning_rate=0.03)
     account = pretrain(own, place, tmp_path / "out")
     before, after = account["before"]["masked"], account["after"]["masked"]
     assert after["perplexity"] < 0.7 * before["perplexity"]
-    assert after["accuracy"] > before["accuracy"] + 0.15
+    assert after["accuracy"] > before["accuracy"] + 0.2
     assert account["curve"][0] == {
         "epoch": 0, "objective": "masked", "metric": "perplexity", "value": before["perplexity"]
     }  # fmt: skip
@@ -157,7 +157,7 @@ def undisturbed(place) -> tuple[dict[str, str], dict[str, Any]]:
     return weights(place / "undisturbed"), account
 
 
-@pytest.mark.parametrize("steps", [3, 17])
+@pytest.mark.parametrize("steps", [3, pytest.param(17, marks=pytest.mark.slow)])
 def test_one_that_was_stopped_at_once_goes_on_to_the_same_weights(
     place, tmp_path, monkeypatch, undisturbed, steps
 ):

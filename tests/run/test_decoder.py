@@ -23,6 +23,11 @@ from tests.run.test_texts import folder, settings, trained
 TUNINGS = ["frozen", "full", "lora", "adapter"]
 
 
+def slow_but(quick: str, ways: list[str] = TUNINGS) -> list[Any]:
+    """Ways to tune, all but one as slow tests."""
+    return [way if way == quick else pytest.param(way, marks=pytest.mark.slow) for way in ways]
+
+
 @functools.cache
 def decoder() -> Path:
     return save_tiny_decoder(folder() / "decoder")
@@ -40,7 +45,7 @@ def run_of(tuning: str, *tasks: str) -> Path:
     return motet.train(settings_of(*tasks, tuning=tuning), target).folder
 
 
-@pytest.mark.parametrize("tuning", TUNINGS)
+@pytest.mark.parametrize("tuning", slow_but("frozen"))
 def test_a_decoder_learns_to_tell_texts_apart(tuning):
     if tuning == "lora":
         pytest.importorskip("peft")
@@ -56,7 +61,7 @@ def test_a_decoder_learns_to_tell_texts_apart(tuning):
     assert model.evaluate()["side"]["test"]["accuracy"]["value"] == pytest.approx(accuracy, abs=1e-6)
 
 
-@pytest.mark.parametrize("tuning", TUNINGS)
+@pytest.mark.parametrize("tuning", slow_but("lora"))
 def test_items_and_texts_are_read_by_one_decoder(tuning):
     if tuning == "lora":
         pytest.importorskip("peft")
@@ -74,7 +79,7 @@ def test_items_and_texts_are_read_by_one_decoder(tuning):
     assert float(bundle.content.text_IT[has[0]] @ torch.from_numpy(encoder.encode([title])[0])) > near
 
 
-@pytest.mark.parametrize("tuning", ["frozen", "full"])
+@pytest.mark.parametrize("tuning", ["frozen", pytest.param("full", marks=pytest.mark.slow)])
 def test_pooling_and_prefix_that_are_set_are_those_of_the_run(tuning):
     chosen = {"pooling": "mean", "prefix": "red "}
     run = motet.train(
@@ -107,7 +112,7 @@ def products_of(model: nn.Module) -> set[torch.dtype]:
         ("bf16", "fp32", torch.float32, torch.float32),
     ],
 )
-@pytest.mark.parametrize("tuning", ["full", "lora", "adapter"])
+@pytest.mark.parametrize("tuning", slow_but("full", TUNINGS[1:]))
 def test_products_are_rounded_as_it_is_set_and_weights_are_not(steps, own, learning, reading, tuning):
     if tuning == "lora":
         pytest.importorskip("peft")
