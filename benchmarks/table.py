@@ -65,6 +65,22 @@ HEADLINES = {
         "time to the peer's best quality, ours : theirs",
         "达到对方最佳质量所需时间，我们比对方",
     ),
+    "banking77.accuracy": (
+        "banking77, 77 intents: accuracy (a tuned BERT, published: 0.937)",
+        "banking77，77 种意图：准确率（已发表的微调 BERT：0.937）",
+    ),
+    "bankfaq.recall@1": (
+        "a bank's questions, five folds: the right answer comes first",
+        "银行常见问题，五折：第一条即正确答案的比例",
+    ),
+    "tnews.accuracy": (
+        "TNEWS, 15 topics of Chinese news, 1,185 titles train: accuracy",
+        "TNEWS，15 类中文新闻，1,185 条训练：准确率",
+    ),
+    "eprstmt.accuracy": (
+        "EPRSTMT, Chinese reviews, 160 train: accuracy",
+        "EPRSTMT，中文评论情感，160 条训练：准确率",
+    ),
     "encode.throughput_ratio": (
         "texts encoded a second, ours : theirs, same model and precision, the worst case",
         "每秒编码文本数，我们比对方，同一模型与精度，取最差情形",
