@@ -47,14 +47,14 @@ RESULT = {
 def repository(tmp_path):
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     for name in READMES:
-        (tmp_path / name).write_text("# Motet\n<!-- results -->\nold\n<!-- end of results -->\nend\n")
+        (tmp_path / name).write_text("# Motet\n<!-- results -->\nan earlier table\n<!-- end of results -->\nend\n")
     return tmp_path
 
 
 def test_what_was_not_measured_says_so(repository):
     write_tables(repository)
     assert (repository / "README.md").read_text().count("not measured yet") == len(HEADLINES)
-    assert "old" not in (repository / "README.md").read_text()
+    assert "an earlier table" not in (repository / "README.md").read_text()
     assert "Nothing has been measured yet." in (repository / "docs" / "results.md").read_text()
 
 
