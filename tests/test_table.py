@@ -47,7 +47,9 @@ RESULT = {
 def repository(tmp_path):
     (tmp_path / "benchmarks" / "results").mkdir(parents=True)
     for name in READMES:
-        (tmp_path / name).write_text("# Motet\n<!-- results -->\nan earlier table\n<!-- end of results -->\nend\n")
+        (tmp_path / name).write_text(
+            "# Motet\n<!-- results -->\nan earlier table\n<!-- end of results -->\nend\n"
+        )
     return tmp_path
 
 

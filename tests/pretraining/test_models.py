@@ -28,6 +28,7 @@ def of(config: Config, folder: Path) -> Config:
     return config.model_copy(update={"model": config.model.model_copy(update={"language": language})})
 
 
+@pytest.mark.slow
 def test_hidden_words_are_named_by_a_model_whose_word_vectors_are_narrow(place, albert, tmp_path):
     account = pretrain(of(settings(place, epochs=2), albert), place, tmp_path / "out")
     before, after = (account[when]["masked"]["perplexity"] for when in ("before", "after"))

@@ -59,6 +59,7 @@ def test_pooling_and_prefix_that_are_set_are_kept(place, tmp_path):
     assert (found.pooling.mode, found.pooling.prefix) == ("max", "x: ")
 
 
+@pytest.mark.slow
 def test_another_pretraining_goes_on_with_its_head(place, tmp_path):
     first = pretrain(settings(place, epochs=3), place, tmp_path / "first")
     again = settings(place, epochs=1).model_copy(
@@ -106,6 +107,7 @@ def test_objectives_are_mixed_by_their_weights(place, tmp_path):
     assert found["all"]["loss"] == pytest.approx(found["masked"]["loss"] + 0.5 * sum(views))
 
 
+@pytest.mark.slow
 def test_weights_of_objectives_move_the_model(place, tmp_path):
     found = []
     for weight in (0.01, 100.0):

@@ -61,7 +61,7 @@ def test_a_decoder_learns_to_tell_texts_apart(tuning):
     assert model.evaluate()["side"]["test"]["accuracy"]["value"] == pytest.approx(accuracy, abs=1e-6)
 
 
-@pytest.mark.parametrize("tuning", slow_but("lora"))
+@pytest.mark.parametrize("tuning", slow_but("frozen"))
 def test_items_and_texts_are_read_by_one_decoder(tuning):
     if tuning == "lora":
         pytest.importorskip("peft")

@@ -259,6 +259,7 @@ def test_all_users_and_several_tasks_can_be_named():
         model.find(" ")
 
 
+@pytest.mark.slow
 def test_a_new_item_comes_to_a_user_too(tmp_path):
     place = copied(tmp_path, "next", "search")
     new = pl.DataFrame({"id": [5000], "title": ["blue ears and rain 99"], "sorts": ["pets"], "shop": ["new"]})
@@ -343,6 +344,7 @@ def test_the_vectors_of_the_items_are_kept_with_the_run():
     assert tables == []
 
 
+@pytest.mark.slow
 def test_it_goes_on_where_it_stopped(tmp_path, monkeypatch):
     """A training that is killed after its first epoch ends with the very figures of one that was not."""
     from motet.training import loop

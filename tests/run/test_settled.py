@@ -72,6 +72,7 @@ def test_an_unfinished_training_goes_on_with_the_model_that_it_began_with(tmp_pa
     assert settled.fingerprint is not None
 
 
+@pytest.mark.slow
 def test_a_tuned_one_reads_in_fp32_where_nothing_else_is_set():
     language = motet.open(run_of("side")).bundle.language
     assert language is not None
