@@ -28,16 +28,20 @@ def test_an_installed_package_is_found(
     assert find_model("sentence-transformers/packed") == tiny_bert
 
 
-def test_the_cache_of_the_hub_is_read_without_a_network(
-    tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def cached(tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A model in the hub's cache, as another program leaves it."""
     repository = tmp_path / "models--sentence-transformers--kept"
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text("abc")
     shutil.copytree(tiny_bert, repository / "snapshots" / "abc")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path), raising=False)
-    assert find_model("kept") == repository / "snapshots" / "abc"
+    return repository / "snapshots" / "abc"
+
+
+def test_the_cache_of_the_hub_is_read_without_a_network(cached: Path) -> None:
+    assert find_model("kept") == cached
 
 
 def no_network(*_: object, **__: object) -> str:
@@ -74,18 +78,12 @@ def test_a_folder_without_weights_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def kept(tiny_bert: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A model in the hub's cache as another program leaves it; the hub can be asked."""
-    repository = tmp_path / "models--sentence-transformers--kept"
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text("abc")
-    shutil.copytree(tiny_bert, repository / "snapshots" / "abc")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr("huggingface_hub.file_download.HF_HUB_CACHE", str(tmp_path), raising=False)
+def kept(cached: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same; the hub can be asked."""
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     find._complete.cache_clear()
-    return repository / "snapshots" / "abc"
+    return cached
 
 
 def test_what_a_cache_lacks_of_the_pooling_is_fetched(kept, monkeypatch):
