@@ -1,6 +1,6 @@
 """Assemble: the one place where settings become a model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import assert_never
 
 import torch
@@ -55,7 +55,10 @@ def build_model(
         return _build_part(_least(config), nothing(), {}, build_content(nothing().catalogue, None), 0)
     model = _build_part(config, dataset, facts, content, counters)
     for group in config.model.groups:
-        part = _build_part(settings_of(config, group), dataset, facts, content, counters)
+        settings = settings_of(config, group)
+        if not settings.tasks:  # of texts, see `build_texts`
+            continue
+        part = _build_part(settings, dataset, facts, content, counters)
         if group.backbone == "shared":
             part.lean_on(model)
         part.own = set(group.tasks)
@@ -65,7 +68,10 @@ def build_model(
 
 
 def build_texts(
-    config: Config, facts: Mapping[str, TaskFacts], language: TunedLanguage | int
+    config: Config,
+    facts: Mapping[str, TaskFacts],
+    language: TunedLanguage | int,
+    apart: Sequence[TunedLanguage] = (),
 ) -> TextTasks | None:
     """What reads texts by themselves, or is tuned on those of items; None where nothing does.
 
@@ -73,9 +79,22 @@ def build_texts(
         config: The configuration.
         facts: Task name -> what training rows say about it.
         language: The tuned language model, or the width of the frozen one's vectors.
+        apart: A tuned language model for each group of text tasks.
     """
     if not config.text_tasks and not isinstance(language, TunedLanguage):
         return None
+    groups = [group.tasks for group in config.text_groups]
+    own = [task.name for task in config.text_tasks if not any(task.name in group for group in groups)]
+    found = _part_of_texts(config, facts, language, own)
+    for group, each in zip(groups, apart, strict=True):
+        found.apart.append(_part_of_texts(config, facts, each, group))
+    return found
+
+
+def _part_of_texts(
+    config: Config, facts: Mapping[str, TaskFacts], language: TunedLanguage | int, names: Sequence[str]
+) -> TextTasks:
+    """Heads of some text tasks, on one language model."""
     tuned = language if isinstance(language, TunedLanguage) else None
     width = language.width if isinstance(language, TunedLanguage) else language
     settings = config.model.texts
@@ -86,6 +105,7 @@ def build_texts(
         if isinstance(task, Retrieval) and task.seeks_items
         else _text_head(task, facts[task.name], width, settings, size)
         for task in config.text_tasks
+        if task.name in names
     }
     ways = Ways(settings.consistency, settings.adversarial, settings.hidden_words, settings.confidence)
     return TextTasks(tuned, heads, ways)

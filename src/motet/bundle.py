@@ -3,6 +3,7 @@
 It holds no user id and no personal field: a user is a timeline, read from the log when it is asked about.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,8 @@ from motet.tasks.texts import TextTasks
 FORMAT = 2
 ANSWERS = "answers.safetensors"  # vectors of the items that tasks look for
 LANGUAGE = "language"  # the folder of a tuned language model, as transformers writes it
+_LANGUAGES = re.compile(r"texts\.(apart\.\d+\.)?(language|guesses)\.")
+_READ = re.compile(r"items\.(live\.|near)|texts\.(apart\.\d+\.)?tables\.")
 
 
 @dataclass(frozen=True)
@@ -116,8 +119,10 @@ def save_bundle(
         {name: tensor.contiguous() for name, tensor in model.state_dict().items() if not _elsewhere(name)},
         folder / "model.safetensors",
     )
-    if model.texts is not None and model.texts.language is not None:
-        model.texts.language.save(folder / LANGUAGE)
+    parts = [] if model.texts is None else model.texts.parts
+    for part, name in zip(parts, _language_folders(config) if parts else (), strict=True):
+        if part.language is not None:
+            part.language.save(folder / name)
     save_file(_item_tensors(model, dataset.catalogue), folder / "items.safetensors")
     catalogue, encodings = dataset.catalogue, dataset.encodings
     items = pl.DataFrame({"item_id": catalogue.ids, "text": catalogue.text_I[1:]})
@@ -218,19 +223,25 @@ def _open_texts(
         return None
     if (folder / LANGUAGE).is_dir():
         settled = config.model.language.settled()
-        return build_texts(config, facts, TunedLanguage(settled, folder / LANGUAGE))
+        first, *apart = (TunedLanguage(settled, folder / name) for name in _language_folders(config))
+        return build_texts(config, facts, first, apart)
     widths = [state[f"texts.heads.of_{task.name}.linear.weight"].shape[1] for task in config.text_tasks]
     return build_texts(config, facts, widths[0] if widths else 0)
 
 
+def _language_folders(config: Config) -> list[str]:
+    """Folders of tuned language models: of the one that tasks share, and of each group of text tasks."""
+    return [LANGUAGE, *(f"{LANGUAGE} of {'-'.join(group.tasks)}" for group in config.text_groups)]
+
+
 def _elsewhere(name: str) -> bool:
-    """Whether a weight lies in another file: of the tuned language model, or what was read of the items."""
-    return _of_language(name) or name.startswith(("items.live.", "items.near", "texts.tables."))
+    """Whether a weight lies in another file: of a tuned language model, or what was read of the items."""
+    return _of_language(name) or _READ.match(name) is not None
 
 
 def _of_language(name: str) -> bool:
-    """Whether it is a weight of the tuned language model, which has a folder, or of use in training alone."""
-    return name.startswith(("texts.language.", "texts.guesses."))
+    """Whether it is a weight of a tuned language model, which has a folder, or of use in training alone."""
+    return _LANGUAGES.match(name) is not None
 
 
 def save_again(bundle: Bundle, folder: Path) -> None:

@@ -120,9 +120,8 @@ class Motet(nn.Module):
         return found | ({} if self.texts is None else self.texts.nats)
 
     def own_rates(self) -> list[tuple[list[nn.Parameter], float]]:
-        """Parameters that learn at a rate of their own: those of the tuned language model."""
-        language = None if self.texts is None else self.texts.language
-        return [] if language is None else language.rates()
+        """Parameters that learn at a rate of their own: those of tuned language models."""
+        return [] if self.texts is None else self.texts.rates()
 
     def backbone_parameters(self) -> list[nn.Parameter]:
         """What stands before the representation that all tasks share."""

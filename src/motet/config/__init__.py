@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from motet.config.conflicts import Parts, conflicts
 from motet.config.data import DataConfig
-from motet.config.model import ModelConfig
+from motet.config.model import Group, ModelConfig
 from motet.config.pretraining import Pretraining
 from motet.config.record import Record, misfits
 from motet.config.tasks import Multiclass, Retrieval, Tagging, Task, TextTask, is_text_task
@@ -51,6 +51,13 @@ class Config(Record):
         """The tasks whose rows are texts."""
         kinds = Multiclass | Tagging | Retrieval
         return [task for task in self.tasks if isinstance(task, kinds) and is_text_task(task)]
+
+    @property
+    def text_groups(self) -> list[Group]:
+        """Groups of text tasks, each of which has a language model of its own."""
+        names = [task.name for task in self.text_tasks]
+        groups = [group for group in self.model.groups if group.tasks]
+        return [group for group in groups if all(name in names for name in group.tasks)]
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -44,9 +44,8 @@ def of_texts(
             break
     yield from _frozen(tasks, model)
     yield from _unread(tasks, model, training)
-    if model and model.language is not None and model.language.tuned and model.groups:
-        said = "model.groups: a part of its own would need a language model of its own to tune"
-        yield ("model", "groups"), f"{said}; write  tuning: frozen, or leave the groups out"
+    if model and model.groups and None not in tasks:
+        yield from _groups(tasks, model)
 
 
 def _each(tasks: list[Any], data: DataConfig | None) -> Found:
@@ -100,18 +99,36 @@ def _unread(tasks: list[Any], model: ModelConfig | None, training: TrainingConfi
         elif name in ("beside", "confidence") and getattr(model.texts, name) != default and not more:
             said = f"model.texts.{name}: no task has texts without labels"
             yield (*path, name), f"{said}; name them under  texts.unlabelled , or leave it out"
-    for group in model.groups:
-        for name in (each for each in (*group.tasks, *group.beside) if each in own):
-            yield (
-                ("model", "groups"),
-                f"model.groups: {name!r} reads texts and shares no timeline; leave it out",
-            )
     if training and tuned and training.balance.of_gradients and training.balance.place == "parameters":
         said = "training.balance.at: a tuned language model lies before the representation"
         yield (
             ("training", "balance"),
             f"{said}, and its weights would get the plain sum; write  at: representation",
         )
+
+
+def _groups(tasks: list[Any], model: ModelConfig) -> Found:
+    """A group of text tasks has a language model of its own, which is tuned; one of others has none."""
+    path, tuned = ("model", "groups"), model.language is not None and model.language.tuned
+    own = [task.name for task in tasks if is_text_task(task)]
+    known, placed = {task.name for task in tasks}, [name for group in model.groups for name in group.tasks]
+    for group in model.groups:
+        reads, beside = ([name for name in names if name in own] for names in (group.tasks, group.beside))
+        others = [name for name in group.tasks if name in known and name not in own]
+        if (reads and not tuned) or beside:
+            said = f"model.groups: {(reads or beside)[0]!r} reads texts and shares no timeline"
+            yield path, f"{said}; leave it out"
+        elif reads and (others or group.backbone == "shared"):
+            said = f"model.groups: {reads[0]!r} reads texts, so its group has a language model of its own"
+            yield path, f"{said} and text tasks alone; write  backbone: own  and leave others out"
+        elif others and tuned:
+            said = (
+                f"model.groups: {others[0]!r} would need a language model of its own to tune, to read items"
+            )
+            yield path, f"{said}; write  tuning: frozen, or leave it out"
+    if tuned and own and all(name in placed for name in own) and len(own) == len(known):
+        said = "model.groups: every task has a language model of its own, and nobody uses the first"
+        yield path, f"{said}; leave one group out"
 
 
 def _task(task: Any, data: DataConfig | None) -> Found:

@@ -54,8 +54,8 @@ class Examiner:
         """Records of every task that the model has a head for."""
         scorer = Scorer(model, self.dataset, self.config.model.timeline.length)
         found = self.records(self.following(scorer), part, lists=lists) if self.config.of_events.tasks else {}
-        asked = [] if model.texts is None else model.texts.tasks
-        for task in asked:
+        has = [] if model.texts is None else model.texts.tasks
+        for task in (each.name for each in self.config.text_tasks if each.name in has):
             found[task] = said_of_texts(model, self.texts[task], part)
         return {task.name: found[task.name] for task in self.config.tasks if task.name in found}
 

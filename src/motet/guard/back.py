@@ -20,6 +20,8 @@ from motet.judge import examiner_of
 from motet.training.fit import Start, Trained, new_model
 
 Figures = Mapping[str, Transfer]  # task -> how it stands to another model
+FITTED = ("next_item", "retrieval")  # kinds whose order moves with what is fitted when a training is over
+STANDARDS = "texts.heads."  # what heads of texts bring vectors to is no weight that learns
 Epochs = tuple[int, ...]  # counted from 1; several stand for the mean of their weights
 
 
@@ -109,8 +111,10 @@ class Back:
         names = min(weights, key=len).keys()  # snapshots leave out what never learns
         mean = {name: torch.stack([each[name] for each in weights]).mean(0) for name in names}
         model = new_model(config, prepared, joint.facts)
-        Start(mean).put_into(model)
+        heads = {name: value for name, value in own.items() if name.startswith(STANDARDS)}
+        Start(heads | mean).put_into(model)
         model.own = set(tasks)
+        model.eval().read_texts()
         asked = settings_of(config, Group(tasks=list(tasks)))
         lines = examiner_of(ward.material, asked, prepared).fit_afterwards(model.eval()) if fitted else []
         return Trained(model.eval(), joint.facts, joint.history, fitted=lines)
@@ -131,13 +135,13 @@ class Back:
     ) -> dict[str, Transfer]:
         """Against what others say of the same rows, drawn a thousand times: that is most of the work.
 
-        What is fitted afterwards moves the order of rankings with newcomers and of chains alone.
+        What is fitted afterwards moves the order of rankings with newcomers, of chains and of answers alone.
         """
         key, began, ward = (epochs, tuple(tasks)), time.process_time(), self.ward
         config = ward.material.config
         if key not in self.said:
             asked = [task for task in config.tasks if task.name in tasks]
-            fitted = any(task.kind == "next_item" or getattr(task, "after", None) for task in asked)
+            fitted = any(task.kind in FITTED or getattr(task, "after", None) for task in asked)
             self.said[key] = ward.records(self.model(epochs, tasks, fitted=fitted), tasks)
         held = {name: record for name, record in others.items() if name in tasks}
         figures = found.compare(config, self.said[key], held)

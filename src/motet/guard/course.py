@@ -58,7 +58,34 @@ def guard(
 
 def _cures(ward: Ward, back: Back) -> list[Cure]:
     """What is put in, for every group of hurt tasks that anything helped."""
-    kept, waiting = back.beside(chains_of(ward.material.config, ward.hurt))
+    found = chains_of(ward.material.config, ward.hurt)
+    texts, events = ([each for each in found if (each[0] in ward.texts) is own] for own in (True, False))
+    if ward.tuned:
+        return [*_own_languages(ward, back, texts), *_left(ward, events)]
+    twins = [ward.twin(name) for name, *_ in texts]  # a head each: with a frozen one they share no weight
+    return [*twins, *_own_parts(ward, back, events)]
+
+
+def _own_languages(ward: Ward, back: Back, groups: Sequence[Sequence[str]]) -> list[Cure]:
+    """Another epoch of the tuned language model for several text tasks, else the twin of each."""
+    kept, waiting = back.beside(groups)
+    return [*kept, *(ward.twin(name) for name, *_ in waiting)]
+
+
+def _left(ward: Ward, groups: Sequence[Sequence[str]]) -> list[Cure]:
+    """Tasks of events stay as they are where the language model is tuned, and why is said."""
+    for name in (name for tasks in groups for name in tasks if name in ward.hurt):
+        ward.gave_up[name] = (
+            "a part of its own would have to read the items with the tuned language model, which is not "
+            "possible yet; with  tuning: frozen  it is"
+        )
+        ward.story.append(f"The guard: {name} stays below its twin: {ward.gave_up[name]}.")
+    return []
+
+
+def _own_parts(ward: Ward, back: Back, groups: Sequence[Sequence[str]]) -> list[Cure]:
+    """The same for tasks that read events, where no language model is tuned."""
+    kept, waiting = back.beside(groups)
     for cures in (ward.own_experts, ward.earlier_exits):
         found = [] if ward.stopped else [own for own in cures(waiting) if own.helps(ward.before, ward.hurt)]
         kept += found

@@ -106,16 +106,6 @@ def refuse_without_twins(config: Config) -> None:
         )
     if config.model.groups:
         raise ConfigError("the guard finds groups by itself: take  model.groups  out of the configuration.")
-    if config.model.language is not None and config.model.language.tuned:
-        raise ConfigError(
-            "the guard sets tasks apart in parts of their own, and cannot do so yet with a language model "
-            "that is tuned: write  tuning: frozen  under model.language, or train without --guard."
-        )
-    if config.text_tasks:
-        raise ConfigError(
-            f"the guard looks at tasks that read events, and {config.text_tasks[0].name} reads texts: train "
-            "it in a run of its own, or train without --guard."
-        )
     if config.training.balance.of_sharing:
         raise ConfigError(
             f"the guard sets tasks apart; balance {config.training.balance.kind} is for those that share: "

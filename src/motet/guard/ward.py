@@ -68,6 +68,17 @@ class Ward:
     spent: float = 0.0  # CPU seconds of looking back
     stopped: bool = False
 
+    @property
+    def texts(self) -> list[str]:
+        """Tasks that read texts."""
+        return [task.name for task in self.material.config.text_tasks]
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the language model is tuned."""
+        language = self.material.config.model.language
+        return language is not None and language.tuned
+
     def look(self) -> None:
         """Find out who is hurt."""
         config = self.material.config
@@ -77,8 +88,12 @@ class Ward:
         self.hurt = [name for name, each in self.before.items() if below(each)]
 
     def records(self, trained: Trained, tasks: Sequence[str]) -> dict[str, Predictions]:
-        """What a model says about the validation rows."""
-        examiner = examiner_of(self.material, self.material.config, self.material.prepared)
+        """What a model says about the validation rows; one that reads texts alone is asked of them alone."""
+        config = self.material.config
+        texts = [task for task in config.text_tasks if task.name in tasks]
+        events = [] if len(texts) == len(tasks) else config.of_events.tasks
+        asked = config.model_copy(update={"tasks": [*events, *texts]})
+        examiner = examiner_of(self.material, asked, self.material.prepared)
         said = examiner.examine(trained.model, VALID, lists=False)
         return {name: record for name, record in said.items() if name in tasks}
 
@@ -218,8 +233,16 @@ class Ward:
         return ends
 
     def twin(self, task: str) -> Cure:
-        """The twin itself, as a last resort."""
-        self.story.append(f"The guard: that was not enough for {task}; its twin itself was put in.")
+        """The twin itself, as a last resort; of a text task at once, as nothing smaller is its own."""
+        said = f"that was not enough for {task}; its twin itself was put in"
+        if task in self.texts:
+            before = self.before[task]
+            said = (
+                f"{task} lay below its twin on the validation rows ({before['metric']} "
+                f"{before['joint']:.4f} to {before['twin']:.4f}) and its twin itself was put in"
+            )
+            said += ", with a language model of its own" if self.tuned else ""
+        self.story.append(f"The guard: {said}.")
         cure = Cure("twin", Group(tasks=[task]), self.twins[task])
         self.tried.append(cure)
         return cure

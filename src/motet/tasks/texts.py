@@ -3,7 +3,8 @@
 Shapes: B texts, L tokens, T width of the language model, K classes.
 """
 
-from collections.abc import Mapping
+import copy
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import torch
@@ -140,6 +141,9 @@ class TextTasks(nn.Module):
     `hidden_words`: a step does not see a share of the words. Of texts without a label the model learns what
     it says itself where it is sure, see `Guesses`.
 
+    Some tasks may have a part of their own, with a language model of its own (`apart`): whoever asks about a
+    task asks here, and the part that has its head answers.
+
     Args:
         language: The tuned one; None where it is frozen and texts come as vectors.
         heads: Task -> head.
@@ -154,6 +158,7 @@ class TextTasks(nn.Module):
         self.language, self.ways = language, ways or Ways()
         self.heads = nn.ModuleDict({f"of_{name}": head for name, head in heads.items()})  # "type" is taken
         self.tables = nn.ModuleDict()  # of tasks that look for items, put in where a training begins
+        self.apart = nn.ModuleList()  # parts of tasks that share nothing with these; of this class
         self.guesses = nn.ModuleDict(
             {
                 key: Guesses(head.share_K, self.ways.confidence)
@@ -162,31 +167,50 @@ class TextTasks(nn.Module):
             }
         )
 
+    @property
+    def parts(self) -> list["TextTasks"]:
+        """This, and those apart."""
+        return [self, *(each for each in self.apart if isinstance(each, TextTasks))]
+
+    def part(self, task: str) -> "TextTasks":
+        """Who has the head of a task: this, or one apart."""
+        return next(each for each in self.parts if f"of_{task}" in each.heads)
+
+    def only(self, tasks: Iterable[str]) -> "TextTasks":
+        """The same for some of its own tasks: copies of their heads, on the very language model."""
+        found = TextTasks(self.language, {name: copy.deepcopy(self.head(name)) for name in tasks}, self.ways)
+        found.tables.update({key: each for key, each in self.tables.items() if key in found.heads})
+        return found
+
     def head(self, task: str) -> TextHead:
         """The head of a task."""
-        found = self.heads[f"of_{task}"]
+        found = self.part(task).heads[f"of_{task}"]
         assert isinstance(found, TextClassHead | TagHead | RetrievalHead)
         return found
 
     def table(self, task: str) -> AnswerTable | None:
         """Vectors of the items that a task looks for, while it is trained and measured."""
-        key = f"of_{task}"
-        if key not in self.tables:
+        key, tables = f"of_{task}", self.part(task).tables
+        if key not in tables:
             return None
-        found = self.tables[key]
+        found = tables[key]
         assert isinstance(found, AnswerTable)
         return found
 
     def read_answers(self) -> None:
-        """Let the language model, where it is tuned, read all items that are looked for anew."""
+        """Let language models, where they are tuned, read all items that are looked for anew."""
         for task in self.tasks if self.language is not None else ():
             if (table := self.table(task)) is not None:
-                table.read_all(self._language)
+                table.read_all(self.part(task)._language)
+
+    def rates(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Parameters of tuned language models, and the learning rate of each."""
+        return [rate for each in self.parts if each.language is not None for rate in each.language.rates()]
 
     @property
     def tasks(self) -> list[str]:
-        """Their names."""
-        return [key.removeprefix("of_") for key in self.heads]
+        """Their names, those apart at the end."""
+        return [key.removeprefix("of_") for each in self.parts for key in each.heads]
 
     @property
     def nats(self) -> dict[str, float]:
@@ -197,13 +221,14 @@ class TextTasks(nn.Module):
         """Vectors of the texts of a batch, ``(B, T)``; out of other words' vectors where they are given."""
         if batch.vector_BT is not None:
             return batch.vector_BT
-        return self._language.vectors(*_tokens(batch), word_BLT)
+        return self.part(batch.task)._language.vectors(*_tokens(batch), word_BLT)
 
     def raw(self, batch: TextBatch, word_BLT: Tensor | None = None) -> Tensor:
         """What the head of the batch's task says of its texts, before it is a probability."""
         head = self.head(batch.task)
         if isinstance(head, TagHead):
-            said: Tensor = head(self._language(*_tokens(batch), word_BLT), batch)
+            language = self.part(batch.task)._language
+            said: Tensor = head(language(*_tokens(batch), word_BLT), batch)
         elif isinstance(head, RetrievalHead):
             assert batch.answers is not None
             said = head(self.vectors(batch, word_BLT), batch, self.answer_vectors(batch.answers, batch.task))
@@ -216,16 +241,18 @@ class TextTasks(nn.Module):
         if answers.number_C is not None:
             table = self.table(task)
             assert table is not None, "who learns to find items has a table of their vectors"
-            return table.vectors(answers, self.language)
+            return table.vectors(answers, self.part(task).language)
         if answers.vector_CT is not None:
             return answers.vector_CT
         assert answers.token_CL is not None
         assert answers.real_CL is not None
-        return self._language.vectors(answers.token_CL, answers.real_CL)
+        return self.part(task)._language.vectors(answers.token_CL, answers.real_CL)
 
     def losses(self, batch: TextBatch) -> dict[str, Tensor]:
         """The loss of the batch's task, about 1 for a guess by the shares of its classes."""
-        head = self.head(batch.task)
+        head, part = self.head(batch.task), self.part(batch.task)
+        if part is not self:
+            return part.losses(batch)
         if not head.asks(batch):
             return {}
         batch = self._with_hidden_words(batch)

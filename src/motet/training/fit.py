@@ -164,7 +164,8 @@ def new_model(config: Config, prepared: Prepared, facts: dict[str, TaskFacts]) -
     if prepared.counter_NC is not None:
         for part in model.parts if config.of_events.tasks else ():
             part.counters.fit(prepared.counter_NC.value_RC)
-    model.texts = build_texts(config, facts, _language(config, prepared))
+    apart = [TunedLanguage(config.model.language) for _ in config.text_groups if config.model.language]
+    model.texts = build_texts(config, facts, _language(config, prepared), apart)
     if model.texts is not None:
         _put_tables(config, prepared, model.texts)
     return model
@@ -183,7 +184,7 @@ def _put_tables(config: Config, prepared: Prepared, texts: TextTasks) -> None:
             )
         half = config.training.precision == "bf16"
         table = AnswerTable(torch.from_numpy(np.array(vector_MT)), answers.tokens, half=half)
-        texts.tables[f"of_{task.name}"] = table
+        texts.part(task.name).tables[f"of_{task.name}"] = table
 
 
 @torch.no_grad()
