@@ -58,7 +58,36 @@ def test_texts_need_no_data():
             settings(
                 NEXT, data={"events": EVENTS}, model={"language": {"tuning": "full"}, "groups": [["next"]]}
             ),
-            "a part of its own would need a language model of its own to tune",
+            "'next' would need a language model of its own to tune, to read items; write  tuning: frozen",
+        ),
+        (
+            settings(TASK, model={"groups": [["topic"]]}),
+            "model.groups: 'topic' reads texts and shares no timeline; leave it out",
+        ),
+        (
+            settings(TASK, model={"language": {"tuning": "full"}, "groups": [["topic"]]}),
+            "every task has a language model of its own, and nobody uses the first; leave one group out",
+        ),
+        (
+            settings(
+                TASK,
+                NEXT,
+                data={"events": EVENTS},
+                model={"language": {"tuning": "full"}, "groups": [["topic", "next"]]},
+            ),
+            "'topic' reads texts, so its group has a language model of its own and text tasks alone",
+        ),
+        (
+            settings(
+                TASK,
+                NEXT,
+                data={"events": EVENTS},
+                model={
+                    "language": {"tuning": "full"},
+                    "groups": [{"tasks": ["topic"], "backbone": "shared"}],
+                },
+            ),
+            "write  backbone: own  and leave others out",
         ),
         (settings(model={"language": {"learning_rate": 0.1}}), "tuning frozen does not read 'learning_rate'"),
         (settings(model={"language": {"tuning": "full", "rank": 4}}), "tuning full does not read 'rank'"),

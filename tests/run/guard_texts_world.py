@@ -24,7 +24,7 @@ WITH_EVENTS = ("next", "click", "order", "seen")
 
 @functools.cache
 def folder() -> Path:
-    """Texts, in which order two words stand, which of two others is there, what is drawn by chance."""
+    """Texts, in which order two words stand, and which of two others is there."""
     place = world_folder() / "guarded-texts"
     save_tiny_bert(place / "bert")
     write_texts(place / "few.jsonl", 80)
@@ -41,7 +41,7 @@ def write_texts(path: Path, count: int) -> None:
         first = words.index("red") < words.index("dog")
         rows.append({
             "text": " ".join(words), "order": "red" if first else "dog", "seen": seen,
-            "same": "left" if first else "right", "chance": str(random.choice(["x", "y"])),
+            "same": "left" if first else "right",
             "answer": f"the {seen}", "tags": " ".join("B-Dog" if word == "dog" else "O" for word in words),
         })  # fmt: skip
     path.write_text("\n".join(map(json.dumps, rows)), "utf8")

@@ -1,20 +1,20 @@
 """The guard of text tasks: the twin of one that is hurt is put in, the others stay, the run is one."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-import yaml
 
 import motet
+from motet.evaluation.retrieval import retrieval_head
 from motet.guard import guard
 from motet.guard.back import Back
 from motet.guard.ward import Ward
 from motet.training.fit import Trained
 from tests.run.guard_texts_world import WITH_EVENTS, fitter, gathered, models, said_of, settings
 from tests.run.guard_world import pretend
+from tests.run.test_seek import settings as seek_settings
 
 TEXTS = ("order", "seen", "find", "dogs")
 TWO = ("order", "seen")
@@ -197,24 +197,44 @@ def test_text_tasks_may_be_set_apart_by_hand(tmp_path):
 
 
 @pytest.mark.slow
-def test_the_guard_finds_what_a_task_of_chance_does_to_another_and_mends_it(tmp_path):
-    """What one word order asks of the language model, thirty times as much noise takes away."""
-    given = settings("order", "chance", file="many", epochs=8, warmup=5)
-    given["tasks"][1]["weight"] = 30.0
+@pytest.mark.parametrize("tuning", ["full", "frozen"])
+def test_a_search_out_of_its_twin_has_a_weight_for_each_ranking_beside_it(monkeypatch, tmp_path, tuning):
+    """Its twin knew of no ranking; so that weight is fitted when both are one model."""
+    pretend(monkeypatch, "search")
+    monkeypatch.setattr(Back, "whole", lambda self: None)
+    given = seek_settings("search", "next", tuning=tuning)
+    given["report"]["twins"] = "all"
     run = motet.train(given, tmp_path / "run", guard=True)
-    told = run.metrics
-    assert told["guard"]["order"]["cure"] == "twin"
-    assert told["guard"]["order"]["before"]["high"] < 0
-    assert told["guard"]["order"]["after"]["difference"] == 0
-    assert "chance" not in told["guard"]
-    assert yaml.safe_load((run.folder / "motet.yaml").read_text("utf8"))["model"]["groups"]
-    right = [motet.open(run.folder).classify([text], task="order")["prediction"][0] for text in
-             ("red a small dog", "dog a small red")]  # fmt: skip
-    assert right == ["red", "dog"]
+    assert run.metrics["guard"]["search"]["cure"] == "twin"
+    model = motet.open(run.folder)
+    assert retrieval_head(model.bundle.model, "search").get_buffer("beside_X").shape == (1,)
+    told = [line for line in run.metrics["statements"] if "search: beside next" in line]
+    assert len(told) == 1
+    again, measured = model.evaluate()["search"]["test"], run.metrics["tasks"]["search"]["test"]
+    assert again["mrr"]["value"] == pytest.approx(measured["mrr"]["value"], abs=1e-5)
+    assert measured["mrr"]["value"] == pytest.approx(run.metrics["twins"]["search"]["test"]["mrr"]["value"])
+    assert model.find("red shoe", k=3).height == 3
 
 
 @pytest.mark.slow
-def test_the_guard_leaves_tasks_alone_that_ask_the_same(tmp_path: Path):
+def test_the_guard_acts_where_tasks_ask_for_opposite_features(tmp_path):
+    """Which word is there is known after an epoch, in which order two stand is not; it decides."""
+    given = settings("order", "seen", file="many", epochs=8, warmup=5, monitor="seen.accuracy")
+    run = motet.train(given, tmp_path / "run", guard=True)
+    told = run.metrics
+    assert told["guard_saw"]["order"]["high"] < -0.1
+    assert told["guard"].keys() == {"order"}
+    assert told["guard"]["order"]["cure"] == "twin"
+    test = told["tasks"]["order"]["test"]["macro_f1"]["value"]
+    assert test > 0.1 + told["guard"]["order"]["unguarded"]["macro_f1"]["value"]
+    model = motet.open(run.folder)
+    right = model.classify(["red and a small dog hair", "dog and a small red hair"], task="order")
+    assert right["prediction"].to_list() == ["red", "dog"]
+    assert model.evaluate()["order"]["test"]["macro_f1"]["value"] == pytest.approx(test, abs=1e-5)
+
+
+@pytest.mark.slow
+def test_the_guard_leaves_tasks_alone_that_ask_the_same(tmp_path):
     given = settings("order", "same", file="many", epochs=8, warmup=5)
     run = motet.train(given, tmp_path / "run", guard=True)
     assert run.metrics["guard"] == {}

@@ -311,14 +311,6 @@ def test_a_check_counts_the_texts(tmp_path, capsys):
     assert "side: 2 classes; train 2" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("tasks", [("next", "click"), ("next", "side")])
-def test_the_guard_says_what_it_cannot_do_yet(tmp_path, tasks):
-    changes = {"report__twins": "all"}
-    tuning = "full" if "side" not in tasks else "frozen"
-    with pytest.raises(ConfigError, match=r"the guard .*(language model that is tuned|side reads texts)"):
-        motet.train(settings(*tasks, tuning=tuning, **changes), tmp_path / "run", guard=True)
-
-
 def test_runs_with_text_tasks_are_not_put_together(tmp_path):
     runs = [run_of("side"), run_of("side", epochs=12)]
     with pytest.raises(ConfigError, match="side reads texts, and runs of text tasks cannot be put together"):
