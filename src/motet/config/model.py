@@ -263,8 +263,8 @@ class Group(Record):
     backbone: Literal["own", "shared"] = Field(
         "own",
         description="own: a whole model, they share nothing with the others, text tasks with a tuned "
-        "language model of their own; shared: what lies behind the timeline (experts, towers, heads) is their "
-        "own.",
+        "language model of their own; shared: what lies behind the timeline (experts, towers, heads) is "
+        "their own.",
     )
     beside: list[str] = Field(
         [],

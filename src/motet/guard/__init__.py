@@ -7,6 +7,10 @@ task alone, on the backbone as it is, then on its lower layers alone; a whole mo
 joint one, for hurt tasks together that help each other or follow one another; the twin itself, which is
 trained already. What does not help on the validation rows is not put in. Unless all go to another epoch, the
 other tasks keep the weights that they have.
+
+A task that reads texts has another epoch, or its twin: nothing lies between the language model and its head
+that could be its own alone. A twin brings its tuned language model along; of a frozen one, which all have in
+common, it brings a head. Tasks of events get another epoch alone where the language model is tuned.
 """
 
 from motet.guard.course import guard
