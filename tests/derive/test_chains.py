@@ -35,6 +35,7 @@ STAY = CLICK | {"name": "stay", "label": "dwell >= 55", "after": "click"}
 LAST = CLICK | {"name": "last", "label": "dwell >= 60", "after": "stay"}
 AFTER = {"stay": "click", "last": "stay"}
 KINDS = ["average", "vote", "rank_fusion", "logistic", "boosted", "network", "stackelberg", "snapshot"]
+QUICK = {"average", "network", "snapshot"}  # one of each way to put together
 
 
 def scored(row_R: np.ndarray, said_R: np.ndarray) -> Scored:
@@ -233,7 +234,9 @@ def refuse_broken(whole: Ensemble, asked: pl.DataFrame) -> dict[str, pl.DataFram
 
 
 @pytest.mark.usefixtures("trained")
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+)
 def test_every_kind_predicts_a_chain_as_a_run_does_and_measures_what_it_predicts(kind, monkeypatch):
     if kind == "boosted":
         pytest.importorskip("lightgbm")

@@ -26,6 +26,7 @@ from tests.pretraining.conftest import settings, stopping_after, weights
 REPOSITORY = Path(__file__).parents[2]
 
 
+@pytest.mark.slow
 def test_hidden_words_are_found_that_follow_from_others(place, tmp_path):
     own = settings(place, epochs=6, batch_size=8, learning_rate=0.03)
     account = pretrain(own, place, tmp_path / "out")

@@ -107,7 +107,7 @@ def products_of(model: nn.Module) -> set[torch.dtype]:
     ("steps", "own", "learning", "reading"),
     [
         ("bf16", "auto", torch.bfloat16, torch.float32),
-        ("fp32", "auto", torch.float32, torch.float32),
+        pytest.param("fp32", "auto", torch.float32, torch.float32, marks=pytest.mark.slow),
         ("fp32", "bf16", torch.bfloat16, torch.bfloat16),
         ("bf16", "fp32", torch.float32, torch.float32),
     ],

@@ -146,9 +146,10 @@ def test_what_a_run_says_of_items_and_texts_is_what_its_tuned_model_reads():
 
 @pytest.mark.parametrize(
     ("tasks", "tuning"),
-    [(("next", "click", "side"), "full"), (("next", "click", "side"), "frozen"), (("side",), "full"),
+    [(("next", "click", "side"), "full"), (("next", "click", "side"), "frozen"),
+     pytest.param(("side",), "full", marks=pytest.mark.slow),
      (("side",), "frozen"), pytest.param(("side",), "lora", marks=pytest.mark.slow),
-     (("next", "side"), "adapter"),
+     pytest.param(("next", "side"), "adapter", marks=pytest.mark.slow),
      pytest.param(("next", "side"), "lora", marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_a_run_opened_again_measures_what_it_measured(tasks, tuning):
