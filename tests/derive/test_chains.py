@@ -35,7 +35,7 @@ STAY = CLICK | {"name": "stay", "label": "dwell >= 55", "after": "click"}
 LAST = CLICK | {"name": "last", "label": "dwell >= 60", "after": "stay"}
 AFTER = {"stay": "click", "last": "stay"}
 KINDS = ["average", "vote", "rank_fusion", "logistic", "boosted", "network", "stackelberg", "snapshot"]
-QUICK = {"average", "network", "snapshot"}  # one of each way to put together
+FEW = {"average", "network", "snapshot"}  # one of each way to put together
 
 
 def scored(row_R: np.ndarray, said_R: np.ndarray) -> Scored:
@@ -235,7 +235,7 @@ def refuse_broken(whole: Ensemble, asked: pl.DataFrame) -> dict[str, pl.DataFram
 
 @pytest.mark.usefixtures("trained")
 @pytest.mark.parametrize(
-    "kind", [kind if kind in QUICK else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
+    "kind", [kind if kind in FEW else pytest.param(kind, marks=pytest.mark.slow) for kind in KINDS]
 )
 def test_every_kind_predicts_a_chain_as_a_run_does_and_measures_what_it_predicts(kind, monkeypatch):
     if kind == "boosted":
