@@ -168,6 +168,10 @@ def test_options_change_settings(tmp_path):
     assert folder == world_folder()
 
 
+def slow(changes):
+    return pytest.param(changes, marks=pytest.mark.slow)
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -176,8 +180,8 @@ def test_options_change_settings(tmp_path):
         {"data__split": {"kind": "leave_one_out"}, "tasks": [TASKS[0] | {"positive": ["rate"]}, TASKS[2]],
          "model__target_attention": False, "data__counters__enabled": False,
          "training__precision": "bf16", "model__timeline__bias": "none"},
-        {"data__split": {"kind": "kfold", "folds": 4, "fold": 1}, "evaluation__history": "frozen"},
-        {"tasks": [{"name": "items", "kind": "next_item", "items": "film"}], "report__baselines": []},
+        slow({"data__split": {"kind": "kfold", "folds": 4, "fold": 1}, "evaluation__history": "frozen"}),
+        slow({"tasks": [{"name": "items", "kind": "next_item", "items": "film"}], "report__baselines": []}),
         {"tasks": [{"name": "keys", "kind": "binary", "label": "clicked", "loss": "focal"}],
          "report__baselines": []},
     ],
